@@ -1,0 +1,8 @@
+"""The layers that attention and the models share; each is a pure function first and a Flax module second."""
+
+from jaxseg.layers.convolution import Conv as Conv
+from jaxseg.layers.convolution import conv as conv
+from jaxseg.layers.normalization import BatchNorm as BatchNorm
+from jaxseg.layers.resampling import avg_pool as avg_pool
+from jaxseg.layers.resampling import max_pool as max_pool
+from jaxseg.layers.resampling import upsample2 as upsample2

@@ -1,0 +1,58 @@
+"""Batch normalisation with the constants of the paper's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+EPSILON = 1e-5
+MOMENTUM = 0.9
+
+
+class BatchNorm(nn.Module):
+    """Normalise each channel by its mean and biased variance over batch and space, then scale and shift it.
+
+    Parameters ``scale`` and ``bias``, running statistics ``batch_stats`` ``mean`` and ``var``: float32 vectors of
+    one entry a channel. Statistics are computed in float32 (float64 for float64 inputs) whatever ``dtype`` is. Padding is counted like any pixel.
+
+    Args:
+        dtype: type of the result; None keeps the promoted type of input and parameters.
+        scale_init: initialiser of the scale.
+        axis_name: mapped axis (of ``pmap`` or ``vmap``) over which training statistics are averaged.
+
+    """
+
+    dtype: jnp.dtype | None = None
+    scale_init: Callable[..., Array] = nn.initializers.ones_init()
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch *spatial channels"], *, train: bool
+    ) -> Float[Array, "batch *spatial channels"]:
+        """Normalise by the batch's statistics, updating the running ones, if ``train``; else by the running ones."""
+        channels = x.shape[-1]
+        mean_state = self.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32)
+        var_state = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)
+        scale = self.param("scale", self.scale_init, (channels,), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), (channels,), jnp.float32)
+        dtype = jnp.promote_types(x.dtype, jnp.float32) if self.dtype is None else self.dtype
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        if not train:
+            mean, var = mean_state.value, var_state.value
+        else:
+            axes = tuple(range(x.ndim - 1))
+            moments = jnp.stack([wide.mean(axes), jnp.square(wide).mean(axes)])
+            if self.axis_name is not None and not self.is_initializing():
+                moments = lax.pmean(moments, self.axis_name)
+            mean, var = moments[0], jnp.maximum(moments[1] - jnp.square(moments[0]), 0)
+            if not self.is_initializing():
+                mean_state.value = MOMENTUM * mean_state.value + (1 - MOMENTUM) * mean.astype(jnp.float32)
+                var_state.value = MOMENTUM * var_state.value + (1 - MOMENTUM) * var.astype(jnp.float32)
+        gain = scale * lax.rsqrt(var + EPSILON)
+        shape = (1,) * (x.ndim - 1) + (channels,)
+        return (wide * gain.reshape(shape) + (bias - mean * gain).reshape(shape)).astype(dtype)
