@@ -1,0 +1,21 @@
+"""Losses over real pixels: sums and counts, so that devices and micro-batches add up exactly."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+
+def cross_entropy(
+    logits: Float[Array, "batch height width classes"],
+    labels: Int[Array, "batch height width"],
+    valid: Bool[Array, "batch height width"],
+) -> tuple[Float[Array, ""], Int[Array, ""]]:
+    """Softmax cross entropy (paper, supplement 1) as ``(sum over real pixels, number of real pixels)``, in nats.
+
+    A pixel with ``valid`` False (padding, or outside the image after an affine augmentation) adds nothing to either,
+    whatever its logits are; the mean is the quotient, taken after both are summed over all devices.
+    """
+    per_pixel = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.promote_types(logits, "float32")), labels)
+    return jnp.where(valid, per_pixel, 0).sum(), valid.sum()

@@ -1,0 +1,76 @@
+"""Progress of long work: a tqdm bar on a terminal, plain lines with an ETA elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Counts steps towards ``total``.
+
+    Args:
+        total: steps in all.
+        label: what the steps are, in a word or two.
+        start: steps done before (a resumed run).
+        unit: what one step is called.
+        every: seconds between two plain lines; a terminal's bar is redrawn as tqdm sees fit.
+    """
+
+    def __init__(self, total: int, label: str, *, start: int = 0, unit: str = "step", every: float = 10.0):
+        self.terminal = sys.stderr.isatty()
+        self._bar = tqdm(total=total, initial=start, desc=label, unit=unit, disable=not self.terminal, leave=False)
+        self._total, self._label, self._unit, self._every = total, label, unit, every
+        self._done = self._start = start
+        self._began = self._told = time.monotonic()
+
+    def advance(self, **figures: str) -> None:
+        """Count one step; ``figures`` stand behind the count."""
+        self._done += 1
+        if self.terminal:
+            if figures:
+                self._bar.set_postfix(figures, refresh=False)
+            self._bar.update()
+            return
+        now = time.monotonic()
+        if now - self._told >= self._every:
+            self._told = now
+            left = (now - self._began) / (self._done - self._start) * (self._total - self._done)
+            told = "".join(f", {name} {value}" for name, value in figures.items())
+            self.say(f"{self._label}: {self._unit} {self._done}/{self._total}{told}, {clock(left)} left")
+
+    def say(self, line: str) -> None:
+        """Print a line without tearing the bar."""
+        if self.terminal:
+            self._bar.write(line)
+        else:
+            print(line, flush=True)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+
+def track(items: Iterable[T], label: str, *, total: int | None = None, unit: str = "image") -> Iterator[T]:
+    """Yield ``items``, showing how many of ``total`` (their length, where they have one) are done."""
+    progress = Progress(len(items) if total is None else total, label, unit=unit)  # type: ignore[arg-type]
+    try:
+        for item in items:
+            yield item
+            progress.advance()
+    finally:
+        progress.close()
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people say it: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

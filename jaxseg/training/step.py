@@ -1,0 +1,125 @@
+"""One training step: a pure function of the state and the batch, the same on one device and on many.
+
+The step runs under ``jax.pmap`` with the axis ``DEVICES``; each device holds a copy of the state and takes its share of
+the batch. Loss and gradient are means over the real pixels of the *global* batch, and BatchNorm's statistics are
+synchronised, so the number of devices does not change what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxseg import losses
+from jaxseg.data.stream import Arrays, Batch
+
+DEVICES = "devices"
+
+
+@struct.dataclass
+class TrainState:
+    """All that a step changes.
+
+    Attributes:
+        step: int32, how many steps have been taken.
+        params: the network's parameters, float32.
+        batch_stats: BatchNorm's running means and variances, float32.
+        opt_state: Optax's.
+        ema: moving average of ``params``, or None where none is kept.
+    """
+
+    step: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    ema: Any
+
+
+Sample = Callable[[Arrays, jax.Array, jax.Array], Batch]  # (records, step key, places in the global batch)
+Metrics = dict[str, jax.Array]
+
+
+def initial_state(variables: dict[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
+    """Return the state at step 0 from a network's variables."""
+    params = variables["params"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables.get("batch_stats", {}),
+        opt_state=optimizer.init(params),
+        ema=jax.tree.map(jnp.copy, params) if ema else None,
+    )
+
+
+def gradients(model: nn.Module, params: Any, batch_stats: Any, batch: Batch) -> tuple[Any, Any, jax.Array]:
+    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``."""
+    # The global count carries no gradient, so each device differentiates its own sum and the sums are added once.
+    count = jnp.maximum(jax.lax.psum(batch.valid.sum(), DEVICES), 1)
+
+    def local_loss(params: Any) -> tuple[jax.Array, Any]:
+        variables = {"params": params, "batch_stats": batch_stats}
+        logits, updates = model.apply(
+            variables, batch.images, train=True, sizes=batch.sizes, mutable=["batch_stats"]
+        )
+        total, _ = losses.cross_entropy(logits, batch.labels, batch.valid)
+        return total / count, updates.get("batch_stats", {})
+
+    (loss, new_stats), grads = jax.value_and_grad(local_loss, has_aux=True)(params)
+    return jax.lax.psum(grads, DEVICES), new_stats, jax.lax.psum(loss, DEVICES)
+
+
+def train_step(
+    state: TrainState,
+    arrays: Arrays,
+    indices: jax.Array,
+    places: jax.Array,
+    *,
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    sample: Sample,
+    seed: int,
+    ema_decay: float,
+) -> tuple[TrainState, Metrics]:
+    """Take one step on this device's share of the batch.
+
+    Args:
+        state: the state, the same on every device.
+        arrays: the records that ``indices`` point into: the whole training set, or this step's share of it.
+        indices: int32 [share], which records this device takes.
+        places: int32 [share], their places in the global batch; the draws of augmentation depend on these alone.
+        model: the network, its BatchNorm synchronised over the axis ``DEVICES``.
+        optimizer: from ``optimizer.adam``.
+        sample: augmentation and normalisation.
+        seed: of the run.
+        ema_decay: of the moving average; not used where ``state.ema`` is None.
+
+    Returns:
+        The next state, and float32 scalars: ``loss`` (nats a pixel) and ``gradient_norm``.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    batch = sample(jax.tree.map(lambda a: a[indices], arrays), key, places)
+    grads, batch_stats, loss = gradients(model, state.params, state.batch_stats, batch)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema = None
+    if state.ema is not None:
+        # The average is of little use while it still remembers the random start, so it warms up with the step.
+        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+        ema = optax.incremental_update(params, state.ema, 1 - decay)
+    state = TrainState(state.step + 1, params, batch_stats, opt_state, ema)
+    return state, {"loss": loss, "gradient_norm": optax.global_norm(grads)}
+
+
+def parallel_step(devices: list[jax.Device], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
+    """Return ``train_step`` compiled for ``devices``: every argument and result carries a leading axis of devices."""
+
+    def step(state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array) -> tuple[TrainState, Metrics]:
+        return train_step(state, arrays, indices, places, **arguments)
+
+    return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
