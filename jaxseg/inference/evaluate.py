@@ -1,0 +1,64 @@
+"""The one evaluation: training's validation, ``launch/evaluate.py`` and the notebooks all score with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics import Evaluation, Tally, binary
+
+
+def evaluate(
+    predictor: Predictor,
+    records: Sequence[Any],
+    *,
+    threshold: float = 0.5,
+    prepared: bool = True,
+    progress: bool = True,
+) -> Evaluation:
+    """Score a predictor on every record, in the regions full and fov, as mean over images and pooled.
+
+    Args:
+        predictor: the model.
+        records: ``data.records.Record``s: ``id``, ``image`` uint8 [h, w, 3], ``mask`` {0, 1} [h, w], ``fov`` {0, 1}
+            or None, ``observer2`` {0, 1} or None.
+        threshold: a pixel is foreground where its probability is greater.
+        prepared: the records are resized and CLAHEd already, and are scored at that size. False: they are as their
+            owner published them; the probabilities are resized back and scored at the images' own size.
+        progress: show a bar where stderr is a terminal.
+
+    Raises:
+        ValueError: there is no record, a mask is not binary or not of its image's size, or the model returned NaN;
+            the message names the image.
+    """
+    if len(records) == 0:
+        raise ValueError("there are no images to evaluate; choose a split that has some")
+    model, human = Tally(threshold), Tally(ranked=False)
+    predict = predictor.prepared if prepared else predictor
+    for record in tqdm(records, desc="evaluate", unit="image", leave=False, disable=None if progress else True):
+        try:
+            truth = _mask(record, "mask")
+            fov = _mask(record, "fov") if record.fov is not None else None
+            model.add(record.id, predict(record.image), truth, fov)
+            if record.observer2 is not None:
+                human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
+        except ValueError as error:
+            raise ValueError(f"image {record.id}: {error}") from error
+    return Evaluation(
+        summary=model.summary(),
+        rows=model.rows,
+        observer2=human.summary() if human.rows else None,
+        threshold=threshold,
+        scored_at="prepared" if prepared else "original",
+    )
+
+
+def _mask(record: Any, name: str) -> np.ndarray:
+    mask = getattr(record, name)
+    if mask.shape != record.image.shape[:2]:
+        raise ValueError(f"its {name} is {list(mask.shape)}; want the image's size, {list(record.image.shape[:2])}")
+    return binary(mask, name)

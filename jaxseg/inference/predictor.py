@@ -1,0 +1,119 @@
+"""From a photograph to a probability map at the photograph's own size."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32, Int32
+
+from jaxseg.inference.tiles import blend
+
+STRIDE = 32  # the networks halve five times; images are padded to multiples of it, and no further
+_FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
+
+
+class Predictor:
+    """Predicts foreground probability: ``predictor(image uint8 [h, w, 3]) -> float32 [h, w]``.
+
+    The network is compiled once a padded size: images of 584 x 565 and 580 x 570 both run as 608 x 576, with their
+    real sizes told to the attention's key mask. ``variables`` may be replaced between calls without a new compilation.
+
+    Attributes:
+        model: a Flax module with ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, 2]``.
+        variables: its ``{"params": ..., "batch_stats": ...}``.
+        preprocess: the ``data.preprocess.Preprocess`` that the model was trained with.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        variables: Any,
+        preprocess: Any,
+        *,
+        tile: tuple[int, ...] = (),
+        overlap: float = 0.5,
+        flips: bool = False,
+    ):
+        """Hold a trained model.
+
+        Args:
+            model: see the class.
+            variables: see the class.
+            preprocess: see the class.
+            tile: (height, width) of overlapping tiles, in prepared pixels; () predicts whole images.
+            overlap: fraction of a tile that neighbours share at least, 0 <= overlap < 1.
+            flips: average the probabilities over the four flips of the image.
+
+        Raises:
+            ValueError: a tile that is not two positive numbers, or an overlap outside [0, 1).
+        """
+        if len(tile) not in (0, 2) or any(side < 1 for side in tile):
+            raise ValueError(f"tile is {tuple(tile)}; want (height, width) in pixels, or () for whole images")
+        if not 0 <= overlap < 1:
+            raise ValueError(f"overlap is {overlap}; want a fraction of the tile, 0 <= overlap < 1")
+        self.model = model
+        self.variables = jax.device_put(variables)
+        self.preprocess = preprocess
+        self.tile = tile
+        self.overlap = overlap
+        self.flips = flips
+
+    def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
+        """Return the foreground probability of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
+
+        Raises:
+            ValueError: the image has another dtype or shape.
+        """
+        _check(image)
+        probability = self.prepared(self.preprocess.prepare(image))
+        return np.asarray(self.preprocess.restore(probability, image.shape[:2]), np.float32)
+
+    def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
+        """Return the probabilities of an image that is resized and CLAHEd already (uint8 [h, w, 3]), at that size.
+
+        Raises:
+            ValueError: the image has another dtype or shape.
+        """
+        _check(image)
+        normalised = np.asarray(self.preprocess.normalise(image), np.float32)
+        flips = _FLIPS if self.flips else _FLIPS[:1]
+        maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
+        return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def _predict(self, image: np.ndarray) -> np.ndarray:
+        if self.tile:
+            height, width = self.tile
+            return blend(image, (height, width), self.overlap, self._whole).astype(np.float32)
+        return self._whole(image)
+
+    def _whole(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        canvas = np.zeros((1, _up(height), _up(width), image.shape[2]), np.float32)
+        canvas[0, :height, :width] = image
+        sizes = np.array([[height, width]], np.int32)
+        return np.asarray(_foreground(self.model, self.variables, canvas, sizes))[0, :height, :width]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _foreground(
+    model: nn.Module, variables: Any, images: Float[Array, "batch height width 3"], sizes: Int32[Array, "batch 2"]
+) -> Float32[Array, "batch height width"]:
+    logits = model.apply(variables, images, train=False, sizes=sizes)
+    return jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)[..., 1]
+
+
+def _up(length: int) -> int:
+    return -(-length // STRIDE) * STRIDE
+
+
+def _check(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"image is {image.dtype} {list(image.shape)}; want uint8 [height, width, 3] in RGB (data.images.read_image "
+            f"reads any supported file so)"
+        )

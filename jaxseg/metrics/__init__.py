@@ -1,0 +1,16 @@
+"""Scores from probabilities and masks: exact counts, exact AUC, four protocols side by side. NumPy only."""
+
+from jaxseg.metrics.counts import Counts as Counts
+from jaxseg.metrics.counts import binary as binary
+from jaxseg.metrics.counts import count as count
+from jaxseg.metrics.counts import threshold as threshold
+from jaxseg.metrics.curves import auc as auc
+from jaxseg.metrics.evaluation import Evaluation as Evaluation
+from jaxseg.metrics.scores import METRICS as METRICS
+from jaxseg.metrics.scores import SCORES as SCORES
+from jaxseg.metrics.scores import scores as scores
+from jaxseg.metrics.summary import REDUCTIONS as REDUCTIONS
+from jaxseg.metrics.summary import REGIONS as REGIONS
+from jaxseg.metrics.summary import SD_DDOF as SD_DDOF
+from jaxseg.metrics.summary import Tally as Tally
+from jaxseg.metrics.summary import flatten as flatten
