@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import Evaluation, Tally, binary
+from jaxseg.progress import track
 
 
 def evaluate(
@@ -29,7 +29,7 @@ def evaluate(
         threshold: a pixel is foreground where its probability is greater.
         prepared: the records are resized and CLAHEd already, and are scored at that size. False: they are as their
             owner published them; the probabilities are resized back and scored at the images' own size.
-        progress: show a bar where stderr is a terminal.
+        progress: show how many images are done.
 
     Raises:
         ValueError: there is no record, a mask is not binary or not of its image's size, or the model returned NaN;
@@ -39,7 +39,7 @@ def evaluate(
         raise ValueError("there are no images to evaluate; choose a split that has some")
     model, human = Tally(threshold), Tally(ranked=False)
     predict = predictor.prepared if prepared else predictor
-    for record in tqdm(records, desc="evaluate", unit="image", leave=False, disable=None if progress else True):
+    for record in track(records, "evaluate") if progress else records:
         try:
             truth = _mask(record, "mask")
             fov = _mask(record, "fov") if record.fov is not None else None

@@ -100,14 +100,15 @@ class Tally:
         return {metric: number for metric, number in missing.items() if number}
 
 
-def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float | None]:
-    """Name every score of a summary ``prefix/region/reduction/metric``, as in ``val/full/image_mean/dice``."""
+def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
+    """Name every defined score of a summary ``prefix/region/reduction/metric``, as in ``val/full/image_mean/dice``."""
     return {
         f"{prefix}/{region}/{reduction}/{metric}": value
         for region in REGIONS
         if region in summary
         for reduction in REDUCTIONS
         for metric, value in summary[region][reduction].items()
+        if value is not None
     }
 
 

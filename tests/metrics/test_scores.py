@@ -27,13 +27,16 @@ def test_scores_agree_with_scikit_learn(tp, fp, fn, tn):
     ("counts", "wanted"),
     [
         # truth and prediction empty: right, yet recall asks of pixels that are not there, and precision is 0 by rule
-        (Counts(0, 0, 0, 9), dict(dice=1, jaccard=1, precision=0, recall=None, tnr=1, accuracy=1)),
+        (Counts(0, 0, 0, 9), {"dice": 1, "jaccard": 1, "precision": 0, "recall": None, "tnr": 1, "accuracy": 1}),
         # empty truth, something predicted
-        (Counts(0, 4, 0, 5), dict(dice=0, jaccard=0, precision=0, recall=None, tnr=5 / 9, accuracy=5 / 9)),
+        (
+            Counts(0, 4, 0, 5),
+            {"dice": 0, "jaccard": 0, "precision": 0, "recall": None, "tnr": 5 / 9, "accuracy": 5 / 9},
+        ),
         # nothing predicted
-        (Counts(0, 0, 4, 5), dict(dice=0, jaccard=0, precision=0, recall=0, tnr=1, accuracy=5 / 9)),
+        (Counts(0, 0, 4, 5), {"dice": 0, "jaccard": 0, "precision": 0, "recall": 0, "tnr": 1, "accuracy": 5 / 9}),
         # the truth fills the region
-        (Counts(9, 0, 0, 0), dict(dice=1, jaccard=1, precision=1, recall=1, tnr=None, accuracy=1)),
+        (Counts(9, 0, 0, 0), {"dice": 1, "jaccard": 1, "precision": 1, "recall": 1, "tnr": None, "accuracy": 1}),
         # a region without a pixel
         (Counts(0, 0, 0, 0), dict.fromkeys(SCORES)),
     ],

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from fakes import FakeRecord, green_probability
+from sklearn.metrics import f1_score, roc_auc_score
+
+from jaxseg.inference import evaluate
+
+
+def _record(make_image, name, seed, **fields):
+    image = make_image(seed=seed)
+    rng = np.random.default_rng(seed)
+    mask = (image[..., 1] + rng.integers(0, 100, image.shape[:2]) > 170).astype(np.uint8)
+    return FakeRecord(name, image, mask, **fields)
+
+
+def test_an_evaluation_agrees_with_scikit_learn(green, make_image):
+    fov = np.ones((20, 27), np.uint8)
+    fov[:5] = 0
+    records = [_record(make_image, "a", 1, fov=fov), _record(make_image, "b", 2, fov=1 - fov)]
+    found = evaluate(green, records)
+    assert [(row["id"], row["region"]) for row in found.rows] == [(i, r) for i in "ab" for r in ("full", "fov")]
+    for row in found.rows:
+        record = records["ab".index(row["id"])]
+        valid = record.fov == 1 if row["region"] == "fov" else np.ones((20, 27), bool)
+        probability, truth = green_probability(record.image)[valid], record.mask[valid]
+        assert row["dice"] == pytest.approx(f1_score(truth, probability > 0.5), abs=1e-6)
+        assert row["auc"] == pytest.approx(roc_auc_score(truth, probability), abs=1e-6)
+        assert row["tp"] + row["fp"] + row["fn"] + row["tn"] == valid.sum()
+    assert found.summary["full"]["image_mean"]["dice"] == pytest.approx(
+        (found.rows[0]["dice"] + found.rows[2]["dice"]) / 2
+    )
+    assert found.observer2 is None
+
+
+def test_the_second_observer_is_scored_against_the_first(green, make_image):
+    first = _record(make_image, "a", 1)
+    second = _record(make_image, "b", 2)
+    records = [first._replace(observer2=second.mask), second]
+    found = evaluate(green, records)
+    assert found.observer2["num_images"] == 1
+    assert found.observer2["full"]["image_mean"]["auc"] is None
+    assert found.observer2["full"]["image_mean"]["dice"] == pytest.approx(
+        f1_score(first.mask.ravel(), second.mask.ravel()), abs=1e-6
+    )
+
+
+def test_the_threshold_and_the_size_of_scoring_are_used_and_told(green, make_image):
+    record = _record(make_image, "a", 1)
+    everything = evaluate(green, [record], threshold=0.0, prepared=False)
+    assert everything.summary["full"]["pooled"]["recall"] == 1.0
+    assert (everything.threshold, everything.scored_at) == (0.0, "original")
+    nothing = evaluate(green, [record], threshold=1.0)
+    assert nothing.summary["full"]["pooled"]["recall"] == 0.0
+    assert (nothing.threshold, nothing.scored_at) == (1.0, "prepared")
+
+
+def test_prepared_records_are_not_prepared_twice(green, make_image, monkeypatch):
+    def prepare(image):
+        raise AssertionError("prepared twice")
+
+    monkeypatch.setattr(green.preprocess, "prepare", prepare)
+    evaluate(green, [_record(make_image, "a", 1)])
+    with pytest.raises(AssertionError, match="prepared twice"):
+        evaluate(green, [_record(make_image, "a", 1)], prepared=False)
+
+
+def test_rows_rank_from_worst_to_best(green, make_image):
+    found = evaluate(green, [_record(make_image, name, seed) for seed, name in enumerate("abc")])
+    dice = [row["dice"] for row in found.ranked("dice", "full")]
+    assert dice == sorted(dice)
+    assert len(dice) == 3
+    assert found.ranked("dice", "fov") == []
+
+
+def test_no_images_are_refused(green):
+    with pytest.raises(ValueError, match="no images to evaluate"):
+        evaluate(green, [])
+
+
+@pytest.mark.parametrize("field", ["mask", "fov", "observer2"])
+def test_a_broken_mask_is_refused_by_the_images_name(green, make_image, field):
+    record = _record(make_image, "patient7", 1)
+    with pytest.raises(ValueError, match=rf"image patient7: {field} holds 1 values from 255 to 255; want only 0 and 1"):
+        evaluate(green, [record._replace(**{field: np.full((20, 27), 255, np.uint8)})])
+    with pytest.raises(
+        ValueError, match=rf"image patient7: its {field} is \[3, 3\]; want the image's size, \[20, 27\]"
+    ):
+        evaluate(green, [record._replace(**{field: np.ones((3, 3), np.uint8)})])
+
+
+def test_a_model_that_answers_nan_is_named_with_the_image(green, make_image, monkeypatch):
+    monkeypatch.setattr(green, "prepared", lambda image: np.full(image.shape[:2], np.nan, np.float32))
+    with pytest.raises(ValueError, match="image a: probabilities hold NaN"):
+        evaluate(green, [_record(make_image, "a", 1)])

@@ -1,0 +1,113 @@
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from fakes import GREEN, Pixels, Plain, green_probability
+
+from jaxseg.inference import Predictor
+
+
+class Global(nn.Module):
+    """Every pixel's logit is the mean of the image's real pixels: it notices wrong sizes and what the padding holds."""
+
+    traced = []  # noqa: RUF012  # the shapes that were compiled
+
+    @nn.compact
+    def __call__(self, images, *, train, sizes=None):
+        self.traced.append(images.shape)
+        rows, columns = (jnp.arange(n) for n in images.shape[1:3])
+        real = (rows < sizes[:, :1])[:, :, None] & (columns < sizes[:, 1:])[:, None, :]
+        padding = jnp.abs(jnp.where(real[..., None], 0.0, images)).max()
+        mean = jnp.where(real[..., None], images, 0.0).sum((1, 2, 3)) / (3 * real.sum((1, 2)))
+        foreground = jnp.broadcast_to((mean + padding)[:, None, None], images.shape[:3])
+        return jnp.stack([jnp.zeros_like(foreground), foreground], axis=-1)
+
+
+class Row(nn.Module):
+    """A pixel's logit is its row's number: not the same after a flip."""
+
+    def __call__(self, images, *, train, sizes=None):
+        rows = jnp.broadcast_to(jnp.arange(images.shape[1]) / 4.0, (images.shape[0], images.shape[2], images.shape[1]))
+        return jnp.stack([jnp.zeros(images.shape[:3]), rows.swapaxes(1, 2)], axis=-1)
+
+
+def _sigmoid(values):
+    return 1 / (1 + np.exp(-values))
+
+
+def test_the_answer_has_the_images_own_size(green, make_image):
+    image = make_image(20, 27)
+    probability = green(image)
+    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, green_probability(image), atol=1e-6)
+
+
+def test_a_resized_model_answers_at_the_images_own_size(make_image):
+    image = make_image(21, 28)
+    halved = Predictor(Pixels(), GREEN, Plain(step=2))
+    wanted = green_probability(image[::2, ::2])
+    np.testing.assert_allclose(halved(image), wanted.repeat(2, 0)[:21].repeat(2, 1), atol=1e-6)
+    np.testing.assert_allclose(halved.prepared(image[::2, ::2]), wanted, atol=1e-6)
+
+
+def test_padding_is_zero_and_the_model_is_told_the_real_size(make_image):
+    image = make_image(33, 40)
+    probability = Predictor(Global(), {}, Plain())(image)
+    np.testing.assert_allclose(probability, _sigmoid((image / 255).mean()), atol=1e-6)
+
+
+def test_sizes_that_pad_alike_share_one_compilation(make_image):
+    Global.traced.clear()
+    for height, width in ((70, 33), (65, 64), (96, 40)):
+        Predictor(Global(), {}, Plain())(make_image(height, width))
+    assert Global.traced == [(1, 96, 64, 3)]
+
+
+def test_new_variables_need_no_new_compilation(green, make_image):
+    image = make_image()
+    green.variables = {"params": {"Dense_0": {"kernel": jnp.zeros((3, 2)), "bias": jnp.array([0.0, 1.0])}}}
+    np.testing.assert_allclose(green(image), _sigmoid(1.0), atol=1e-6)
+
+
+def test_flips_are_undone_and_averaged(make_image):
+    image = make_image(6, 5)
+    plain, flipped = (Predictor(Row(), {}, Plain(), flips=flips)(image) for flips in (False, True))
+    rows = np.arange(6)[:, None] / 4.0
+    np.testing.assert_allclose(plain, np.broadcast_to(_sigmoid(rows), (6, 5)), atol=1e-6)
+    wanted = (_sigmoid(rows) + _sigmoid(rows[::-1])) / 2
+    np.testing.assert_allclose(flipped, np.broadcast_to(wanted, (6, 5)), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(50, 70), (10, 70), (10, 12)])
+def test_tiles_of_a_local_model_equal_the_whole_image(size, make_image):
+    image = make_image(*size)
+    tiled = Predictor(Pixels(), GREEN, Plain(), tile=(32, 32), overlap=0.25)
+    np.testing.assert_allclose(tiled(image), green_probability(image), atol=1e-6)
+
+
+def test_a_tile_is_what_the_model_sees(make_image):
+    Global.traced.clear()
+    Predictor(Global(), {}, Plain(), tile=(128, 160))(make_image(130, 300))
+    assert Global.traced == [(1, 128, 160, 3)]
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (np.zeros((4, 5, 3), np.float32), r"float32 \[4, 5, 3\]"),
+        (np.zeros((4, 5), np.uint8), r"uint8 \[4, 5\]"),
+        (np.zeros((4, 5, 4), np.uint8), r"uint8 \[4, 5, 4\]"),
+    ],
+)
+def test_an_image_of_another_kind_is_refused(green, image, told):
+    for predict in (green, green.prepared):
+        with pytest.raises(ValueError, match=told + r"; want uint8 \[height, width, 3\]"):
+            predict(image)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [({"tile": (64,)}, "tile"), ({"tile": (0, 8)}, "tile"), ({"overlap": 1.0}, "overlap")]
+)
+def test_options_that_make_no_sense_are_refused(options, told):
+    with pytest.raises(ValueError, match=f"{told} is"):
+        Predictor(Pixels(), GREEN, Plain(), **options)
