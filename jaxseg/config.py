@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from ml_collections import ConfigDict
+
+from jaxseg import models
+from jaxseg.data import DATASETS
+from jaxseg.data.augment import Augment
+from jaxseg.data.preprocess import Clahe
+from jaxseg.optimizer import SCHEDULES, WEIGHT_DECAY_KINDS
 
 
 def defaults() -> ConfigDict:
@@ -30,7 +38,8 @@ def defaults() -> ConfigDict:
         dict(
             name="synthetic",  # synthetic, drive, isic2017, chase_db1, folder
             dir="",  # the owner's layout, or images/ masks/ [fov/]
-            cache_dir="~/.cache/jaxseg",  # prepared records live in cache_dir/<content hash>/
+            # Prepared records live in cache_dir/<content hash>/, compiled programs in cache_dir/compiled/.
+            cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),
             image_size=(),  # (height, width) to resize to; () keeps the native size
             patch_size=(),  # (height, width) of a training crop; () trains on whole images
             holdout=0,  # training images held out as val, where the set has no val split of its own
@@ -91,3 +100,82 @@ def defaults() -> ConfigDict:
         )
     )
     return config
+
+
+def validate(config: ConfigDict) -> None:
+    """Check every setting that can be checked without reading data or touching a device.
+
+    Raises:
+        ValueError: naming the setting, what it is, and what it may be.
+    """
+    models.build(**config.model.to_dict())  # raises for an unknown name, size, mechanism, option or level
+    _validate_data(config.data)
+    _validate_train(config.train)
+    _validate_optimizer(config)
+    _validate_eval(config.eval)
+    augment = config.data.augment
+    patch = config.data.patch_size or config.data.image_size
+    if augment.quarter_turns and patch and patch[0] != patch[1]:
+        raise ValueError(
+            f"data.augment.quarter_turns needs square patches, and they are {patch[0]}x{patch[1]}; "
+            "set a square data.patch_size, or quarter_turns to False"
+        )
+
+
+def _require(holds: bool, setting: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise ValueError(f"{setting} is {value!r}; want {wanted}")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, tuple | list) and (
+        len(value) == 0 or (len(value) == 2 and all(isinstance(v, int) and v > 0 for v in value))
+    )
+
+
+def _validate_data(data: ConfigDict) -> None:
+    _require(data.name in DATASETS, "data.name", data.name, f"one of {', '.join(DATASETS)}")
+    _require(bool(data.dir) or data.name == "synthetic", "data.dir", data.dir, f"the folder that holds {data.name}")
+    for name in ("image_size", "patch_size"):
+        _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
+    if data.image_size and data.patch_size:
+        fits = all(p <= i for p, i in zip(data.patch_size, data.image_size, strict=True))
+        _require(fits, "data.patch_size", data.patch_size, f"a crop within data.image_size {data.image_size}")
+    for name in ("holdout", "test"):
+        _require(data[name] >= 0, f"data.{name}", data[name], "a number of images, 0 or more")
+    _require(not data.labels or data.name == "folder", "data.labels", data.labels, "() for all but data.name 'folder'")
+    _require(data.device_limit >= 0, "data.device_limit", data.device_limit, "GiB, 0 or more")
+    Clahe(**data.clahe.to_dict())
+    Augment(**data.augment.to_dict())
+
+
+def _validate_train(train: ConfigDict) -> None:
+    for name in ("steps", "batch_size", "accumulate", "log_every", "eval_every"):
+        _require(train[name] >= 1, f"train.{name}", train[name], "1 or more")
+    _require(train.devices >= 0, "train.devices", train.devices, "0 (choose) or more")
+    whole = train.steps % train.accumulate == 0
+    _require(whole, "train.accumulate", train.accumulate, f"a divisor of train.steps {train.steps}")
+    _require(0 <= train.ema_decay < 1, "train.ema_decay", train.ema_decay, "0 (off) to below 1")
+
+
+def _validate_optimizer(config: ConfigDict) -> None:
+    settings, updates = config.optimizer, config.train.steps // config.train.accumulate
+    _require(settings.schedule in SCHEDULES, "optimizer.schedule", settings.schedule, f"one of {', '.join(SCHEDULES)}")
+    kind = settings.weight_decay_kind
+    _require(kind in WEIGHT_DECAY_KINDS, "optimizer.weight_decay_kind", kind, f"one of {', '.join(WEIGHT_DECAY_KINDS)}")
+    _require(settings.learning_rate > 0, "optimizer.learning_rate", settings.learning_rate, "above 0")
+    warmup = settings.warmup_steps
+    _require(0 <= warmup < updates, "optimizer.warmup_steps", warmup, f"0 to {updates - 1}, below the run's updates")
+    for name in ("beta1", "beta2"):
+        _require(0 <= settings[name] < 1, f"optimizer.{name}", settings[name], "0 to below 1")
+    for name in ("eps", "weight_decay", "power"):
+        _require(settings[name] >= 0, f"optimizer.{name}", settings[name], "0 or more")
+
+
+def _validate_eval(settings: ConfigDict) -> None:
+    _require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
+    _require(_is_size(settings.tile), "eval.tile", settings.tile, "(height, width), or () for whole images")
+    _require(0 <= settings.overlap < 1, "eval.overlap", settings.overlap, "0 to below 1")
+    _require(
+        settings.scored_at in ("prepared", "original"), "eval.scored_at", settings.scored_at, "prepared or original"
+    )

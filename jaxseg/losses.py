@@ -17,5 +17,6 @@ def cross_entropy(
     A pixel with ``valid`` False (padding, or outside the image after an affine augmentation) adds nothing to either,
     whatever its logits are; the mean is the quotient, taken after both are summed over all devices.
     """
-    per_pixel = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.promote_types(logits, "float32")), labels)
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    per_pixel = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     return jnp.where(valid, per_pixel, 0).sum(), valid.sum()

@@ -64,9 +64,7 @@ def gradients(model: nn.Module, params: Any, batch_stats: Any, batch: Batch) -> 
 
     def local_loss(params: Any) -> tuple[jax.Array, Any]:
         variables = {"params": params, "batch_stats": batch_stats}
-        logits, updates = model.apply(
-            variables, batch.images, train=True, sizes=batch.sizes, mutable=["batch_stats"]
-        )
+        logits, updates = model.apply(variables, batch.images, train=True, sizes=batch.sizes, mutable=["batch_stats"])
         total, _ = losses.cross_entropy(logits, batch.labels, batch.valid)
         return total / count, updates.get("batch_stats", {})
 

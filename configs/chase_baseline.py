@@ -1,0 +1,14 @@
+"""CHASE_DB1 with DenseUNet alone.
+
+    python launch/train.py --config=configs/chase_baseline.py --config.data.dir=FOLDER --workdir=runs/chase_baseline
+    python launch/evaluate.py --workdir=runs/chase_baseline --split=test
+
+CHASE_DB1 is not in the paper; the settings are those of DRIVE: ``jaxseg/presets.py``. In file order the first 20
+images train (4 of them are val), the last 8 test. Not measured at this size.
+"""
+
+from jaxseg import presets
+
+
+def get_config():
+    return presets.chase(attention="none")

@@ -1,0 +1,65 @@
+"""Which devices a run uses, and how its arrays are laid on them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxseg.training.step import DEVICES
+
+
+def set_up(batch_size: int, asked: int, cache_dir: str) -> list[jax.Device]:
+    """Return the devices that share a batch; to be called before anything else touches JAX's devices.
+
+    All GPUs take part where there are any, else the CPU's cores, one device a core: the largest number that divides
+    the batch. Compiled programs are kept in ``cache_dir/compiled``, so a second start is quick.
+
+    Args:
+        batch_size: images a step.
+        asked: the number of devices the user wants, 0 for the choice above.
+        cache_dir: folder of jaxseg's caches.
+
+    Raises:
+        ValueError: the devices asked for are not there, or do not divide the batch.
+    """
+    if asked and batch_size % asked:
+        raise ValueError(f"train.batch_size {batch_size} is not divided by train.devices {asked}; change one of them")
+    jax.config.update("jax_compilation_cache_dir", str(Path(cache_dir).expanduser() / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 2.0)
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))
+    devices = jax.local_devices()
+    if asked > len(devices):
+        raise ValueError(
+            f"train.devices is {asked}, but JAX sees {len(devices)} ({devices[0].platform}); ask for fewer"
+        )
+    return devices[: asked or _largest_divisor(batch_size, len(devices))]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(n for n in range(1, limit + 1) if number % n == 0)
+
+
+def split(tree: Any, devices: list[jax.Device]) -> Any:
+    """Place arrays whose leading axis counts the devices, each slice on its own."""
+    # As pmap lays out its results, so that the second step finds the program of the first.
+    return jax.device_put(tree, NamedSharding(Mesh(np.array(devices), (DEVICES,)), PartitionSpec(DEVICES)))
+
+
+def replicate(tree: Any, devices: list[jax.Device]) -> Any:
+    """Place a copy of every array on every device."""
+    return split(jax.tree.map(lambda a: np.broadcast_to(np.asarray(a), (len(devices), *np.shape(a))), tree), devices)
+
+
+def first(tree: Any) -> Any:
+    """Return the first device's copy of replicated arrays."""
+    return jax.tree.map(lambda a: a[0], tree)

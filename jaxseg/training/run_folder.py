@@ -1,0 +1,169 @@
+"""The folder of a run: what was asked, on what, and what came of it.
+
+``config.json`` (resolved), ``environment.json`` (one entry a start), ``data.json``, ``preprocess.json``,
+``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.md``.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+from tensorboardX import SummaryWriter
+
+Json = dict[str, Any]
+
+# What a resumed run may change: where things are and how they are watched, never what is computed.
+_FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.")
+
+
+class RunFolder:
+    """Opens ``workdir`` for a run with this config: a new folder, or one whose run is to go on.
+
+    Args:
+        workdir: the folder.
+        config: the resolved config as plain JSON.
+
+    Raises:
+        ValueError: the folder holds a run of another config, or files that are no run.
+    """
+
+    def __init__(self, workdir: str | Path, config: Json):
+        self.path = Path(workdir)
+        if self.path.is_file():
+            raise ValueError(f"--workdir {workdir} is a file; name a folder")
+        known = self._read("config.json")
+        if known is None and self.path.is_dir() and any(self.path.iterdir()):
+            raise ValueError(
+                f"--workdir {workdir} holds files but no run (no config.json); choose an empty or new folder"
+            )
+        if known is not None:
+            self._refuse_another(known, config)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write("config.json", config)
+
+    def _refuse_another(self, known: Json, config: Json) -> None:
+        before, now = _flat(known), _flat(config)
+        free = list(_FREE)
+        if now.get("optimizer.schedule") == "constant":
+            free.append("train.steps")  # a constant rate does not depend on the length: the run may go on for longer
+        changed = [
+            f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key) and not key.startswith(tuple(free))
+        ]
+        if changed:
+            raise ValueError(
+                f"--workdir {self.path} holds a run of another config ({'; '.join(changed)}); "
+                "give another --workdir, or the config it began with"
+            )
+
+    def describe_start(self, devices: list[jax.Device]) -> None:
+        """Add this start to ``environment.json``."""
+        starts = self._read("environment.json") or []
+        starts.append(
+            {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "command": sys.argv,
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "packages": {
+                    name: importlib.metadata.version(name) for name in ("jaxseg", "jax", "flax", "optax", "numpy")
+                },
+                "git": _git_commit(),
+                "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
+                "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+            }
+        )
+        self.write("environment.json", starts)
+
+    def describe_data(self, description: Json, preprocess: Json) -> None:
+        """Write ``data.json`` and ``preprocess.json``.
+
+        Raises:
+            ValueError: the run began with other images, masks or splits.
+        """
+        known = self._read("data.json")
+        if known is not None and known != json.loads(json.dumps(description)):
+            parts = [key for key in description if known.get(key) != json.loads(json.dumps(description[key]))]
+            raise ValueError(
+                f"the data changed since {self.path} began ({', '.join(parts)} in data.json differ); "
+                "restore the files, or start anew in another --workdir"
+            )
+        self.write("data.json", description)
+        self.write("preprocess.json", preprocess)
+
+    def write(self, name: str, content: Any) -> None:
+        """Write a JSON file; a reader, or a kill, never sees half of it."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(path)
+
+    def _read(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text()) if path.exists() else None
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not JSON ({error}); restore it, or choose another --workdir") from error
+
+
+class MetricsLog:
+    """``metrics.jsonl`` (the machine's truth) and TensorBoard events, one row of figures a call.
+
+    Args:
+        directory: the run's folder.
+        step: where the run starts; rows past it, of a run that was killed after its last checkpoint, are dropped.
+    """
+
+    def __init__(self, directory: Path, step: int):
+        path = directory / "metrics.jsonl"
+        rows = path.read_text().splitlines(keepends=True) if path.exists() else []
+        kept = "".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(kept)
+        partial.replace(path)
+        self._file = path.open("a")
+        self._events = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+
+    def write(self, step: int, figures: dict[str, float]) -> None:
+        """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``."""
+        self._file.write(json.dumps({"step": step, **figures}) + "\n")
+        self._file.flush()
+        for name, value in figures.items():
+            self._events.add_scalar(name, value, step)
+        self._events.flush()
+
+    def close(self) -> None:
+        """Close both files."""
+        self._file.close()
+        self._events.close()
+
+
+def _flat(tree: Json, prefix: str = "") -> Json:
+    flat = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+    return flat
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the checkout this package runs from, marked where files differ from it."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()

@@ -1,0 +1,92 @@
+"""The figures of the steps as they come in: a little late, checked, averaged, shown and logged."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+
+import jax
+import optax
+
+from jaxseg.progress import Progress
+from jaxseg.training.run_folder import MetricsLog
+
+# Figures are read this many steps late, so that the host never waits for the step it has just sent.
+_LAG = 2
+
+
+class Watch:
+    """Reads losses, stops at the first that is not finite, and writes the others down.
+
+    Args:
+        log: where a row goes every ``log_every`` steps: the mean loss of these steps, the gradient's norm and the
+            learning rate at the last of them, images a second.
+        progress: what the user sees.
+        learning_rate: as a function of the step.
+        images_of: names the images of a step, for the message about a loss that is not finite.
+        batch_size: images a step.
+        log_every: steps.
+    """
+
+    def __init__(
+        self,
+        log: MetricsLog,
+        progress: Progress,
+        *,
+        learning_rate: optax.Schedule,
+        images_of: Callable[[int], list[str]],
+        batch_size: int,
+        log_every: int,
+    ):
+        self._log, self._progress, self._learning_rate, self._images_of = log, progress, learning_rate, images_of
+        self._batch_size, self._log_every = batch_size, log_every
+        self._pending: deque[tuple[int, dict[str, jax.Array]]] = deque()
+        self._losses: list[float] = []
+        self._seconds, self._last = 0.0, time.monotonic()
+
+    def add(self, step: int, figures: dict[str, jax.Array]) -> None:
+        """Take the figures of a step that may still be running.
+
+        Raises:
+            FloatingPointError: the loss or gradient of an earlier step is not finite.
+        """
+        self._pending.append((step, figures))
+        if len(self._pending) > _LAG:
+            self._settle()
+
+    def drain(self) -> None:
+        """Wait for every step taken so far; raises as ``add``."""
+        while self._pending:
+            self._settle()
+
+    def resume(self) -> None:
+        """Leave out of the rate what passed since ``drain``."""
+        self._last = time.monotonic()
+
+    def _settle(self) -> None:
+        step, figures = self._pending.popleft()
+        loss, norm = float(figures["loss"][0]), float(figures["gradient_norm"][0])
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise FloatingPointError(
+                f"step {step + 1}: loss {loss}, gradient norm {norm}, on the images {', '.join(self._images_of(step))}; "
+                "lower optimizer.learning_rate or look at these images (the last checkpoint is from before)"
+            )
+        now = time.monotonic()
+        self._losses.append(loss)
+        self._seconds, self._last = self._seconds + now - self._last, now
+        rate = len(self._losses) * self._batch_size / max(self._seconds, 1e-9)
+        self._progress.advance(loss=f"{loss:.4f}", speed=f"{rate:.1f} images/s")
+        if (step + 1) % self._log_every == 0:
+            self._log.write(
+                step + 1,
+                {
+                    "train/loss": sum(self._losses) / len(self._losses),
+                    "train/gradient_norm": norm,
+                    "train/learning_rate": float(self._learning_rate(step)),
+                    "train/images_per_second": rate,
+                },
+            )
+            self._losses.clear()
+            self._seconds = 0.0
