@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from jaxseg.data.records import Record
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import Evaluation, Tally, binary
 from jaxseg.progress import track
@@ -14,7 +14,7 @@ from jaxseg.progress import track
 
 def evaluate(
     predictor: Predictor,
-    records: Sequence[Any],
+    records: Sequence[Record],
     *,
     threshold: float = 0.5,
     prepared: bool = True,
@@ -24,8 +24,7 @@ def evaluate(
 
     Args:
         predictor: the model.
-        records: ``data.records.Record``s: ``id``, ``image`` uint8 [h, w, 3], ``mask`` {0, 1} [h, w], ``fov`` {0, 1}
-            or None, ``observer2`` {0, 1} or None.
+        records: images with their masks; a ``data.records.Records`` is read one at a time.
         threshold: a pixel is foreground where its probability is greater.
         prepared: the records are resized and CLAHEd already, and are scored at that size. False: they are as their
             owner published them; the probabilities are resized back and scored at the images' own size.
@@ -57,7 +56,7 @@ def evaluate(
     )
 
 
-def _mask(record: Any, name: str) -> np.ndarray:
+def _mask(record: Record, name: str) -> np.ndarray:
     mask = getattr(record, name)
     if mask.shape != record.image.shape[:2]:
         raise ValueError(f"its {name} is {list(mask.shape)}; want the image's size, {list(record.image.shape[:2])}")

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int32
 
+from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.tiles import blend
 
 STRIDE = 32  # the networks halve five times; images are padded to multiples of it, and no further
@@ -26,18 +27,20 @@ class Predictor:
     Attributes:
         model: a Flax module with ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, 2]``.
         variables: its ``{"params": ..., "batch_stats": ...}``.
-        preprocess: the ``data.preprocess.Preprocess`` that the model was trained with.
+        preprocess: the preprocessing that the model was trained with.
+        step: the training step of ``variables``, where it is known: reports name it.
     """
 
     def __init__(
         self,
         model: nn.Module,
         variables: Any,
-        preprocess: Any,
+        preprocess: Preprocess,
         *,
         tile: tuple[int, ...] = (),
         overlap: float = 0.5,
         flips: bool = False,
+        step: int | None = None,
     ):
         """Hold a trained model.
 
@@ -48,6 +51,7 @@ class Predictor:
             tile: (height, width) of overlapping tiles, in prepared pixels; () predicts whole images.
             overlap: fraction of a tile that neighbours share at least, 0 <= overlap < 1.
             flips: average the probabilities over the four flips of the image.
+            step: see the class.
 
         Raises:
             ValueError: a tile that is not two positive numbers, or an overlap outside [0, 1).
@@ -62,6 +66,7 @@ class Predictor:
         self.tile = tile
         self.overlap = overlap
         self.flips = flips
+        self.step = step
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
         """Return the foreground probability of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
@@ -71,7 +76,7 @@ class Predictor:
         """
         _check(image)
         probability = self.prepared(self.preprocess.prepare(image))
-        return np.asarray(self.preprocess.restore(probability, image.shape[:2]), np.float32)
+        return self.preprocess.restore(probability, image.shape[:2])
 
     def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
         """Return the probabilities of an image that is resized and CLAHEd already (uint8 [h, w, 3]), at that size.
@@ -84,6 +89,11 @@ class Predictor:
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def describe(self) -> str:
+        """Return how images are predicted, in words for a report."""
+        tiles = f"{self.tile[0]} x {self.tile[1]} tiles, {self.overlap:.0%} overlap" if self.tile else "whole images"
+        return f"{tiles}, mean over four flips" if self.flips else tiles
 
     def _predict(self, image: np.ndarray) -> np.ndarray:
         if self.tile:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from fakes import GREEN, Pixels, Plain
+from fakes import GREEN, PLAIN, Pixels
 
 from jaxseg.inference import Predictor
 
@@ -8,7 +8,7 @@ from jaxseg.inference import Predictor
 @pytest.fixture
 def green():
     """A predictor that calls the green pixels foreground."""
-    return Predictor(Pixels(), GREEN, Plain())
+    return Predictor(Pixels(), GREEN, PLAIN)
 
 
 @pytest.fixture

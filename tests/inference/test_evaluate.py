@@ -1,16 +1,19 @@
+import dataclasses
+
 import numpy as np
 import pytest
-from fakes import FakeRecord, green_probability
+from fakes import green_probability
 from sklearn.metrics import f1_score, roc_auc_score
 
+from jaxseg.data.records import Record
 from jaxseg.inference import evaluate
 
 
-def _record(make_image, name, seed, **fields):
+def _record(make_image, name, seed, fov=None):
     image = make_image(seed=seed)
     rng = np.random.default_rng(seed)
     mask = (image[..., 1] + rng.integers(0, 100, image.shape[:2]) > 170).astype(np.uint8)
-    return FakeRecord(name, image, mask, **fields)
+    return Record(name, image, mask, fov, observer2=None, group=name)
 
 
 def test_an_evaluation_agrees_with_scikit_learn(green, make_image):
@@ -54,14 +57,17 @@ def test_the_threshold_and_the_size_of_scoring_are_used_and_told(green, make_ima
     assert (nothing.threshold, nothing.scored_at) == (1.0, "prepared")
 
 
-def test_prepared_records_are_not_prepared_twice(green, make_image, monkeypatch):
-    def prepare(image):
-        raise AssertionError("prepared twice")
-
-    monkeypatch.setattr(green.preprocess, "prepare", prepare)
-    evaluate(green, [_record(make_image, "a", 1)])
-    with pytest.raises(AssertionError, match="prepared twice"):
-        evaluate(green, [_record(make_image, "a", 1)], prepared=False)
+def test_prepared_records_are_not_prepared_again(green, make_image):
+    green.preprocess = dataclasses.replace(green.preprocess, clahe="rgb")
+    record = _record(make_image, "a", 1)
+    raw, prepared = (evaluate(green, [record], prepared=prepared).summary["full"] for prepared in (False, True))
+    assert prepared["pooled"]["auc"] == pytest.approx(
+        roc_auc_score(record.mask.ravel(), green_probability(record.image).ravel()), abs=1e-6
+    )
+    assert raw["pooled"]["auc"] == pytest.approx(
+        roc_auc_score(record.mask.ravel(), green_probability(green.preprocess.prepare(record.image)).ravel()), abs=1e-6
+    )
+    assert raw["pooled"]["auc"] != prepared["pooled"]["auc"]
 
 
 def test_rows_rank_from_worst_to_best(green, make_image):

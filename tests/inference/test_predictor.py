@@ -1,8 +1,10 @@
+import dataclasses
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fakes import GREEN, Pixels, Plain, green_probability
+from fakes import GREEN, PLAIN, Pixels, green_probability
 
 from jaxseg.inference import Predictor
 
@@ -43,23 +45,25 @@ def test_the_answer_has_the_images_own_size(green, make_image):
 
 
 def test_a_resized_model_answers_at_the_images_own_size(make_image):
-    image = make_image(21, 28)
-    halved = Predictor(Pixels(), GREEN, Plain(step=2))
-    wanted = green_probability(image[::2, ::2])
-    np.testing.assert_allclose(halved(image), wanted.repeat(2, 0)[:21].repeat(2, 1), atol=1e-6)
-    np.testing.assert_allclose(halved.prepared(image[::2, ::2]), wanted, atol=1e-6)
+    image = make_image(2, 2).repeat(12, 0).repeat(15, 1)  # four patches of one colour each, 24 x 30
+    halved = Predictor(Pixels(), GREEN, dataclasses.replace(PLAIN, image_size=(12, 15)))
+    wanted = green_probability(image)
+    assert halved(image).shape == (24, 30)
+    inner = np.ix_([*range(10), *range(14, 24)], [*range(13), *range(17, 30)])  # between patches bilinear blends
+    np.testing.assert_allclose(halved(image)[inner], wanted[inner], atol=1e-6)
+    np.testing.assert_allclose(halved.prepared(image), wanted, atol=1e-6)  # prepared() resizes nothing
 
 
 def test_padding_is_zero_and_the_model_is_told_the_real_size(make_image):
     image = make_image(33, 40)
-    probability = Predictor(Global(), {}, Plain())(image)
+    probability = Predictor(Global(), {}, PLAIN)(image)
     np.testing.assert_allclose(probability, _sigmoid((image / 255).mean()), atol=1e-6)
 
 
 def test_sizes_that_pad_alike_share_one_compilation(make_image):
     Global.traced.clear()
     for height, width in ((70, 33), (65, 64), (96, 40)):
-        Predictor(Global(), {}, Plain())(make_image(height, width))
+        Predictor(Global(), {}, PLAIN)(make_image(height, width))
     assert Global.traced == [(1, 96, 64, 3)]
 
 
@@ -71,7 +75,7 @@ def test_new_variables_need_no_new_compilation(green, make_image):
 
 def test_flips_are_undone_and_averaged(make_image):
     image = make_image(6, 5)
-    plain, flipped = (Predictor(Row(), {}, Plain(), flips=flips)(image) for flips in (False, True))
+    plain, flipped = (Predictor(Row(), {}, PLAIN, flips=flips)(image) for flips in (False, True))
     rows = np.arange(6)[:, None] / 4.0
     np.testing.assert_allclose(plain, np.broadcast_to(_sigmoid(rows), (6, 5)), atol=1e-6)
     wanted = (_sigmoid(rows) + _sigmoid(rows[::-1])) / 2
@@ -81,13 +85,13 @@ def test_flips_are_undone_and_averaged(make_image):
 @pytest.mark.parametrize("size", [(50, 70), (10, 70), (10, 12)])
 def test_tiles_of_a_local_model_equal_the_whole_image(size, make_image):
     image = make_image(*size)
-    tiled = Predictor(Pixels(), GREEN, Plain(), tile=(32, 32), overlap=0.25)
+    tiled = Predictor(Pixels(), GREEN, PLAIN, tile=(32, 32), overlap=0.25)
     np.testing.assert_allclose(tiled(image), green_probability(image), atol=1e-6)
 
 
 def test_a_tile_is_what_the_model_sees(make_image):
     Global.traced.clear()
-    Predictor(Global(), {}, Plain(), tile=(128, 160))(make_image(130, 300))
+    Predictor(Global(), {}, PLAIN, tile=(128, 160))(make_image(130, 300))
     assert Global.traced == [(1, 128, 160, 3)]
 
 
@@ -110,4 +114,11 @@ def test_an_image_of_another_kind_is_refused(green, image, told):
 )
 def test_options_that_make_no_sense_are_refused(options, told):
     with pytest.raises(ValueError, match=f"{told} is"):
-        Predictor(Pixels(), GREEN, Plain(), **options)
+        Predictor(Pixels(), GREEN, PLAIN, **options)
+
+
+def test_a_predictor_tells_how_it_predicts():
+    plain = Predictor(Pixels(), GREEN, PLAIN)
+    assert plain.describe() == "whole images"
+    tiled = Predictor(Pixels(), GREEN, PLAIN, tile=(64, 96), overlap=0.25, flips=True)
+    assert tiled.describe() == "64 x 96 tiles, 25% overlap, mean over four flips"

@@ -1,0 +1,122 @@
+"""Prediction over a folder of photographs: masks, probabilities and overlays as pictures of the same size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from jaxseg.data.images import SUFFIXES, read_image, write_png
+from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics import threshold as above
+from jaxseg.progress import track
+
+PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
+_KINDS = ("masks", "probabilities", "overlays")
+_COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
+
+
+def predict_folder(
+    predictor: Predictor, images: str | Path, output: str | Path, *, threshold: float = 0.5, progress: bool = True
+) -> list[Path]:
+    """Predict every image of a folder, or one image, and write three PNG pictures of its own size and stem for each.
+
+    ``masks/`` holds 0 and 255 (foreground where the probability exceeds ``threshold``); ``probabilities/`` 16-bit grey,
+    the probability times ``PROBABILITY_SCALE``; ``overlays/`` the photograph with the mask tinted and outlined.
+
+    Args:
+        predictor: the model.
+        images: a folder of PNG, JPEG, TIFF, GIF or BMP files (subfolders are not searched), or one such file.
+        output: a folder, made where it is not there. Existing pictures are never overwritten.
+        threshold: see above.
+        progress: show how many images are done.
+
+    Returns:
+        The masks' paths, in the images' order.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+        FileExistsError: a picture to be written is there already; nothing is predicted.
+        ValueError: there is no image, or two share a stem; or, after all others were done, which ones could not be
+            read, one line each.
+    """
+    paths, output = _images(Path(images)), Path(output)
+    _refuse_existing([_target(output, kind, path) for kind in _KINDS for path in paths])
+    for kind in _KINDS:
+        (output / kind).mkdir(parents=True, exist_ok=True)
+    written, failed = [], []
+    for path in track(paths, "predict") if progress else paths:
+        try:
+            _predict_one(predictor, path, output, threshold)
+        except (ValueError, OSError, jax.errors.JaxRuntimeError) as error:
+            failed.append(_cause(path, error))
+        else:
+            written.append(_target(output, "masks", path))
+    if failed:
+        raise ValueError("\n".join([f"{len(failed)} of {len(paths)} images failed, the others are done:", *failed]))
+    return written
+
+
+def overlay(
+    image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "height width"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the photograph with the mask tinted lightly and its outline drawn; the line grows with the image."""
+    line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
+    opacity = np.where(line, 1.0, np.where(mask, 0.25, 0.0)).astype(np.float32)[..., None]
+    return np.rint(image * (1 - opacity) + _COLOUR * opacity).astype(np.uint8)
+
+
+def _predict_one(predictor: Predictor, path: Path, output: Path, threshold: float) -> None:
+    image = read_image(path)
+    probability: Float32[np.ndarray, "height width"] = predictor(image)
+    mask = above(probability, threshold)
+    write_png(_target(output, "masks", path), np.where(mask, 255, 0).astype(np.uint8))
+    write_png(_target(output, "probabilities", path), np.rint(probability * PROBABILITY_SCALE).astype(np.uint16))
+    write_png(_target(output, "overlays", path), overlay(image, mask))
+
+
+def _images(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise FileNotFoundError(f"{source}: no such folder; give a folder of images, or one image")
+    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    if not paths:
+        raise ValueError(f"{source} holds no images ({', '.join(SUFFIXES)}); subfolders are not searched")
+    by_stem: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in by_stem:
+            raise ValueError(
+                f"{by_stem[path.stem]} and {path.name} would both become {path.stem}.png; rename one of them"
+            )
+        by_stem[path.stem] = path
+    return paths
+
+
+def _target(output: Path, kind: str, path: Path) -> Path:
+    return output / kind / f"{path.stem}.png"
+
+
+def _refuse_existing(targets: Sequence[Path]) -> None:
+    existing = [path for path in targets if path.exists()]
+    if existing:
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise FileExistsError(f"{existing[0]} is there already{more}; choose another output folder, or move it away")
+
+
+def _cause(path: Path, error: Exception) -> str:
+    if "RESOURCE_EXHAUSTED" in str(error):
+        return f"{path}: too large for the device's memory; predict it in tiles (inference.load(..., tile=(512, 512)))"
+    told = str(error)
+    return told if str(path) in told else f"{path}: {told}"
+
+
+def _eroded(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Shrink a mask by ``radius`` pixels in each of the four directions; the frame's edge does not shrink it."""
+    for _ in range(radius):
+        padded = np.pad(mask, 1, mode="edge")
+        mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask
