@@ -1,0 +1,170 @@
+"""Training batches as a pure function of (seed, step): which records, and what becomes of them.
+
+``indices`` names the records of a step; ``sample`` crops, augments and normalises them inside the jitted step. A set
+that fits lives on the device as one ``canvas``; a larger one is read ahead by Grain with ``streamed``. Both give the
+same batches, and neither has a state: a run that starts again at a step sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, SupportsIndex
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, Int32, Key
+
+from jaxseg.data.augment import Augment, Draws, Pixels, augmented, inside
+from jaxseg.data.records import Records
+
+READ_THREADS = 2
+READ_AHEAD = 4  # steps that are read before they are asked for
+
+
+class Arrays(NamedTuple):
+    """Records on a common canvas, padded with zeros at the bottom and on the right."""
+
+    images: Array | np.ndarray  # uint8 [records, height, width, 3]
+    masks: Array | np.ndarray  # uint8 [records, height, width], 0 or 1
+    fovs: Array | np.ndarray  # uint8 [records, height, width], 0 or 1; ones where a record has no field of view
+    sizes: Array | np.ndarray  # int32 [records, 2], real heights and widths
+
+    def take(self, indices: Int[Array, " batch"] | Int[np.ndarray, " batch"]) -> Arrays:
+        """Return the records at these indices (inside jit, XLA fuses this with the crops that follow)."""
+        return Arrays(*(array[indices] for array in self))
+
+
+class Batch(NamedTuple):
+    """What one step trains on; height and width are the patch's, or the canvas's where images stay whole."""
+
+    images: Array  # float32 [batch, height, width, 3], normalised, zero where not valid
+    labels: Array  # int32 [batch, height, width], 0 or 1
+    valid: Array  # bool [batch, height, width], real pixels
+    fov: Array  # bool [batch, height, width], field of view within the real pixels
+    sizes: Array  # int32 [batch, 2], height and width of the real content, which lies at the top left
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
+    return np.random.default_rng([seed, epoch]).permutation(n).astype(np.int32)
+
+
+def indices(seed: int, step: int, batch_size: int, n: int) -> Int32[np.ndarray, " batch"]:
+    """Return which of ``n`` records the samples of a step are drawn from.
+
+    Sample s of the step is the run's sample g = step * batch_size + s, and stands at place g % n of epoch g // n,
+    whose order is a permutation drawn from (seed, epoch): every record comes once an epoch, and a batch may reach
+    into the next one.
+    """
+    places = step * batch_size + np.arange(batch_size)
+    return np.array([_order(seed, int(g) // n, n)[g % n] for g in places], np.int32)
+
+
+@functools.lru_cache(maxsize=2)  # it reads every record, which takes a while for a large set
+def canvas_size(records: Records) -> tuple[int, int]:
+    """Return the common canvas (height, width) of records: the largest height and the largest width among them."""
+    if not len(records):
+        raise ValueError("there are no images to train on; check data.dir and the split")
+    heights, widths = zip(*(record.mask.shape for record in records), strict=True)
+    return max(heights), max(widths)
+
+
+def canvas_bytes(records: Records) -> int:
+    """Return the bytes that ``canvas(records)`` takes: colour, mask and field of view of every pixel."""
+    height, width = canvas_size(records)
+    return len(records) * (5 * height * width + 8)
+
+
+def canvas(records: Records, size: tuple[int, int] | None = None) -> Arrays:
+    """Lay records on a common canvas, by default the smallest that holds them all.
+
+    Raises ValueError where a record is larger than the canvas.
+    """
+    height, width = size or canvas_size(records)
+    n = len(records)
+    arrays = Arrays(
+        np.zeros((n, height, width, 3), np.uint8),
+        np.zeros((n, height, width), np.uint8),
+        np.zeros((n, height, width), np.uint8),
+        np.zeros((n, 2), np.int32),
+    )
+    for k, record in enumerate(records):
+        h, w = record.mask.shape
+        if h > height or w > width:
+            raise ValueError(f"{record.id} is {h} x {w} and does not fit the canvas of {height} x {width}")
+        arrays.images[k, :h, :w] = record.image
+        arrays.masks[k, :h, :w] = record.mask
+        arrays.fovs[k, :h, :w] = 1 if record.fov is None else record.fov
+        arrays.sizes[k] = h, w
+    return arrays
+
+
+def sample(
+    arrays: Arrays,
+    key: Key[Array, ""],
+    sample_ids: Int[Array, " batch"],
+    augment: Augment,
+    patch_size: tuple[int, int] | tuple[()],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Batch:
+    """Turn the records of this device's share of a step into what it trains on; runs inside the jitted step.
+
+    ``arrays`` holds one record for each sample, ``key`` belongs to the step, and ``sample_ids`` are the samples'
+    places in the global batch: sample s draws from ``fold_in(key, s)``, however many devices share the batch.
+    ``mean`` and ``std`` are the colours' statistics in grey levels (0 to 255). Without a ``patch_size`` the samples
+    are the whole canvas. Raises ValueError where the augmentation cannot work on such samples.
+    """
+    height, width = patch_size or arrays.images.shape[1:3]
+    frame = int(height), int(width)
+    augment.check(frame)
+    centre, spread = jnp.asarray(mean, jnp.float32), jnp.asarray(std, jnp.float32)
+
+    def one(image, mask, fov, size, sample_id):
+        record = Pixels(image, mask, fov, inside(size, mask.shape))
+        draws = Draws.of(jax.random.fold_in(key, sample_id))
+        pixels, extent = augmented(augment, draws, record, size, frame, centre)
+        image = jnp.where(pixels.valid[..., None], (pixels.image - centre) / spread, 0)
+        return Batch(
+            image,
+            jnp.where(pixels.valid, pixels.mask, 0).astype(jnp.int32),
+            pixels.valid,
+            pixels.valid & (pixels.fov > 0),
+            extent,
+        )
+
+    return jax.vmap(one)(*arrays, sample_ids)
+
+
+class _Steps(Sequence[Arrays]):
+    """The records of every step, as the random-access source that Grain reads."""
+
+    def __init__(self, records: Records, seed: int, batch_size: int):
+        self.records, self.seed, self.batch_size = records, seed, batch_size
+        self.size = canvas_size(records)
+
+    def __len__(self) -> int:
+        return 2**31 - 1  # a run ends where its loop does
+
+    def __getitem__(self, step: SupportsIndex) -> Arrays:  # type: ignore[override]  # Grain never slices
+        places = indices(self.seed, int(step), self.batch_size, len(self.records))
+        return canvas(self.records.take(places.tolist()), self.size)
+
+
+def streamed(records: Records, seed: int, batch_size: int, start_step: int) -> Iterator[Arrays]:
+    """Yield ``canvas`` of the records of ``start_step``, ``start_step`` + 1, ..., read ahead by Grain's threads.
+
+    Step for step the arrays equal those of the resident canvas taken at ``indices``. An error in a thread is raised
+    here, whole, at its step. Closing the iterator stops the threads.
+    """
+    import grain  # takes most of a second, which a resident set need not spend
+
+    steps = grain.MapDataset.source(_Steps(records, seed, batch_size))[start_step:]
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD)
+    iterator = iter(steps.to_iter_dataset(options))
+    try:
+        yield from iterator
+    finally:
+        iterator.close()
