@@ -91,9 +91,7 @@ def load_variables(workdir: str | Path, which: Literal["best", "latest"] = "best
     """
     directory = Path(workdir) / "checkpoints"
     if not directory.is_dir():
-        raise FileNotFoundError(
-            f"{workdir} holds no run (no folder checkpoints/); give the --workdir of a training run"
-        )
+        raise FileNotFoundError(f"{workdir} holds no run (no checkpoints/); give the --workdir of a training run")
     checkpoints = Checkpoints(directory, read_only=True)
     step = checkpoints.best() if which == "best" else checkpoints.latest()
     if step is None:

@@ -12,6 +12,8 @@ from jaxseg.data.augment import Augment
 from jaxseg.data.preprocess import Clahe
 from jaxseg.optimizer import SCHEDULES, WEIGHT_DECAY_KINDS
 
+SCORED_AT = ("prepared", "original")
+
 
 def defaults() -> ConfigDict:
     """Return every setting with its default; a file in ``configs/`` changes what its experiment needs.

@@ -35,9 +35,7 @@ def set_up(batch_size: int, asked: int, cache_dir: str) -> list[jax.Device]:
         jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))
     devices = jax.local_devices()
     if asked > len(devices):
-        raise ValueError(
-            f"train.devices is {asked}, but JAX sees {len(devices)} ({devices[0].platform}); ask for fewer"
-        )
+        raise ValueError(f"train.devices is {asked}, but JAX sees {len(devices)} ({devices[0].platform})")
     return devices[: asked or _largest_divisor(batch_size, len(devices))]
 
 

@@ -28,6 +28,7 @@ class Resident:
         self._places = split(_shares(np.arange(batch_size), devices), devices)
 
     def __call__(self, step: int) -> Feed:
+        """Return what ``step`` takes."""
         indices = stream.indices(self._seed, step, self._batch_size, self._count)
         return self._arrays, split(_shares(indices, self._devices), self._devices), self._places
 
@@ -47,6 +48,7 @@ class Streamed:
         self._next = start
 
     def __call__(self, step: int) -> Feed:
+        """Return what ``step`` takes; steps are asked for in order."""
         if step != self._next:
             raise ValueError(f"a streamed feed gives its steps in order: {self._next} is next, {step} was asked for")
         self._next += 1

@@ -24,6 +24,8 @@ Json = dict[str, Any]
 # What a resumed run may change: where things are and how they are watched, never what is computed.
 _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.")
 
+_PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "opencv-python-headless")
+
 
 class RunFolder:
     """Opens ``workdir`` for a run with this config: a new folder, or one whose run is to go on.
@@ -42,9 +44,7 @@ class RunFolder:
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
         known = self._read("config.json")
         if known is None and self.path.is_dir() and any(self.path.iterdir()):
-            raise ValueError(
-                f"--workdir {workdir} holds files but no run (no config.json); choose an empty or new folder"
-            )
+            raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
         if known is not None:
             self._refuse_another(known, config)
         self.path.mkdir(parents=True, exist_ok=True)

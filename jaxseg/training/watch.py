@@ -70,7 +70,7 @@ class Watch:
         loss, norm = float(figures["loss"][0]), float(figures["gradient_norm"][0])
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
-                f"step {step + 1}: loss {loss}, gradient norm {norm}, on the images {', '.join(self._images_of(step))}; "
+                f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
                 "lower optimizer.learning_rate or look at these images (the last checkpoint is from before)"
             )
         now = time.monotonic()
