@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,9 @@ class Augment:
                 f"augment.quarter_turns needs square samples, and these are {frame[0]} x {frame[1]}: "
                 "set data.patch_size to a square or switch quarter_turns off"
             )
+
+
+Arrays = TypeVar("Arrays")  # a tree of arrays that begin with height and width
 
 
 class Pixels(NamedTuple):
@@ -107,10 +110,11 @@ def augmented(
     """
     corner, extent = window(augment.foreground, draws, record.mask, size, frame)
     if augment.rotate or augment.scale:
-        sample = affine(augment, draws, record, size, corner, extent, frame)
+        # The mirrors move positions, not pixels: XLA would fetch each pixel anew for every mirror image of it.
+        (y, x, real), extent = turned(augment, draws, affine(augment, draws, corner, extent, frame), extent)
+        sample = fetched(record, size, y, x, real)
     else:
-        sample = cut(record, corner, extent, frame)
-    sample, extent = turned(augment, draws, sample, extent)
+        sample, extent = turned(augment, draws, cut(record, corner, extent, frame), extent)
     if augment.brightness or augment.contrast:
         sample = sample._replace(image=recoloured(augment, draws, sample.image, mean))
     return sample, extent
@@ -171,18 +175,11 @@ def inside(extent: Int[Array, "axes=2"], frame: tuple[int, int]) -> Bool[Array, 
 
 
 def affine(
-    augment: Augment,
-    draws: Draws,
-    record: Pixels,
-    size: Int[Array, "axes=2"],
-    corner: Int[Array, "axes=2"],
-    extent: Int[Array, "axes=2"],
-    frame: tuple[int, int],
-) -> Pixels:
-    """Turn and zoom the whole record about the centre of the window, and cut the window out of the result.
+    augment: Augment, draws: Draws, corner: Int[Array, "axes=2"], extent: Int[Array, "axes=2"], frame: tuple[int, int]
+) -> tuple[Float[Array, "height width"], Float[Array, "height width"], Bool[Array, "height width"]]:
+    """Turn and zoom a window about its centre: where in the record (y, x) each of its pixels comes from.
 
-    Pixels that the window lacked come from the image around it. The image is bilinear and its border is repeated for
-    half a pixel; mask and field of view take the nearest pixel, and pixels from beyond the image are not valid.
+    The third value marks the pixels within ``extent``. Positions may lie beyond the window and beyond the image.
     """
     angle = (2 * draws.angle - 1) * math.radians(augment.rotate)
     zoom = 1 + (2 * draws.zoom - 1) * augment.scale
@@ -190,23 +187,37 @@ def affine(
     dy, dx = jnp.arange(frame[0])[:, None] - centre[0], jnp.arange(frame[1])[None, :] - centre[1]
     y = corner[0] + centre[0] + (dy * jnp.cos(angle) - dx * jnp.sin(angle)) / zoom
     x = corner[1] + centre[1] + (dy * jnp.sin(angle) + dx * jnp.cos(angle)) / zoom
+    return y, x, inside(extent, frame)
 
-    def fetch(array, row, column):
+
+def fetched(
+    record: Pixels,
+    size: Int[Array, "axes=2"],
+    y: Float[Array, "height width"],
+    x: Float[Array, "height width"],
+    real: Bool[Array, "height width"],
+) -> Pixels:
+    """Fetch a record's pixels at positions between its own: image bilinear, mask and field of view the nearest.
+
+    The image's border is repeated for half a pixel; what lies further out is not valid, and neither is what is not
+    ``real``.
+    """
+
+    def at(array, row, column):
         return array[jnp.clip(row, 0, size[0] - 1), jnp.clip(column, 0, size[1] - 1)]
 
     top, left = jnp.floor(y).astype(jnp.int32), jnp.floor(x).astype(jnp.int32)
     down, right = (y - top)[..., None], (x - left)[..., None]
-    taps = [[fetch(record.image, top + i, left + j).astype(jnp.float32) for j in (0, 1)] for i in (0, 1)]
-    upper, lower = (row[0] * (1 - right) + row[1] * right for row in taps)
-    nearest = jnp.floor(y + 0.5).astype(jnp.int32), jnp.floor(x + 0.5).astype(jnp.int32)
-    found = (nearest[0] >= 0) & (nearest[0] < size[0]) & (nearest[1] >= 0) & (nearest[1] < size[1])
-    valid = found & inside(extent, frame)
-    return Pixels(upper * (1 - down) + lower * down, fetch(record.mask, *nearest), fetch(record.fov, *nearest), valid)
+    taps = [[at(record.image, top + i, left + j).astype(jnp.float32) for j in (0, 1)] for i in (0, 1)]
+    upper, lower = (pair[0] * (1 - right) + pair[1] * right for pair in taps)
+    row, column = jnp.floor(y + 0.5).astype(jnp.int32), jnp.floor(x + 0.5).astype(jnp.int32)
+    valid = real & (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
+    return Pixels(upper * (1 - down) + lower * down, at(record.mask, row, column), at(record.fov, row, column), valid)
 
 
 def turned(
-    augment: Augment, draws: Draws, sample: Pixels, extent: Int[Array, "axes=2"]
-) -> tuple[Pixels, Int[Array, "axes=2"]]:
+    augment: Augment, draws: Draws, sample: Arrays, extent: Int[Array, "axes=2"]
+) -> tuple[Arrays, Int[Array, "axes=2"]]:
     """Apply one of the eight symmetries of the square (or of those allowed) within the real content."""
     up = left = jnp.zeros((), bool)
     if augment.flips:
@@ -223,14 +234,14 @@ def turned(
 
 
 def transposed(
-    sample: Pixels, extent: Int[Array, "axes=2"], really: Bool[Array, ""]
-) -> tuple[Pixels, Int[Array, "axes=2"]]:
+    sample: Arrays, extent: Int[Array, "axes=2"], really: Bool[Array, ""]
+) -> tuple[Arrays, Int[Array, "axes=2"]]:
     """Swap rows and columns of a square frame, content and extent alike, where ``really``."""
     sample = jax.tree.map(lambda array: jnp.where(really, array.swapaxes(0, 1), array), sample)
     return sample, jnp.where(really, extent[::-1], extent)
 
 
-def mirrored(sample: Pixels, extent: Int[Array, "axes=2"], axis: int, really: Bool[Array, ""]) -> Pixels:
+def mirrored(sample: Arrays, extent: Int[Array, "axes=2"], axis: int, really: Bool[Array, ""]) -> Arrays:
     """Mirror the real content along an axis where ``really``; the padding stays at the bottom and on the right."""
 
     def mirror(array):
