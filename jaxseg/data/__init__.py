@@ -1,0 +1,9 @@
+"""Data sets, from files to prepared records and batches: the only room, bar picture writing, that knows OpenCV."""
+
+from jaxseg.data.load import DATASETS as DATASETS
+from jaxseg.data.load import Splits as Splits
+from jaxseg.data.load import load as load
+from jaxseg.data.load import load_split as load_split
+from jaxseg.data.preprocess import Preprocess as Preprocess
+from jaxseg.data.records import Record as Record
+from jaxseg.data.records import Records as Records

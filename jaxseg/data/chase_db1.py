@@ -1,0 +1,96 @@
+"""CHASE_DB1: 28 fundus photographs of both eyes of 14 children (Fraz et al. 2012)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from jaxseg.data.builder import Config, Entry, Listing, SegmentationBuilder, matching, pair
+from jaxseg.data.images import Mask, Picture
+from jaxseg.data.preprocess import Preprocess
+
+PUBLISHED = 28
+TEST_CHILDREN = ("11", "12", "13", "14")  # the last 8 images in file order; the first 20 train
+DARK = 20  # brightest channel outside the camera's round opening; at most 6 there, bar the blur of its rim
+PLAUSIBLE = (0.4, 0.9)  # fraction of the frame that a field of view takes; the published images: 0.65 to 0.70
+ROUND = 0.97  # least overlap (intersection over union) with a disc; the published images: 0.995 and above
+
+
+class ChaseDb1(SegmentationBuilder):
+    """``chase_db1``: train (20) and test (8) by the usual cut, two observers, field of view derived and checked."""
+
+    name = "chase_db1"
+    ABOUT = (
+        "Retinal vessels in 28 photographs, 999 wide and 960 high. The mask is observer 1 (1stHO), observer2 is "
+        "2ndHO. No field of view is published: it is the largest lit region, filled, and has to be a disc. The owners "
+        "publish no split either: the usual one takes the first 20 images to train and the last 8 to test."
+    )
+    HOMEPAGE = "https://researchinnovation.kingston.ac.uk/en/datasets/chasedb1-retinal-vessel-reference-dataset-4/"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Get CHASE_DB1 from {HOMEPAGE} (CC BY 4.0), unpack it, and give the folder that holds Image_01L.jpg and the "
+        "others: --config.data.dir=FOLDER"
+    )
+    BUILDER_CONFIGS: ClassVar = [
+        Config(name="native", description="as published"),
+        Config(name="512x512", description="resized, CLAHE on L", preprocess=Preprocess((512, 512), "lab")),
+    ]
+
+    @classmethod
+    def listing(cls, folder: Path, config: Config) -> Listing:
+        """Return the images of children 01 to 10 as train, 11 to 14 as test."""
+        pictures = matching(folder, r"(Image_\d\d[LR])\.jpg")
+        if not pictures:
+            raise cls.nothing(f"{folder}: holds no Image_NNL.jpg")
+        observers = [matching(folder, rf"(Image_\d\d[LR])_{observer}HO\.png") for observer in ("1st", "2nd")]
+        for found, observer in zip(observers, ("1st", "2nd"), strict=True):
+            kind, suffix = f"mask by the {observer} observer", f"_{observer}HO.png"
+            pair(pictures, found, kind, lambda name, suffix=suffix: folder / f"{name}{suffix}")
+        splits: dict[str, tuple[Entry, ...]] = {"train": (), "test": ()}
+        for name, path in pictures.items():
+            child = name[6:8]
+            entry = Entry(name, child, path, observers[0][name], observer2=observers[1][name])
+            splits["test" if child in TEST_CHILDREN else "train"] += (entry,)
+        notes = [f"{len(pictures)} of the {PUBLISHED} published images"] if len(pictures) != PUBLISHED else []
+        notes += [f"no {split} split: none of its images is in {folder}" for split in splits if not splits[split]]
+        return Listing({split: entries for split, entries in splits.items() if entries}, tuple(notes))
+
+    @classmethod
+    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> dict[str, Mask | None]:
+        """Return both observers' masks and the derived field of view."""
+        planes = super().read_masks(entry, config, image)
+        return {**planes, "fov": field_of_view(image, entry.files["image"])}
+
+
+def field_of_view(image: Picture, path: Path | str) -> Mask:
+    """Return the field of view of a fundus photograph on black, {0, 1} [height, width].
+
+    The largest connected region brighter than black in any channel, its holes filled. Raises ValueError naming
+    ``path`` where that is no plausible opening of a camera: too small or large a part of the frame, or no disc.
+    """
+    import cv2
+
+    lit = (image.max(axis=-1) > DARK).astype(np.uint8)
+    count, regions, figures, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
+    if count == 1:
+        raise ValueError(f"{path}: black all over, so it shows no field of view; copy or download it again")
+    largest = (regions == 1 + figures[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
+    outline, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    fov = cv2.drawContours(np.zeros_like(largest), outline, -1, 1, cv2.FILLED)
+    part, overlap = float(fov.mean()), _overlap_with_disc(fov)
+    if not PLAUSIBLE[0] <= part <= PLAUSIBLE[1] or overlap < ROUND:
+        raise ValueError(
+            f"{path}: its lit region covers {part:.0%} of the frame and overlaps a disc by {overlap:.2f}; a field of "
+            f"view covers {PLAUSIBLE[0]:.0%} to {PLAUSIBLE[1]:.0%} and overlaps by {ROUND} or more. Is this a whole "
+            "photograph on black? Otherwise use --config.data.name=folder with masks in fov/"
+        )
+    return fov
+
+
+def _overlap_with_disc(mask: Mask) -> float:
+    """Return the intersection over union of a region and the disc of its centre and area."""
+    rows, columns = np.nonzero(mask)
+    y, x = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    disc = (y - rows.mean()) ** 2 + (x - columns.mean()) ** 2 <= rows.size / np.pi
+    return float((disc & (mask == 1)).sum() / (disc | (mask == 1)).sum())

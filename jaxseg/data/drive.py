@@ -1,0 +1,90 @@
+"""DRIVE: 40 fundus photographs, 20 to train and 20 to test (Staal et al. 2004)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from jaxseg.data import images
+from jaxseg.data.builder import Config, Entry, Listing, SegmentationBuilder, matching, pair
+from jaxseg.data.images import Mask, Picture
+from jaxseg.data.preprocess import Preprocess
+
+PUBLISHED = 20  # images in either half
+
+
+class Drive(SegmentationBuilder):
+    """``drive``: splits train and, where its labels are there, test; field-of-view masks; observer 2 on test."""
+
+    name = "drive"
+    ABOUT = (
+        "Retinal vessels in 40 photographs, 565 wide and 584 high. The mask is observer 1 (1st_manual). Observer 2 "
+        "(2nd_manual) holds {3, 253} instead of {0, 255} in some copies and is cut at 127."
+    )
+    HOMEPAGE = "https://drive.grand-challenge.org"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Get DRIVE from https://drive.grand-challenge.org (free, after registration), unpack it, and give the folder "
+        "that holds training/ and test/: --config.data.dir=FOLDER"
+    )
+    BUILDER_CONFIGS: ClassVar = [
+        Config(name="native", description="as published"),
+        Config(name="512x512", description="resized, CLAHE on L", preprocess=Preprocess((512, 512), "lab")),
+    ]
+
+    @classmethod
+    def listing(cls, folder: Path, config: Config) -> Listing:
+        """Return the two halves of ``folder``; test only where its labels were published or added."""
+        if not (folder / "training" / "images").is_dir():
+            nested = next((path.parent for path in folder.glob("*/training") if path.is_dir()), None)
+            hint = f" (but {nested} has it: is that the folder?)" if nested else ""
+            raise cls.nothing(f"{folder}: holds no training/images{hint}")
+        notes: list[str] = []
+        splits = {"train": _half(folder / "training", "training", notes)}
+        if not splits["train"]:
+            raise cls.nothing(f"{folder / 'training' / 'images'}: holds no NN_training.tif")
+        test = folder / "test"
+        if not test.is_dir():
+            notes.append(f"no test split: {test} does not exist")
+        elif not (test / "1st_manual").is_dir():
+            notes.append(f"no test split: its labels are withheld ({test / '1st_manual'} does not exist)")
+        else:
+            splits["test"] = _half(test, "test", notes)
+        for split, entries in splits.items():
+            if len(entries) != PUBLISHED:
+                notes.append(f"{split}: {len(entries)} of the {PUBLISHED} published images")
+        return Listing({split: entries for split, entries in splits.items() if entries}, tuple(notes))
+
+    @classmethod
+    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> dict[str, Mask | None]:
+        """Return the masks; observer 2 is cut at 127, the one exception to "never rescaled"."""
+        observer2 = entry.observer2
+        planes = {"mask": images.read_binary(entry.files["mask"]), "fov": images.read_binary(entry.files["fov"])}
+        return {**planes, "observer2": None if observer2 is None else _cut(images.read_mask(observer2))}
+
+
+def _half(folder: Path, half: str, notes: list[str]) -> tuple[Entry, ...]:
+    pictures = matching(folder / "images", rf"(\d\d)_{half}\.tif")
+    kinds = {
+        "mask": ("mask by observer 1", "1st_manual", "_manual1.gif"),
+        "fov": ("field-of-view mask", "mask", f"_{half}_mask.gif"),
+        "observer2": ("mask by observer 2", "2nd_manual", "_manual2.gif"),
+    }
+    files = {}
+    for role, (kind, room, suffix) in kinds.items():
+        files[role] = matching(folder / room, r"(\d\d)" + re.escape(suffix))
+        if role == "observer2" and not files[role]:
+            if half == "test":
+                notes.append(f"no observer 2: {folder / room} is empty or missing")
+            continue
+        pair(pictures, files[role], kind, lambda name, room=room, suffix=suffix: folder / room / f"{name}{suffix}")
+    return tuple(
+        Entry(name, name, path, **{role: found[name] for role, found in files.items() if found})
+        for name, path in pictures.items()
+    )
+
+
+def _cut(values: Mask) -> Mask:
+    return (values > 127).astype(np.uint8)

@@ -1,0 +1,119 @@
+"""A user's own pictures: ``images/`` and ``masks/``, perhaps ``fov/``, perhaps split files.  Nothing to prepare."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from jaxseg.data import images
+from jaxseg.data.builder import SPLITS, Config, Entry, Listing, SegmentationBuilder, pair
+from jaxseg.data.images import Mask, Picture
+from jaxseg.data.preprocess import Preprocess
+
+
+@dataclasses.dataclass
+class FolderConfig(Config):
+    """What counts as foreground."""
+
+    labels: tuple[int | str, ...] = ()
+
+
+class Folder(SegmentationBuilder):
+    """``folder``: images of any size in images/, masks of the same stem in masks/, fields of view in fov/.
+
+    ``train.txt``, ``val.txt`` and ``test.txt`` may list stems, one a line. Without ``train.txt`` all images that are in
+    no other list train; with it, images in no list are left out.
+    """
+
+    name = "folder"
+    ABOUT = "A folder of images with masks of the same names."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Give the folder that holds images/ and masks/ (and fov/, if there is one), with masks named as their images: "
+        "--config.data.dir=FOLDER"
+    )
+    BUILDER_CONFIGS: ClassVar = [
+        FolderConfig(name="native", description="as they are"),
+        FolderConfig(name="256x256", description="resized, CLAHE on L", preprocess=Preprocess((256, 256), "lab")),
+    ]
+
+    @classmethod
+    def configure(cls, data: Mapping[str, Any]) -> FolderConfig:
+        """Return the configuration; ``data.labels`` names the foreground."""
+        labels = tuple(data["labels"])
+        images.check_labels(labels)
+        return FolderConfig(name="prepared", preprocess=Preprocess.from_config(data), labels=labels)
+
+    @classmethod
+    def listing(cls, folder: Path, config: Config) -> Listing:
+        """Return the images of ``folder`` with their masks, by split."""
+        for name in ("images", "masks"):
+            if not (folder / name).is_dir():
+                raise cls.nothing(f"{folder}: holds no {name}/")
+        notes: list[str] = []
+        pictures = _pictures(folder / "images", notes)
+        if not pictures:
+            kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
+            raise FileNotFoundError(f"{folder / 'images'}: holds no picture; it may hold {kinds}")
+        masks = _pictures(folder / "masks", notes)
+        pair(pictures, masks, "mask", lambda name: folder / "masks" / f"{name}.png")
+        fovs: dict[str, Path] = {}
+        if (folder / "fov").is_dir():
+            fovs = _pictures(folder / "fov", notes)
+            pair(pictures, fovs, "field of view", lambda name: folder / "fov" / f"{name}.png")
+        entries = {name: Entry(name, name, path, masks[name], fovs.get(name)) for name, path in pictures.items()}
+        return Listing(_splits(folder, entries, notes), tuple(notes))
+
+    @classmethod
+    def read_masks(cls, entry: Entry, config: FolderConfig, image: Picture) -> dict[str, Mask | None]:
+        """Return the mask, its foreground named by ``config.labels``, and the field of view."""
+        fov = None if entry.fov is None else images.read_binary(entry.fov)
+        return {"mask": images.read_binary(entry.files["mask"], config.labels), "fov": fov, "observer2": None}
+
+
+def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:
+    """Return the pictures in a folder by stem, in name order; other files are passed over, which ``notes`` tells."""
+    found: dict[str, Path] = {}
+    others: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in images.SUFFIXES or not path.is_file():
+            others.append(path.name)
+        elif path.stem in found:
+            raise ValueError(f"{found[path.stem]} and {path.name}: the same name twice; remove or rename one of them")
+        else:
+            found[path.stem] = path
+    if others:
+        listed = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        notes.append(f"{folder}: {len(others)} other files passed over ({listed})")
+    return found
+
+
+def _splits(folder: Path, entries: dict[str, Entry], notes: list[str]) -> dict[str, tuple[Entry, ...]]:
+    listed: dict[str, list[str]] = {}
+    seen: dict[str, Path] = {}
+    for split in SPLITS:
+        path = folder / f"{split}.txt"
+        if not path.is_file():
+            continue
+        listed[split] = []
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+            if not (name := line.strip()):
+                continue
+            stem = name if name in entries else Path(name).stem  # "a.png" means "a"
+            if stem not in entries:
+                raise ValueError(f"{path}, line {number}: {name!r} is no image in {folder / 'images'}")
+            if stem in seen:
+                raise ValueError(f"{path}, line {number}: {name!r} stands in {seen[stem].name} already; keep one")
+            seen[stem] = path
+            listed[split].append(stem)
+    rest = [name for name in entries if name not in seen]
+    if "train" not in listed:
+        listed = {"train": rest, **listed}
+    elif rest:
+        notes.append(f"{len(rest)} images stand in no split file and are left out ({', '.join(rest[:3])}, ...)")
+    if not listed["train"]:
+        raise ValueError(f"{folder}: no image is left to train on; see train.txt, val.txt and test.txt there")
+    return {split: tuple(entries[name] for name in names) for split, names in listed.items() if names}

@@ -1,0 +1,162 @@
+"""From the settings to splits of prepared records: list, split, hash, prepare once, read on demand."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxseg.data import cache
+from jaxseg.data.builder import SPLITS, Config, Entry, Listing, SegmentationBuilder, decode
+from jaxseg.data.chase_db1 import ChaseDb1
+from jaxseg.data.drive import Drive
+from jaxseg.data.folder import Folder
+from jaxseg.data.isic2017 import Isic2017
+from jaxseg.data.preprocess import Preprocess
+from jaxseg.data.records import Record, Records
+from jaxseg.data.split import Partition, partition
+from jaxseg.data.synthetic import Synthetic
+
+DATASETS: dict[str, type[SegmentationBuilder]] = {
+    builder.name: builder for builder in (Synthetic, Drive, Isic2017, ChaseDb1, Folder)
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """A data set ready for training.
+
+    Attributes:
+        train: prepared records (resized, equalised, uint8), read when asked for; val and test likewise, or None.
+        notes: what was left out, and why, one line each.
+        description: JSON-able: name, folder, content hash, the rule of the split, ids and digests of every split.
+        preprocess: with mean and std of all pixels of ``train``.
+    """
+
+    train: Records
+    val: Records | None
+    test: Records | None
+    notes: tuple[str, ...]
+    description: dict[str, Any]
+    preprocess: Preprocess
+
+
+def load(data: Mapping[str, Any]) -> Splits:
+    """Return the data set that the settings ``data`` (``config.data`` as a plain dict) describe.
+
+    Prepared records are made once and kept in ``data["cache_dir"]``, by a hash of every file and option.
+
+    Raises:
+        FileNotFoundError: a folder, an image or a mask is not there; the line says which, and where to get a set.
+        ValueError: a file or a setting is wrong; the line says what was wanted.
+    """
+    builder, folder, config = _open(data)
+    listing = builder.listing(folder, config)
+    cut = _partition(listing, data)
+    digests = cache.digest(builder, config, listing)
+    content = cache.key(builder, config, listing, digests)
+    ready = cache.prepared(builder, folder, config, Path(data["cache_dir"]).expanduser().absolute(), content)
+
+    splits = {split: _prepared(ready, listing, *part) for split, part in cut.parts.items()}
+    notes = (*listing.notes, *cut.notes, *_shared(splits, cut, digests))
+    description = {
+        "name": builder.name,
+        "dir": str(folder) if data["dir"] else "",
+        "builder_version": str(builder.VERSION),
+        "content_hash": content,
+        "rule": cut.rule,
+        "notes": list(notes),
+        "splits": {
+            split: {
+                "num_images": len(records),
+                "ids": list(records.ids),
+                "digests": {name: digests[cut.parts[split][0]][name] for name in records.ids},
+            }
+            for split, records in splits.items()
+        },
+    }
+    preprocess = _fit(config.preprocess, ready.info.metadata[cut.parts["train"][0]], cut.parts["train"][1])
+    return Splits(splits["train"], splits.get("val"), splits.get("test"), notes, description, preprocess)
+
+
+def load_split(data: Mapping[str, Any], split: str, prepared: bool = False) -> Records:
+    """Return one split of the same cut as ``load``: at the images' own size and colours, or prepared.
+
+    Raises as ``load``; ValueError where the set has no such split.
+    """
+    builder, folder, config = _open(data)
+    listing = builder.listing(folder, config)
+    cut = _partition(listing, data)
+    if split not in cut.parts:
+        why = "; ".join(note for note in (*listing.notes, *cut.notes) if split in note)
+        raise ValueError(f"{builder.name} has no {split!r} split, only {', '.join(cut.parts)}. {why}".rstrip())
+    if prepared:
+        return getattr(load(data), split)
+    source, places = cut.parts[split]
+    entries = [listing.splits[source][i] for i in places]
+    return _records(functools.partial(_read_native, builder, config, entries), entries)
+
+
+def _open(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Path, Config]:
+    name = data["name"]
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"data.name is {name!r}{hint}; choose one of {', '.join(DATASETS)}")
+    builder = DATASETS[name]
+    if data["labels"] and builder is not Folder:
+        raise ValueError(f"data.labels is {data['labels']}, but {name} has masks of its own; labels are for a folder")
+    folder = Path(data["dir"]).expanduser().absolute()
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        if not data["dir"]:
+            raise builder.nothing(f"{name} needs the folder of its images")
+        if not folder.is_dir():
+            raise builder.nothing(f"{folder}: no such folder")
+    return builder, folder, builder.configure(data)
+
+
+def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
+    return partition(listing, holdout=data["holdout"], test=data["test"], seed=data["split_seed"])
+
+
+def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places: Sequence[int]) -> Records:
+    read = functools.partial(_read_prepared, ready.as_data_source(source))
+    return _records(read, listing.splits[source]).take(places)
+
+
+def _records(read, entries: Sequence[Entry]) -> Records:
+    return Records(read, [entry.id for entry in entries], [entry.group for entry in entries])
+
+
+def _read_prepared(source, place: int) -> Record:
+    return decode(source[place])
+
+
+def _read_native(builder: type[SegmentationBuilder], config: Config, entries: Sequence[Entry], place: int) -> Record:
+    return builder.read(entries[place], config)
+
+
+def _fit(preprocess: Preprocess, totals: Mapping[str, list], places: Sequence[int]) -> Preprocess:
+    chosen = {name: np.array(totals[name], dtype=object)[list(places)] for name in totals}
+    if not chosen["foreground"].sum():
+        raise ValueError("no training mask has a foreground pixel; see data.labels, and whether the masks are empty")
+    return preprocess.fitted(chosen["pixels"].sum(), chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
+
+
+def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digests) -> list[str]:
+    """Return a note on images that stand in two splits under different names: a leak from train into a score."""
+    places: dict[str, dict[str, str]] = defaultdict(dict)
+    for split in SPLITS:
+        for name in splits[split].ids if split in splits else ():
+            places[digests[cut.parts[split][0]][name]["image"]][split] = name
+    twins = [found for found in places.values() if len(found) > 1]
+    if not twins:
+        return []
+    example = " and ".join(f"{name} ({split})" for split, name in twins[0].items())
+    return [f"{len(twins)} images stand in more than one split, byte for byte, such as {example}; scores will flatter"]
