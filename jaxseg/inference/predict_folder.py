@@ -40,8 +40,8 @@ def predict_folder(
     Raises:
         FileNotFoundError: there is no such folder or file.
         FileExistsError: a picture to be written is there already; nothing is predicted.
-        ValueError: there is no image, or two share a stem; or, after all others were done, which ones could not be
-            read, one line each.
+        ValueError: there is no image, or two share a stem; or, after all others were done, which ones failed
+            and why.
     """
     paths, output = _images(Path(images)), Path(output)
     _refuse_existing([_target(output, kind, path) for kind in _KINDS for path in paths])
@@ -56,7 +56,7 @@ def predict_folder(
         else:
             written.append(_target(output, "masks", path))
     if failed:
-        raise ValueError("\n".join([f"{len(failed)} of {len(paths)} images failed, the others are done:", *failed]))
+        raise ValueError(f"{len(failed)} of {len(paths)} images failed, the others are done: {'; '.join(failed)}")
     return written
 
 

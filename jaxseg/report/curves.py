@@ -1,0 +1,115 @@
+"""The learning curves of a run, as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SCORE = "val/full/image_mean/dice"  # what picks the best checkpoint
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"  # Okabe and Ito's, told apart by colour-blind readers too
+_LINES = {
+    SCORE: ("Dice, full image", BLUE, "-"),
+    "val/fov/image_mean/dice": ("Dice, field of view", ORANGE, "-"),
+    "val/full/image_mean/recall": ("recall, full image", GREY, "--"),
+    "val/full/image_mean/precision": ("precision, full image", GREY, ":"),
+}
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a ``metrics.jsonl``; none where the file is not there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def series(rows: Sequence[dict[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps and values of one figure, rows without it left out."""
+    found = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+    steps, values = zip(*found, strict=True) if found else ((), ())
+    return np.array(steps), np.array(values, float)
+
+
+def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw training loss, learning rate and validation scores against the step, and write a PNG.
+
+    Args:
+        rows: of ``metrics.jsonl``: ``{"step": 50, "train/loss": ..., "train/learning_rate": ...}`` and
+            ``{"step": 500, "val/full/image_mean/dice": ...}``.
+        path: the picture's file.
+    """
+    from matplotlib.figure import Figure
+
+    validated = series(rows, SCORE)[0].size > 0
+    changing = np.unique(series(rows, "train/learning_rate")[1]).size > 1  # a constant rate is a line that says nothing
+    figure = Figure(figsize=(11 if validated else 6, 4.4), layout="constrained")
+    halves = figure.subfigures(1, 2 if validated else 1, squeeze=False)[0]
+    panels = halves[0].subplots(
+        2 if changing else 1, 1, sharex=True, squeeze=False, height_ratios=[4, 1][: 1 + changing]
+    )
+    _loss(panels[0, 0], rows)
+    if changing:
+        _learning_rate(panels[1, 0], rows)
+    axes = list(panels[:, 0])
+    if validated:
+        axes.append(halves[1].subplots())
+        _scores(axes[-1], rows)
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+        axis.set_xlim(left=0)
+    for axis in axes[-1 - validated :]:
+        axis.set_xlabel("training step")
+    figure.savefig(path, dpi=150)
+
+
+def _loss(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    steps, loss = series(rows, "train/loss")
+    axis.set_title("Training", loc="left", fontweight="bold")
+    axis.set_ylabel("cross entropy per pixel")
+    axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
+    axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, smoothed")
+    if loss.size and loss.min() > 0:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.legend(frameon=False)
+
+
+def _learning_rate(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    steps, rate = series(rows, "train/learning_rate")
+    axis.plot(steps, rate, color=GREY, linewidth=1.5)
+    axis.set_ylabel("learning rate")
+    axis.set_ylim(bottom=0)
+
+
+def _scores(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    axis.set_ylabel("score, mean over images")
+    for name, (label, colour, style) in _LINES.items():
+        steps, values = series(rows, name)
+        if steps.size and colour == GREY:
+            axis.plot(steps, values, style, color=colour, linewidth=1.2, label=label)
+        elif steps.size:
+            axis.plot(steps, values, style, color=colour, linewidth=2, marker="o", markersize=3.5, label=label)
+    steps, values = series(rows, SCORE)
+    best = int(values.argmax())
+    axis.plot(steps[best], values[best], marker="*", markersize=16, color=BLUE, markeredgecolor="white", zorder=3)
+    axis.set_title("Validation", loc="left", fontweight="bold")
+    axis.set_title(f"★ best Dice {values[best]:.4f} at step {steps[best]:,}", loc="right", color=BLUE)
+    axis.legend(frameon=False, loc="lower right")
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Return the running mean over a twentieth of the run, centred, shortened at both ends."""
+    reach = max(1, values.size // 40)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    index = np.arange(values.size)
+    low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, values.size)
+    return (sums[high] - sums[low]) / (high - low)

@@ -1,0 +1,130 @@
+"""``report.md`` of a run: every number with what it depends on, and the pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from jaxseg.metrics import Evaluation
+from jaxseg.report.curves import SCORE, draw_curves, read_metrics, series
+from jaxseg.report.overlays import Example, choose, draw_examples
+from jaxseg.report.tables import write_scores
+
+_CURVES = "learning_curves.png"
+_SPLITS = ("test", "val", "train")  # in the order in which a reader wants them
+
+
+class Predicts(Protocol):
+    """What a report needs of a predictor; ``inference.Predictor`` is one."""
+
+    step: int | None
+
+    def __call__(self, image: np.ndarray) -> np.ndarray: ...  # noqa: D102
+
+    def prepared(self, image: np.ndarray) -> np.ndarray: ...  # noqa: D102
+
+    def describe(self) -> str: ...  # noqa: D102
+
+
+def write_run(
+    workdir: str | Path, evaluation: Evaluation, *, split: str, predictor: Predicts, records: Sequence[Any]
+) -> Path:
+    """Write all that an evaluation shows into a run's folder, and return the path of ``report.md``.
+
+    ``eval/<split>.{json,csv,md}``, ``figures/<split>_examples.png``, ``figures/learning_curves.png`` where the run has
+    a ``metrics.jsonl``, and ``report.md`` over every split evaluated so far.
+
+    Args:
+        workdir: the run's folder, with its ``config.json``.
+        evaluation: the scores.
+        split: train, val or test.
+        predictor: what was scored; it predicts the examples once more.
+        records: what it was scored on, in the evaluation's order.
+    """
+    workdir = Path(workdir)
+    rows = read_metrics(workdir / "metrics.jsonl")
+    config = json.loads((workdir / "config.json").read_text())
+    facts = {
+        "seed": config["seed"],
+        "checkpoint_step": predictor.step,
+        "checkpoint_rule": checkpoint_rule(rows, predictor.step),
+        "prediction": predictor.describe(),
+    }
+    write_scores(workdir / "eval", split, evaluation, facts)
+    figures = workdir / "figures"
+    figures.mkdir(exist_ok=True)
+    if rows:
+        draw_curves(rows, figures / _CURVES)
+    if chosen := choose(evaluation.ranked("dice", "full")):
+        title = f"{split}: {', '.join(place for place, _ in chosen)} of {evaluation.summary['num_images']} images "
+        title += f"by Dice (full image, {evaluation.scored_at} size)"
+        examples = [_example(place, row, evaluation, predictor, records) for place, row in chosen]
+        draw_examples(examples, figures / f"{split}_examples.png", title=title, threshold=evaluation.threshold)
+    return write_report(workdir)
+
+
+def write_report(workdir: Path) -> Path:
+    """Write ``report.md`` from the files of a run: config, scores of every split, pictures; return its path."""
+    config = json.loads((workdir / "config.json").read_text())
+    model, data, train = config["model"], config["data"], config["train"]
+    lines = [
+        f"# {workdir.resolve().name}",
+        "",
+        f"{model['name']} {model['size']} with attention `{model['attention']}`, trained on `{data['name']}` for "
+        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}. All settings: "
+        "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
+        "which split: [data.json](data.json).",
+        "",
+    ]
+    for split in _SPLITS:
+        lines += _split(workdir, split)
+    if (workdir / "figures" / _CURVES).exists():
+        lines += ["## Learning curves", "", f"![learning curves](figures/{_CURVES})", ""]
+    lines += ["For research; not a medical device."]
+    report = workdir / "report.md"
+    report.write_text("\n".join(lines) + "\n")
+    return report
+
+
+def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None) -> str:
+    """Return how the checkpoint of ``step`` was chosen, as the run's ``metrics.jsonl`` shows."""
+    steps, values = series(rows, SCORE)
+    if values.size == 0:
+        return "latest step (no val split)"
+    return f"best {SCORE}" if step in steps[values == values.max()] else f"not the best {SCORE}"
+
+
+def _example(
+    place: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Any]
+) -> Example:
+    order = [other["id"] for other in evaluation.rows if other["region"] == "full"]
+    record = records[order.index(row["id"])]
+    predict = predictor.prepared if evaluation.scored_at == "prepared" else predictor
+    return Example(
+        title=f"{place}  ·  {row['id']}  ·  Dice {row['dice']:.4f}",
+        image=record.image,
+        truth=record.mask == 1,
+        probability=predict(record.image),
+        fov=None if record.fov is None else record.fov == 1,
+    )
+
+
+def _split(workdir: Path, split: str) -> list[str]:
+    table = workdir / "eval" / f"{split}.md"
+    if not table.exists():
+        return []
+    lines = [
+        f"## Scores on {split}",
+        "",
+        table.read_text().rstrip(),
+        "",
+        f"Image by image: [{split}.csv](eval/{split}.csv).",
+        "",
+    ]
+    if (workdir / "figures" / f"{split}_examples.png").exists():
+        lines += [f"![examples of {split}](figures/{split}_examples.png)", ""]
+    return lines
