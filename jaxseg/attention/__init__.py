@@ -1,0 +1,69 @@
+"""Spatial attention as one operator: every mechanism is a declaration of support, score, norm and value (Eq. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import flax.linen as nn
+
+from jaxseg.attention import joint as _joint
+from jaxseg.attention.form import Dense as Dense
+from jaxseg.attention.form import Form as Form
+from jaxseg.attention.form import Projected as Projected
+from jaxseg.attention.joint import Parts as Parts
+from jaxseg.attention.lowerings import aggregate as aggregate
+from jaxseg.attention.lowerings import lowering as lowering
+from jaxseg.attention.maps import dense as dense
+from jaxseg.attention.maps import rows as rows
+from jaxseg.attention.mechanisms.attention import Attention as Attention
+from jaxseg.attention.mechanisms.attention import none
+from jaxseg.attention.mechanisms.convolution import conv1x1, conv3x3
+from jaxseg.attention.mechanisms.pointwise import pwa, pwa_linear
+from jaxseg.attention.mechanisms.self_attention import (
+    nonlocal_concat,
+    nonlocal_dot,
+    nonlocal_embedded,
+    nonlocal_gaussian,
+    sa,
+)
+from jaxseg.attention.options import options as _options
+
+MECHANISMS: dict[str, Callable[..., nn.Module]] = {
+    "none": none,
+    "pwa": pwa,
+    "pwa_linear": pwa_linear,
+    "sa": sa,
+    "nonlocal_gaussian": nonlocal_gaussian,
+    "nonlocal_embedded": nonlocal_embedded,
+    "nonlocal_dot": nonlocal_dot,
+    "nonlocal_concat": nonlocal_concat,
+    "conv1x1": conv1x1,
+    "conv3x3": conv3x3,
+    **{structure.__name__: _joint.joint(structure) for structure in _joint.STRUCTURES},
+}
+
+
+def build(name: str, **options: Any) -> nn.Module:
+    """Return the mechanism ``name``: ``module.apply(variables, x, train=False)``, [batch, *spatial, channels] -> same.
+
+    ``options`` are its constructor's arguments, ``help(MECHANISMS[name])`` lists them.
+
+    Raises:
+        ValueError: for a name, an option or an option's value that does not exist.
+    """
+    if name not in MECHANISMS:
+        raise ValueError(f"unknown attention {name!r}{_near(name, MECHANISMS)}; the names are {', '.join(MECHANISMS)}.")
+    known = _options(MECHANISMS[name])
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"attention {name!r} has no option {option!r}{_near(option, known)}; its options are {', '.join(known)}."
+            )
+    return MECHANISMS[name](**options)
+
+
+def _near(name: str, among: Any) -> str:
+    near = get_close_matches(name, among, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,87 @@
+"""The weights of Eq. 1 as pictures: the row of any query on any image, and the dense form of small ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxseg.attention.supports import Grid
+
+
+def rows(
+    module: nn.Module,
+    variables: Any,
+    x: Float[Array, "*image channels"],
+    positions: Int[np.ndarray | Array, " queries"] | Int[np.ndarray | Array, "queries axes"] | list,
+    *,
+    valid: Bool[Array, "*mask"] | None = None,
+    gate: Float[Array, "*gate channels_gate"] | None = None,
+) -> Any:
+    """Return what each query reads: its weights A(i, .), in memory O(P) a query.
+
+    Args:
+        module: a mechanism, from ``build``.
+        variables: its variables.
+        x: one image, [1, *spatial, channels]; a missing first axis is added.
+        positions: the queries, flat indices [queries] or coordinates [queries, axes].
+        valid: keys that exist, of the shape of ``x`` without channels.
+        gate: features of another tensor, for the mechanisms that read one.
+
+    Returns:
+        [queries, heads, *key grid]; of a joint structure ``Parts`` of them (point_wise, self, composed).
+
+    Raises:
+        ValueError: for several images, or a position off the grid.
+    """
+    form = form_of(module, variables, x, valid=valid, gate=gate)
+    found = form.rows(flat_positions(positions, form.support.queries))
+    return jax.tree.map(lambda a: a[0], found)
+
+
+def dense(
+    module: nn.Module,
+    variables: Any,
+    x: Float[Array, "*image channels"],
+    *,
+    valid: Bool[Array, "*mask"] | None = None,
+    gate: Float[Array, "*gate channels_gate"] | None = None,
+) -> Any:
+    """Return all weights of a small image: ``Dense`` (weights [heads, N, P], values [P, 1 or heads, d], out [N, ...]).
+
+    ``out`` is Eq. 1 itself, before W_z, batch normalisation and shortcuts. A joint structure gives ``Parts``
+    (point_wise, self, composed) of them. Arguments and errors as in ``rows``.
+    """
+    form = form_of(module, variables, x, valid=valid, gate=gate)
+    return jax.tree.map(lambda a: a[0], form.dense())
+
+
+def form_of(module: nn.Module, variables: Any, x: Array, *, valid: Array | None, gate: Array | None) -> Any:
+    """Return the ``Form``, or the chain of them, that ``module`` makes of one image."""
+    if x.shape[0] != 1:
+        x, valid, gate = (a if a is None else a[None] for a in (x, valid, gate))
+    if x.ndim < 3 or x.shape[0] != 1:
+        raise ValueError(f"x has shape {x.shape}; give one image, [1, *spatial, channels].")
+    return module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+
+
+def flat_positions(positions: Any, grid: Grid) -> Int[Array, " queries"]:
+    """Return flat indices of ``positions``: flat indices [queries], or coordinates [queries, axes] on ``grid``."""
+    places = np.asarray(positions)
+    if places.ndim == 1:
+        places = places[:, None]
+        limits: Grid = (int(np.prod(grid)),)
+    else:
+        limits = grid
+    if places.ndim != 2 or places.shape[1] != len(limits) or not np.issubdtype(places.dtype, np.integer):
+        raise ValueError(
+            f"positions have shape {np.shape(positions)} and type {places.dtype}; give integers, flat indices "
+            f"[queries] or coordinates [queries, {len(grid)}] on the grid {grid}."
+        )
+    if (off := ((places < 0) | (places >= limits)).any(1)).any():
+        raise ValueError(f"position {places[off][0].tolist()} is off the grid {grid} of {np.prod(grid)} queries.")
+    return jnp.asarray(np.ravel_multi_index(tuple(places.T), limits))

@@ -1,0 +1,191 @@
+"""Self-attention: the non-local block (Wang et al. 2018) with its four pairwise functions (paper, section 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxseg.attention.form import Form
+from jaxseg.attention.mechanisms.attention import Attention, flat, flat_mask
+from jaxseg.attention.norms import mean, softmax
+from jaxseg.attention.options import accepts, choose, options
+from jaxseg.attention.scores import Concat, Dot
+from jaxseg.attention.supports import Everywhere
+from jaxseg.layers import BatchNorm
+
+NORMS = {"dot": mean, "gaussian": softmax, "embedded": softmax, "concat": mean}  # by pairwise function
+POOLS = ("none", "pre", "post")
+
+
+class NonLocal(nn.Module):
+    """The factors of self-attention: Omega(i) = everywhere, values g(x). See ``sa`` for the arguments."""
+
+    pairwise: str
+    inner: int | None
+    pool: str
+    pool_size: int | tuple[int, ...]
+    scale: bool
+    use_bias: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "batch *spatial channels"],
+        *,
+        train: bool,
+        valid: Bool[Array, "batch *spatial"] | None = None,
+        gate: Array | None = None,
+    ) -> Form:
+        """Return self-attention at ``x`` as Eq. 1, without what follows it."""
+        (x,) = nn.dtypes.promote_dtype(x, dtype=self.dtype)
+        inner = self.inner or max(x.shape[-1] // 2, 1)
+        init = nn.initializers.glorot_uniform()
+        project = partial(nn.Dense, inner, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
+
+        source, ok = max_pool(x, valid, self.pool_size) if self.pool == "pre" else (x, valid)
+        raw = self.pairwise == "gaussian"
+        theta = x if raw else project(name="theta")(x)
+        phi = source if raw else project(name="phi")(source)
+        g = project(name="g")(source)
+        if self.pool == "post":
+            (phi, ok), (g, _) = max_pool(phi, valid, self.pool_size), max_pool(g, valid, self.pool_size)
+        if self.scale:
+            theta = theta * theta.shape[-1] ** -0.5
+
+        support = Everywhere(x.shape[1:-1], g.shape[1:-1])
+        q, k = flat(theta)[:, :, None], flat(phi)[:, :, None]
+        if self.pairwise == "concat":
+            w_f = self.param("w_f", init, (2 * inner, 1), jnp.float32).astype(q.dtype)
+            score = Concat(q @ w_f[:inner, 0], k @ w_f[inner:, 0])
+        else:
+            score = Dot(q, k)
+        return Form(support, score, NORMS[self.pairwise], flat(g)[:, :, None], flat_mask(ok))
+
+
+class Output(nn.Module):
+    """W_z: a 1x1 convolution back to the channels of x, then batch normalisation with gain ``gamma_init``."""
+
+    use_bn: bool
+    gamma_init: float
+    use_bias: bool
+    dtype: Any
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(
+        self, y: Float[Array, "batch *spatial inner"], x: Float[Array, "batch *spatial channels"], *, train: bool
+    ) -> Float[Array, "batch *spatial channels"]:
+        """Return BN(W_z y)."""
+        zero = self.gamma_init == 0 and not self.use_bn  # Then W_z itself starts the block as the identity.
+        init = nn.initializers.zeros_init() if zero else nn.initializers.glorot_uniform()
+        z = nn.Dense(x.shape[-1], use_bias=self.use_bias, dtype=self.dtype, kernel_init=init, name="w_z")(y)
+        if not self.use_bn:
+            return z
+        gamma = nn.initializers.constant(self.gamma_init)
+        return BatchNorm(dtype=self.dtype, scale_init=gamma, axis_name=self.axis_name, name="norm")(z, train=train)
+
+
+def sa(
+    *,
+    pairwise: str = "dot",
+    inner: int | None = None,
+    pool: str = "none",
+    pool_size: int | Sequence[int] = 2,
+    scale: bool = False,
+    use_bias: bool = True,
+    use_bn: bool = True,
+    gamma_init: float = 0.0,
+    dtype: Any = None,
+    axis_name: str | None = None,
+) -> Attention:
+    """Self-attention y = S(x) + x, S(x)_i = BN(W_z sum_j A(x_i, x_j) g(x_j)); by default the paper's theta . phi / N.
+
+    Omega: everywhere.  A: by ``pairwise``.  W: g, and W_z outside.  Heads: 1.  Level S or N.  Eq. 5.
+
+    Args:
+        pairwise: dot (theta . phi / N), gaussian (softmax of x . x), embedded (softmax of theta . phi) or
+            concat (ReLU(w_f [theta, phi]) / N). N counts the keys that exist, after pooling.
+        inner: width of theta, phi and g; None is half the channels, at least 1.
+        pool: max-pool the keys: "none", "pre" (x, before phi and g) or "post" (phi and g). The two orders differ.
+        pool_size: window and stride of the pooling, one number or one an axis; a ragged border is dropped.
+        scale: divide the logits of the softmax forms by the square root of their width.
+        use_bias: biases of theta, phi, g and W_z.
+        use_bn: batch normalisation after W_z.
+        gamma_init: the gain that S starts with; at 0 the block starts as the identity. Without ``use_bn``, 0 starts
+            W_z at zero, any other value as Glorot.
+        dtype: what to compute in; None keeps the type of x.
+        axis_name: mapped axis over which batch statistics are averaged.
+
+    Raises:
+        ValueError: for an option that does not exist or fits no pairwise function.
+    """
+    choose("pairwise", pairwise, NORMS)
+    choose("pool", pool, POOLS)
+    if scale and NORMS[pairwise] is not softmax:
+        raise ValueError(f"scale divides the logits of a softmax, and {pairwise!r} has none; use gaussian or embedded.")
+    if inner is not None and inner < 1:
+        raise ValueError(f"inner is {inner}; theta, phi and g need at least 1 channel.")
+    sides = pool_size if isinstance(pool_size, int) else tuple(pool_size)
+    factors = NonLocal(pairwise, inner, pool, sides, scale, use_bias, dtype, parent=None)
+    output = Output(use_bn, gamma_init, use_bias, dtype, axis_name, parent=None)
+    return Attention(factors, output, shortcut=True)
+
+
+_shared = {name: option for name, option in options(sa).items() if name != "pairwise"}
+
+
+@accepts(_shared)
+def nonlocal_gaussian(**options: Any) -> Attention:
+    """Non-local block.  Omega: everywhere.  A: softmax_j x_i . x_j.  W: W_z g.  Heads: 1.  Level N."""
+    return sa(pairwise="gaussian", **options)
+
+
+@accepts(_shared)
+def nonlocal_embedded(**options: Any) -> Attention:
+    """Non-local block.  Omega: everywhere.  A: softmax_j theta_i . phi_j.  W: W_z g.  Heads: 1.  Level N."""
+    return sa(pairwise="embedded", **options)
+
+
+@accepts(_shared)
+def nonlocal_dot(**options: Any) -> Attention:
+    """Non-local block.  Omega: everywhere.  A: theta_i . phi_j / N.  W: W_z g.  Heads: 1.  Level S."""
+    return sa(pairwise="dot", **options)
+
+
+@accepts(_shared)
+def nonlocal_concat(**options: Any) -> Attention:
+    """Non-local block.  Omega: everywhere.  A: ReLU(w_f [theta_i, phi_j]) / N.  W: W_z g.  Heads: 1.  Level S."""
+    return sa(pairwise="concat", **options)
+
+
+def max_pool(
+    x: Float[Array, "batch *spatial channels"],
+    valid: Bool[Array, "batch *spatial"] | None,
+    size: int | tuple[int, ...],
+) -> tuple[Float[Array, "batch *pooled channels"], Bool[Array, "batch *pooled"] | None]:
+    """Return the largest valid entry of each window, and which windows have one; a ragged border is dropped."""
+    grid = x.shape[1:-1]
+    sizes = (size,) * len(grid) if isinstance(size, int) else size
+    if len(sizes) != len(grid):
+        raise ValueError(f"pool_size has {len(sizes)} entries and x {len(grid)} spatial dimensions; give one an axis.")
+    sizes = [min(side, window) for side, window in zip(grid, sizes, strict=True)]
+    if valid is None:
+        return _largest(x, sizes), None
+    ok = _largest(valid[..., None], sizes)
+    x = _largest(jnp.where(valid[..., None], x, -jnp.inf), sizes)
+    return jnp.where(ok, x, 0), ok[..., 0]
+
+
+def _largest(x: Array, sizes: Sequence[int]) -> Array:
+    """Return the maximum of each window."""
+    cells = [side // window for side, window in zip(x.shape[1:-1], sizes, strict=True)]
+    whole = (slice(None), *(slice(n * window) for n, window in zip(cells, sizes, strict=True)))
+    split = [side for pair in zip(cells, sizes, strict=True) for side in pair]
+    axes = tuple(range(2, 2 + 2 * len(cells), 2))
+    return x[whole].reshape(x.shape[0], *split, x.shape[-1]).max(axes)
