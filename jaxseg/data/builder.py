@@ -10,51 +10,32 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxseg.data import images
 from jaxseg.data.images import Mask, Picture
+from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record
 from jaxseg.progress import track
 
-SPLITS = ("train", "val", "test")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One image of a set: its names and its files; a generated image has none."""
+class Planes(NamedTuple):
+    """The masks of one image as in a ``Record``."""
 
-    id: str
-    group: str
-    image: Path | None = None
-    mask: Path | None = None
-    fov: Path | None = None
-    observer2: Path | None = None
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """The files by role."""
-        found = {role: getattr(self, role) for role in ("image", "mask", "fov", "observer2")}
-        return {role: path for role, path in found.items() if path is not None}
-
-
-@dataclasses.dataclass(frozen=True)
-class Listing:
-    """What a folder holds: entries by split, in order, and what was left out and why."""
-
-    splits: dict[str, tuple[Entry, ...]]
-    notes: tuple[str, ...] = ()
+    mask: Mask
+    fov: Mask | None = None
+    observer2: Mask | None = None
 
 
 @dataclasses.dataclass
@@ -69,8 +50,6 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     Prepare with ``file_format="array_record"`` and read with ``as_data_source``: neither needs TensorFlow.
     Features: id, group: text; image [h, w, 3]; mask [h, w, 1]; fov, observer2: none or one [h, w, 1]; masks in {0, 1}.
-    ``info.metadata[split]`` holds exact integer totals of every image: pixels, foreground pixels, and per channel the
-    sums and the sums of squares of the prepared values.
     """
 
     VERSION = tfds.core.Version("1.0.0")  # part of the cache's key: raised whenever reading or preparation changes
@@ -98,24 +77,21 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         path = entry.files["image"]
         image = images.read_image(path, turn=False)
         planes = cls.read_masks(entry, config, image)
-        for role, plane in planes.items():
+        for role, plane in planes._asdict().items():
             if plane is not None and plane.shape != image.shape[:2]:
                 raise ValueError(
                     f"{entry.files[role]}: {plane.shape[1]} wide and {plane.shape[0]} high, but its image {path} is "
                     f"{image.shape[1]} wide and {image.shape[0]} high; export the two at one size"
                 )
-        fov = planes["fov"]
-        if fov is not None and not fov.any():
+        if planes.fov is not None and not planes.fov.any():
             raise ValueError(f"{entry.files['fov']}: an empty field of view; nothing of {path} could be scored")
-        return Record(entry.id, image, group=entry.group, **planes)
+        return Record(entry.id, image, *planes, entry.group)
 
     @classmethod
-    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> dict[str, Mask | None]:
-        """Return mask, fov and observer2 of an entry, {0, 1}; the image is there for sets that derive one from it."""
-        return {
-            role: images.read_binary(entry.files[role]) if role in entry.files else None
-            for role in ("mask", "fov", "observer2")
-        }
+    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> Planes:
+        """Return the masks of an entry; the image is there for sets that derive a mask from it."""
+        fov, observer2 = (None if path is None else images.read_binary(path) for path in (entry.fov, entry.observer2))
+        return Planes(images.read_binary(entry.files["mask"]), fov, observer2)
 
     @classmethod
     def digest(cls, entry: Entry, config: Config) -> dict[str, str]:
@@ -129,13 +105,25 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     @classmethod
     def prepare(cls, entry: Entry, config: Config) -> Record:
         """Return an image resized and equalised as ``config.preprocess`` says, its masks with it."""
-        record = cls.read(entry, config)
-        preprocess = config.preprocess
-        planes = {
-            role: None if plane is None else preprocess.prepare_mask(plane)
-            for role, plane in (("mask", record.mask), ("fov", record.fov), ("observer2", record.observer2))
-        }
-        return record._replace(image=preprocess.prepare(record.image), **planes)
+        record, preprocess = cls.read(entry, config), config.preprocess
+        fov, observer2 = (
+            None if plane is None else preprocess.prepare_mask(plane) for plane in (record.fov, record.observer2)
+        )
+        image, mask = preprocess.prepare(record.image), preprocess.prepare_mask(record.mask)
+        return record._replace(image=image, mask=mask, fov=fov, observer2=observer2)
+
+    @property
+    def settings(self) -> Config:
+        """The configuration that this builder was made with."""
+        return cast(Config, self.builder_config)
+
+    @property
+    def totals(self) -> dict[str, dict[str, list]]:
+        """Exact integer totals by split, a list over its images each, kept beside the records (``info.metadata``).
+
+        pixels: their number; foreground: those of the mask; sums, squares: per channel, of the prepared values.
+        """
+        return cast(dict, self.info.metadata)
 
     def _info(self) -> tfds.core.DatasetInfo:
         plane = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
@@ -160,17 +148,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         # A set that needs no files has no instructions, and TFDS then knows no manual folder.
         folder = Path(dl_manager.manual_dir) if self.MANUAL_DOWNLOAD_INSTRUCTIONS else Path()
-        listing = self.listing(folder, self.builder_config)
+        listing = self.listing(folder, self.settings)
         return {split: self._generate_examples(split, entries) for split, entries in listing.splits.items()}
 
     def _generate_examples(self, split: str, entries: tuple[Entry, ...]) -> Iterator[tuple[int, dict]]:
         totals: dict[str, list] = {"pixels": [], "foreground": [], "sums": [], "squares": []}
-        records = ahead(lambda entry: self.prepare(entry, self.builder_config), entries)
+        records = ahead(lambda entry: self.prepare(entry, self.settings), entries)
         for place, record in enumerate(track(records, f"prepare {self.name} {split}", total=len(entries))):
             for name, total in _totals(record).items():
                 totals[name].append(total)
             yield place, _encode(record)
-        self.info.metadata[split] = totals
+        self.totals[split] = totals
 
     # TFDS prints two lines about downloads; these builders download nothing.
     def _log_download_bytes(self) -> None: ...
@@ -184,27 +172,6 @@ def decode(example: Mapping[str, Any]) -> Record:
     return Record(
         example["id"].decode(), example["image"], example["mask"][..., 0], fov, observer2, example["group"].decode()
     )
-
-
-def matching(folder: Path, pattern: str) -> dict[str, Path]:
-    """Return the files in ``folder`` whose names match a regular expression, by its first group, in name order."""
-    if not folder.is_dir():
-        return {}
-    matches = ((re.fullmatch(pattern, path.name), path) for path in sorted(folder.iterdir()))
-    return {match[1]: path for match, path in matches if match}
-
-
-def pair(pictures: Mapping[str, Path], others: Mapping[str, Path], kind: str, wanted: Callable[[str], Path]) -> None:
-    """Raise FileNotFoundError unless every picture has its file among ``others`` and the other way round.
-
-    ``kind`` says what the others are; ``wanted(name)`` is the path that is looked for.
-    """
-    for name, path in pictures.items():
-        if name not in others:
-            raise FileNotFoundError(f"{path}: has no {kind}; {wanted(name)} is missing")
-    for name, path in others.items():
-        if name not in pictures:
-            raise FileNotFoundError(f"{path}: a {kind} without an image; add the image {name!r} or remove the file")
 
 
 def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from jaxseg.data.builder import Config, Listing, SegmentationBuilder, ahead, quiet
+from jaxseg.data.builder import Config, SegmentationBuilder, ahead, quiet
+from jaxseg.data.layout import Listing
 from jaxseg.progress import track
 
 Digests = dict[str, dict[str, dict[str, str]]]  # split -> id -> role -> digest of the file's bytes

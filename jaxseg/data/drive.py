@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import ClassVar
@@ -9,11 +10,13 @@ from typing import ClassVar
 import numpy as np
 
 from jaxseg.data import images
-from jaxseg.data.builder import Config, Entry, Listing, SegmentationBuilder, matching, pair
-from jaxseg.data.images import Mask, Picture
+from jaxseg.data.builder import Config, Planes, SegmentationBuilder
+from jaxseg.data.images import Picture
+from jaxseg.data.layout import Entry, Listing, matching, pair
 from jaxseg.data.preprocess import Preprocess
 
 PUBLISHED = 20  # images in either half
+CUT = 127  # grey values of 2nd_manual above this are vessel
 
 
 class Drive(SegmentationBuilder):
@@ -22,7 +25,7 @@ class Drive(SegmentationBuilder):
     name = "drive"
     ABOUT = (
         "Retinal vessels in 40 photographs, 565 wide and 584 high. The mask is observer 1 (1st_manual). Observer 2 "
-        "(2nd_manual) holds {3, 253} instead of {0, 255} in some copies and is cut at 127."
+        "(2nd_manual) holds {3, 253} instead of {0, 255} in some copies and is cut at 127, here and nowhere else."
     )
     HOMEPAGE = "https://drive.grand-challenge.org"
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
@@ -47,9 +50,9 @@ class Drive(SegmentationBuilder):
             raise cls.nothing(f"{folder / 'training' / 'images'}: holds no NN_training.tif")
         test = folder / "test"
         if not test.is_dir():
-            notes.append(f"no test split: {test} does not exist")
+            notes.append(f"its own test split is left out: {test} does not exist")
         elif not (test / "1st_manual").is_dir():
-            notes.append(f"no test split: its labels are withheld ({test / '1st_manual'} does not exist)")
+            notes.append(f"its own test split is left out: the labels are withheld ({test / '1st_manual'} is missing)")
         else:
             splits["test"] = _half(test, "test", notes)
         for split, entries in splits.items():
@@ -58,11 +61,12 @@ class Drive(SegmentationBuilder):
         return Listing({split: entries for split, entries in splits.items() if entries}, tuple(notes))
 
     @classmethod
-    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> dict[str, Mask | None]:
+    def read_masks(cls, entry: Entry, config: Config, image: Picture) -> Planes:
         """Return the masks; observer 2 is cut at 127, the one exception to "never rescaled"."""
-        observer2 = entry.observer2
-        planes = {"mask": images.read_binary(entry.files["mask"]), "fov": images.read_binary(entry.files["fov"])}
-        return {**planes, "observer2": None if observer2 is None else _cut(images.read_mask(observer2))}
+        planes = super().read_masks(dataclasses.replace(entry, observer2=None), config, image)
+        if entry.observer2 is None:
+            return planes
+        return planes._replace(observer2=(images.read_mask(entry.observer2) > CUT).astype(np.uint8))
 
 
 def _half(folder: Path, half: str, notes: list[str]) -> tuple[Entry, ...]:
@@ -84,7 +88,3 @@ def _half(folder: Path, half: str, notes: list[str]) -> tuple[Entry, ...]:
         Entry(name, name, path, **{role: found[name] for role, found in files.items() if found})
         for name, path in pictures.items()
     )
-
-
-def _cut(values: Mask) -> Mask:
-    return (values > 127).astype(np.uint8)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jaxseg.data import images
-from jaxseg.data.builder import SPLITS, Config, Entry, Listing, SegmentationBuilder, pair
-from jaxseg.data.images import Mask, Picture
+from jaxseg.data.builder import Config, Planes, SegmentationBuilder
+from jaxseg.data.images import Picture
+from jaxseg.data.layout import SPLITS, Entry, Listing, pair
 from jaxseg.data.preprocess import Preprocess
 
 
@@ -66,10 +67,10 @@ class Folder(SegmentationBuilder):
         return Listing(_splits(folder, entries, notes), tuple(notes))
 
     @classmethod
-    def read_masks(cls, entry: Entry, config: FolderConfig, image: Picture) -> dict[str, Mask | None]:
+    def read_masks(cls, entry: Entry, config: FolderConfig, image: Picture) -> Planes:
         """Return the mask, its foreground named by ``config.labels``, and the field of view."""
         fov = None if entry.fov is None else images.read_binary(entry.fov)
-        return {"mask": images.read_binary(entry.files["mask"], config.labels), "fov": fov, "observer2": None}
+        return Planes(images.read_binary(entry.files["mask"], config.labels), fov)
 
 
 def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from jaxseg.data.builder import Config, Entry, Listing, SegmentationBuilder, matching, pair
+from jaxseg.data.builder import Config, SegmentationBuilder
+from jaxseg.data.layout import Entry, Listing, matching, pair
 from jaxseg.data.preprocess import Preprocess
 
 # split: (folder of the images, folder of the masks, images published)
@@ -44,7 +45,7 @@ class Isic2017(SegmentationBuilder):
                 why = f"{folder}: holds no {absent[0]}" if absent else f"{folder / pictures}: holds no ISIC_NNNNNNN.jpg"
                 if split == "train":
                     raise cls.nothing(why)
-                notes.append(f"no {split} split: {why}")
+                notes.append(f"its own {split} split is left out: {why}")
                 continue
             splits[split] = entries
             if len(entries) != published:

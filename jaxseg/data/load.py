@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from jaxseg.data import cache
-from jaxseg.data.builder import SPLITS, Config, Entry, Listing, SegmentationBuilder, decode
+from jaxseg.data.builder import Config, SegmentationBuilder, decode
 from jaxseg.data.chase_db1 import ChaseDb1
 from jaxseg.data.drive import Drive
 from jaxseg.data.folder import Folder
 from jaxseg.data.isic2017 import Isic2017
+from jaxseg.data.layout import SPLITS, Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
 from jaxseg.data.split import Partition, partition
@@ -81,7 +82,7 @@ def load(data: Mapping[str, Any]) -> Splits:
             for split, records in splits.items()
         },
     }
-    preprocess = _fit(config.preprocess, ready.info.metadata[cut.parts["train"][0]], cut.parts["train"][1])
+    preprocess = _fit(config.preprocess, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
     return Splits(splits["train"], splits.get("val"), splits.get("test"), notes, description, preprocess)
 
 
@@ -126,7 +127,8 @@ def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
 
 
 def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places: Sequence[int]) -> Records:
-    read = functools.partial(_read_prepared, ready.as_data_source(source))
+    source_records = ready.as_data_source(source)  # type: ignore[call-arg]  # TFDS's decorator hides its signature
+    read = functools.partial(_read_prepared, source_records)
     return _records(read, listing.splits[source]).take(places)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -109,7 +110,8 @@ class Preprocess:
     @classmethod
     def from_json(cls, text: str) -> Preprocess:
         """Return the ``Preprocess`` that ``to_json`` wrote, equal to the last bit."""
-        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+        fields: dict[str, Any] = json.loads(text)
+        fields |= {name: tuple(fields[name]) for name in ("image_size", "mean", "std")}
         return cls(**fields)
 
     @classmethod
@@ -155,7 +157,7 @@ def equalise(image: Picture, mode: str, clip_limit: float, tiles: int) -> Pictur
     low, high = grey.min(), grey.max()
     stretched = np.zeros_like(grey) if high == low else (grey - low) / (high - low) * 255
     curve = ((np.arange(256) / 255) ** (1 / GAMMA) * 255).astype(np.uint8)
-    return _grey_to_rgb(curve[clahe(stretched.astype(np.uint8))])
+    return _grey_to_rgb(cv2.LUT(clahe(stretched.astype(np.uint8)), curve))
 
 
 def _grey_to_rgb(grey: Mask) -> Picture:

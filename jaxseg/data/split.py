@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxseg.data.builder import Entry, Listing
+from jaxseg.data.layout import Entry, Listing
 
 
 @dataclasses.dataclass(frozen=True)

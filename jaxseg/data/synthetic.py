@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jaxseg.data.builder import SPLITS, Config, Entry, Listing, SegmentationBuilder
+from jaxseg.data.builder import Config, SegmentationBuilder
+from jaxseg.data.layout import SPLITS, Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record
 
 KINDS = ("fundus", "lesion")
+GENERATOR = ("generate.py", "painting.py", "vessels.py")  # what an image depends on
 # A split's images are numbered from here, so a longer train split leaves val and test as they are.
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
@@ -84,5 +86,5 @@ class Synthetic(SegmentationBuilder):
 
 
 def _generator() -> str:
-    sources = (Path(__file__).with_name(name).read_bytes() for name in ("generate.py", "vessels.py"))
+    sources = (Path(__file__).with_name(name).read_bytes() for name in GENERATOR)
     return hashlib.blake2b(b"".join(sources), digest_size=16).hexdigest()
