@@ -32,14 +32,14 @@ def fundus(seed: int, index: int, size: int) -> tuple[Image, Mask, Mask]:
     eye = _eye(rng)
     tree = vessels.grow(rng, eye)
     image = _retina(rng, eye, size)
-    image *= np.exp(-_strokes(rng, eye, size)[..., None] * (0.25, 0.7, 0.5))
+    image *= np.exp(-_strokes(rng, eye, size)[..., None] * (0.2, 0.55, 0.7))
     absorbance, covered = _absorb(rng, tree, size)
     image *= np.exp(-absorbance)
     fov = painting.disc(size, eye.centre, eye.radius)
-    image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.45, 0.75))
+    image = cv2.GaussianBlur(image, (0, 0), 0.3 + 0.0008 * size)
     image *= cv2.GaussianBlur(fov, (0, 0), 0.004 * size + 0.3)[..., None]
     inside = (fov > 0.5).astype(np.uint8)
-    return painting.expose(rng, image, rng.uniform(0.012, 0.03)), (covered > 0.5).astype(np.uint8) * inside, inside
+    return painting.expose(rng, image, rng.uniform(0.02, 0.045)), (covered > 0.5).astype(np.uint8) * inside, inside
 
 
 def _rng(seed: int, index: int, kind: int, size: int) -> np.random.Generator:
@@ -53,13 +53,13 @@ def _eye(rng: np.random.Generator) -> vessels.Eye:
     centre = tuple(0.5 + rng.uniform(-0.01, 0.01, 2))
     disc = (0.5 - side * rng.uniform(0.02, 0.24), 0.5 + rng.uniform(-0.06, 0.06))
     macula = (disc[0] + side * rng.uniform(0.28, 0.34), disc[1] + rng.uniform(-0.01, 0.05))
-    return vessels.Eye(disc, rng.uniform(0.062, 0.082), macula, centre, rng.uniform(0.465, 0.495))
+    return vessels.Eye(disc, rng.uniform(0.062, 0.09), macula, centre, rng.uniform(0.465, 0.495))
 
 
 def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:
     """The retina without its vessels, as light in [0, 1]."""
     x, y = painting.grid(size)
-    tones = np.array([(0.78, 0.34, 0.13), (0.62, 0.31, 0.15), (0.85, 0.30, 0.10), (0.80, 0.45, 0.25)])
+    tones = np.array([(0.65, 0.16, 0.03), (0.95, 0.20, 0.03), (0.52, 0.20, 0.06), (0.80, 0.34, 0.15)])
     image = rng.dirichlet(np.full(len(tones), 0.7)) @ tones * np.ones((size, size, 3))
     # Pigment and choroid mottle the red channel less than the others.
     mottle = painting.noise(rng, size, 9, 3) * rng.uniform(0.02, 0.07) + painting.noise(rng, size, 3) * rng.uniform(
@@ -89,9 +89,9 @@ def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -
         -((x - eye.disc[0] - shift[0]) ** 2 + (y - eye.disc[1] - shift[1]) ** 2) / (0.5 * eye.disc_radius) ** 2
     )
     halo = np.exp(-np.maximum(distance - 1, 0) * 2.5)[..., None] * (1 - rim)
-    bright = np.array((0.98, 0.60, 0.28)) * rng.uniform(0.85, 1.1)
+    bright = np.array((1.25, 0.62, 0.20)) * rng.uniform(0.8, 1.15)
     image = image * (1 + halo * rng.uniform(0.0, 0.25)) * (1 - rim * 0.85) + rim * 0.85 * bright
-    return image + cup[..., None] * rng.uniform(0.15, 0.4) * np.array((0.3, 0.9, 0.7))
+    return image + cup[..., None] * rng.uniform(0.2, 0.6) * np.array((0.6, 1.0, 0.5))
 
 
 def _strokes(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:
@@ -102,6 +102,8 @@ def _strokes(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarra
         (rng.integers(0, 14), 0.25, 0.012, 0.35, 0.008),  # choroidal vessels: broad and blurred
         (rng.integers(6, 16), 0.05, 0.0035, 0.5, 0.001),  # short strokes
         (rng.integers(0, 7), 0.015, 0.008, 0.7, 0.002),  # blot haemorrhages
+        (rng.integers(0, 12), 0.12, 0.006, -0.3, 0.004),  # sheen of the nerve fibres
+        (rng.integers(0, 10), 0.006, 0.004, -0.7, 0.001),  # exudates
     ):
         layer = np.zeros((size * scale, size * scale), np.uint8)
         for _ in range(count):
@@ -128,10 +130,12 @@ def _absorb(rng: np.random.Generator, tree: list[vessels.Vessel], size: int) -> 
     scale = painting.oversampling(size)
     shape = (size * scale, size * scale)
     veins, arteries, covered = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    contrast, reflex = rng.uniform(0.75, 1.15), rng.uniform(0.1, 0.4)
+    contrast, reflex = rng.uniform(0.85, 1.35), rng.uniform(0.1, 0.4)
     for vessel in sorted(tree, key=lambda v: v.radii[0]):
         layer = arteries if vessel.artery else veins
         radii = vessel.radii * painting.widening(size)
+        if 2 * radii.mean() * size < 1.5:
+            continue  # thinner than the optics resolve
         # Thin vessels hold less blood in the line of sight.
         depth = vessel.contrast * min(1.0, 0.45 + vessel.radii.mean() * 90)
         painting.draw(layer, vessel.points, radii, int(200 * depth))
@@ -142,7 +146,7 @@ def _absorb(rng: np.random.Generator, tree: list[vessels.Vessel], size: int) -> 
             )
     density = (painting.shrink(veins, size), painting.shrink(arteries, size))
     fade = 1 + 0.15 * painting.noise(rng, size, 6)
-    absorbance = (density[0][..., None] * (0.42, 0.95, 0.6) + density[1][..., None] * (0.22, 0.8, 0.7)) * contrast
+    absorbance = (density[0][..., None] * (0.3, 0.75, 0.9) + density[1][..., None] * (0.15, 0.6, 0.8)) * contrast
     return absorbance * fade[..., None], painting.shrink(covered, size)
 
 
@@ -164,7 +168,7 @@ def lesion(seed: int, index: int, size: int) -> tuple[Image, Mask]:
     covered = painting.shrink(np.where(high > 0, np.uint8(255), np.uint8(0)), size)
     _, parts, stats, _ = cv2.connectedComponentsWithStats((covered > 0.5).astype(np.uint8))
     largest = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()  # noise may cut off islands: an expert outlines one lesion
-    return painting.expose(rng, image, rng.uniform(0.006, 0.02)), (parts == largest).astype(np.uint8)
+    return painting.expose(rng, image, rng.uniform(0.012, 0.03)), (parts == largest).astype(np.uint8)
 
 
 def _skin(rng: np.random.Generator, size: int) -> np.ndarray:

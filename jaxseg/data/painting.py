@@ -49,7 +49,7 @@ def oversampling(size: int) -> int:
 
 def widening(size: int) -> float:
     """Factor on widths: below 384 pixels a side vessels at their true width would be thinner than a pixel."""
-    return max(1.0, math.sqrt(384 / size))
+    return max(1.0, (384 / size) ** 0.5)
 
 
 def shrink(layer: UInt8[np.ndarray, "high high"], size: int) -> Float[np.ndarray, "size size"]:
@@ -57,9 +57,13 @@ def shrink(layer: UInt8[np.ndarray, "high high"], size: int) -> Float[np.ndarray
 
 
 def expose(rng: np.random.Generator, image: np.ndarray, noise: float) -> UInt8[np.ndarray, "size size 3"]:
-    """Clip the light softly, add the sensor's noise (more where there is light), and round to 8 bits."""
+    """Saturate the light softly, add the sensor's noise (more where there is light), and round to 8 bits.
+
+    ``noise`` is what a sensor of 384 pixels a side has; larger photosites have less.
+    """
     image = 1 - np.exp(-np.maximum(image, 0) * 1.6)
-    grain = rng.standard_normal(image.shape) * noise * (0.3 + np.sqrt(image))
+    size = image.shape[0]
+    grain = rng.standard_normal(image.shape) * noise * min(1.0, size / 384) ** 0.5 * (0.3 + np.sqrt(image))
     return np.clip((image + grain) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
