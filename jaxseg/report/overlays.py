@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 # Okabe and Ito's colours, which colour-blind readers tell apart, light enough to stand out from a darkened photograph.
-ERROR_COLOURS = {
-    "true positive": (240, 240, 240),
-    "false positive": (240, 120, 0),
-    "false negative (missed)": (64, 180, 255),
+# Large areas of agreement let the photograph through; errors, which may be a pixel wide, do not: (colour, opacity).
+ERRORS = {
+    "true positive": ((255, 255, 255), 0.45),
+    "false positive": ((240, 120, 0), 1.0),
+    "false negative (missed)": ((64, 180, 255), 1.0),
 }
 _OUTLINE = "#00E5FF"
 _LARGEST = 1200  # pixels along a side of a drawn panel; larger images are thinned
@@ -43,7 +44,7 @@ class Example(NamedTuple):
 def choose(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Return (place, row) of the worst, the median and the best of rows ordered from worst to best; fewer if few."""
     last = len(rows) - 1
-    places = {0: "worst", last // 2: "median", last: "best"}  # a later place takes the name of an earlier one
+    places = {last // 2: "median", 0: "worst", last: "best"}  # of few images, the later name stands
     return [(name, rows[index]) for index, name in sorted(places.items())] if rows else []
 
 
@@ -53,11 +54,9 @@ def error_map(
     prediction: Bool[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the darkened grey photograph with each true positive, false positive and false negative coloured."""
-    grey = image.mean(axis=2, keepdims=True) * 0.45
-    drawn = np.repeat(grey, 3, axis=2)
+    drawn = np.repeat(image.mean(axis=2, keepdims=True) * 0.45, 3, axis=2)
     kinds = (truth & prediction, ~truth & prediction, truth & ~prediction)
-    # Large areas of agreement let the photograph through; errors, which may be a pixel wide, do not.
-    for where, colour, opacity in zip(kinds, ERROR_COLOURS.values(), (0.45, 1.0, 1.0), strict=True):
+    for where, (colour, opacity) in zip(kinds, ERRORS.values(), strict=True):
         drawn[where] = (1 - opacity) * drawn[where] + opacity * np.array(colour)
     return np.rint(drawn).astype(np.uint8)
 
@@ -120,10 +119,10 @@ def _legend(figure: Figure, shading: AxesImage) -> None:
     bar = figure.add_axes((2 * _MARGIN / width, 0.42 / height, 0.9 * _PANEL / width, 0.16 / height))
     figure.colorbar(shading, cax=bar, orientation="horizontal").set_label("foreground probability", fontsize=9.5)
     bar.tick_params(labelsize=8.5)
-    patches = [
-        Patch(facecolor=[part / 255 for part in colour], edgecolor="black", linewidth=0.5, label=name)
-        for name, colour in ERROR_COLOURS.items()
-    ]
+    patches = []
+    for name, (colour, opacity) in ERRORS.items():
+        chip = [round((1 - opacity) * 60 + opacity * part) for part in colour]  # as on a dark photograph
+        patches.append(Patch(facecolor="#{:02x}{:02x}{:02x}".format(*chip), label=name))
     place = (1 - _MARGIN / width, 0.5 / height)
     figure.legend(handles=patches, loc="center right", bbox_to_anchor=place, ncols=3, frameon=False, borderaxespad=0)
 

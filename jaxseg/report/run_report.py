@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from jaxseg.data.records import Record
 from jaxseg.metrics import Evaluation
 from jaxseg.report.curves import SCORE, draw_curves, read_metrics, series
 from jaxseg.report.overlays import Example, choose, draw_examples
+from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.tables import write_scores
 
 _CURVES = "learning_curves.png"
 _SPLITS = ("test", "val", "train")  # in the order in which a reader wants them
 
 
+@runtime_checkable
 class Predicts(Protocol):
     """What a report needs of a predictor; ``inference.Predictor`` is one."""
 
@@ -31,12 +34,13 @@ class Predicts(Protocol):
 
 
 def write_run(
-    workdir: str | Path, evaluation: Evaluation, *, split: str, predictor: Predicts, records: Sequence[Any]
+    workdir: str | Path, evaluation: Evaluation, *, split: str, predictor: Predicts, records: Sequence[Record]
 ) -> Path:
     """Write all that an evaluation shows into a run's folder, and return the path of ``report.md``.
 
-    ``eval/<split>.{json,csv,md}``, ``figures/<split>_examples.png``, ``figures/learning_curves.png`` where the run has
-    a ``metrics.jsonl``, and ``report.md`` over every split evaluated so far.
+    ``eval/<split>.{json,csv,md}``, ``figures/<split>_examples.png``, ``figures/<split>_ranking.png``,
+    ``figures/learning_curves.png`` where the run has a ``metrics.jsonl``, and ``report.md`` over every split that was
+    evaluated so far.
 
     Args:
         workdir: the run's folder, with its ``config.json``.
@@ -64,6 +68,8 @@ def write_run(
         title += f"by Dice (full image, {evaluation.scored_at} size)"
         examples = [_example(place, row, evaluation, predictor, records) for place, row in chosen]
         draw_examples(examples, figures / f"{split}_examples.png", title=title, threshold=evaluation.threshold)
+        title = f"{split}: Dice image by image (threshold {evaluation.threshold:g}, {evaluation.scored_at} size)"
+        draw_ranking(evaluation, figures / f"{split}_ranking.png", title=title)
     return write_report(workdir)
 
 
@@ -99,7 +105,7 @@ def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None) -> str:
 
 
 def _example(
-    place: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Any]
+    place: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Record]
 ) -> Example:
     order = [other["id"] for other in evaluation.rows if other["region"] == "full"]
     record = records[order.index(row["id"])]
@@ -117,14 +123,9 @@ def _split(workdir: Path, split: str) -> list[str]:
     table = workdir / "eval" / f"{split}.md"
     if not table.exists():
         return []
-    lines = [
-        f"## Scores on {split}",
-        "",
-        table.read_text().rstrip(),
-        "",
-        f"Image by image: [{split}.csv](eval/{split}.csv).",
-        "",
-    ]
-    if (workdir / "figures" / f"{split}_examples.png").exists():
-        lines += [f"![examples of {split}](figures/{split}_examples.png)", ""]
+    csv = f"Image by image: [{split}.csv](eval/{split}.csv)."
+    lines = [f"## Scores on {split}", "", table.read_text().rstrip(), "", csv, ""]
+    for kind in ("examples", "ranking"):
+        if (workdir / "figures" / f"{split}_{kind}.png").exists():
+            lines += [f"![{kind} of {split}](figures/{split}_{kind}.png)", ""]
     return lines

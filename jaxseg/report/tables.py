@@ -12,7 +12,7 @@ from typing import Any
 from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Evaluation
 
 _HEADINGS = {"tnr": "TNR", "auc": "AUC"}
-_REGION_NAMES = {"full": "full image", "fov": "field of view"}
+REGION_NAMES = {"full": "full image", "fov": "field of view"}
 _COUNTS = ("tp", "fp", "fn", "tn")
 
 
@@ -76,8 +76,8 @@ def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
         images = scores.get("num_images", summary["num_images"])
         spreads = scores["image_sd"]
         means = [_number(value, spreads[metric]) for metric, value in scores["image_mean"].items()]
-        yield [_REGION_NAMES[region], f"mean ± SD of {images} images", *means]
-        yield [_REGION_NAMES[region], "pooled pixels", *(_number(value) for value in scores["pooled"].values())]
+        yield [REGION_NAMES[region], f"mean ± SD of {images} images", *means]
+        yield [REGION_NAMES[region], "pooled pixels", *(_number(value) for value in scores["pooled"].values())]
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
     for region in REGIONS:
         for metric, number in evaluation.summary.get(region, {}).get("undefined", {}).items():
             name = _HEADINGS.get(metric, metric.capitalize())
-            yield f"{name} ({_REGION_NAMES[region]}) is undefined for {number} images, which its mean leaves out.  "
+            yield f"{name} ({REGION_NAMES[region]}) is undefined for {number} images, which its mean leaves out.  "
     yield from (f"Note: {note}.  " for note in evaluation.summary.get("notes", ()))
 
 

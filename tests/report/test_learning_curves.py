@@ -1,0 +1,50 @@
+import numpy as np
+
+from jaxseg.report import curves
+
+
+def _line(axis, label):
+    (line,) = [line for line in axis.lines if line.get_label() == label]
+    return line
+
+
+def test_both_panels_show_the_figures_of_the_log(metrics_rows, tmp_path, drawn):
+    curves.draw_curves(metrics_rows, tmp_path / "curves.png")
+    loss, scores = drawn["curves.png"].axes
+    np.testing.assert_array_equal(_line(loss, "loss, as logged").get_xdata(), [50, 100, 150, 200, 250, 300])
+    np.testing.assert_allclose(_line(loss, "loss, as logged").get_ydata()[:2], [1.0, 0.5])
+    np.testing.assert_allclose(_line(scores, "Dice, full image").get_xydata(), [(100, 0.5), (200, 0.8), (300, 0.7)])
+    assert scores.get_title(loc="right") == "★ best Dice 0.8000 at step 200"
+    assert (loss.get_ylabel(), scores.get_ylabel()) == ("cross entropy per pixel", "score, mean over images")
+    assert loss.get_xlabel() == scores.get_xlabel() == "training step"
+    assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_run_without_val_has_one_panel_and_a_changing_rate_its_own(metrics_rows, tmp_path, drawn):
+    rows = [row | {"train/learning_rate": 1e-3 * row["step"]} for row in metrics_rows if "train/loss" in row]
+    curves.draw_curves(rows, tmp_path / "curves.png")
+    loss, rate = drawn["curves.png"].axes
+    assert (loss.get_xlabel(), rate.get_xlabel()) == ("", "training step")
+    np.testing.assert_allclose(rate.lines[0].get_ydata(), [1e-3 * row["step"] for row in rows])
+
+
+def test_a_run_that_logged_nothing_yet_draws(tmp_path, drawn):
+    curves.draw_curves([{"step": 5, "val/full/image_mean/dice": 0.3}], tmp_path / "curves.png")
+    assert len(drawn["curves.png"].axes) == 2
+
+
+def test_the_running_mean_keeps_constants_and_averages_noise():
+    np.testing.assert_allclose(curves._smooth(np.full(200, 0.3)), 0.3)
+    noise = np.random.default_rng(0).normal(size=400)
+    assert curves._smooth(noise).std() < noise.std() / 3
+    assert curves._smooth(np.array([])).size == 0
+
+
+def test_the_log_is_read_where_there_is_one(tmp_path):
+    assert curves.read_metrics(tmp_path / "metrics.jsonl") == []
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 1, "train/loss": 0.5}\n{"step": 2, "val/full/pooled/dice": null}\n'
+    )
+    rows = curves.read_metrics(tmp_path / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2]
+    assert curves.series(rows, "val/full/pooled/dice")[0].size == 0

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from jaxseg.report import overlays
+from jaxseg.report.overlays import Example
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"),
+    [
+        (0, []),
+        (1, [("best", 0)]),
+        (2, [("worst", 0), ("best", 1)]),
+        (3, [("worst", 0), ("median", 1), ("best", 2)]),
+        (8, [("worst", 0), ("median", 3), ("best", 7)]),
+    ],
+)
+def test_worst_median_and_best_are_chosen_by_rank(number, wanted):
+    rows = [{"id": index} for index in range(number)]
+    assert [(place, row["id"]) for place, row in overlays.choose(rows)] == wanted
+
+
+def test_each_kind_of_pixel_has_its_colour():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    truth = np.array([[True, False], [True, False]])
+    prediction = np.array([[True, True], [False, False]])
+    drawn = overlays.error_map(image, truth, prediction)
+    dark = 100 * 0.45
+    assert drawn[0, 0].tolist() == [round(0.55 * dark + 0.45 * 255)] * 3  # hit: the photograph shows through
+    assert drawn[0, 1].tolist() == [240, 120, 0]  # predicted, not in the truth
+    assert drawn[1, 0].tolist() == [64, 180, 255]  # missed
+    assert drawn[1, 1].tolist() == [45] * 3  # right background: the darkened photograph
+
+
+def _example(height, width, fov=None, fill=0.5):
+    rng = np.random.default_rng(0)
+    truth = rng.random((height, width)) < fill
+    image = rng.integers(0, 256, (height, width, 3), np.uint8)
+    return Example("best  ·  eye  ·  Dice 0.9", image, truth, rng.random((height, width), np.float32), fov)
+
+
+def test_a_row_an_example_with_title_legend_and_colour_bar(tmp_path, drawn):
+    fov = np.ones((20, 30), bool)
+    fov[:5] = False
+    overlays.draw_examples(
+        [_example(20, 30, fov), _example(40, 30)], tmp_path / "x.png", title="val: by Dice", threshold=0.25
+    )
+    figure = drawn["x.png"]
+    panels = [axis for axis in figure.axes if axis.images]
+    assert len(panels) == 2 * 4
+    texts = [text.get_text() for text in figure.texts] + [text.get_text() for axis in panels for text in axis.texts]
+    assert {"val: by Dice", "best  ·  eye  ·  Dice 0.9", "errors at threshold 0.25", "probability"} <= set(texts)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(overlays.ERRORS)
+    (bar,) = [axis for axis in figure.axes if axis.get_xlabel() == "foreground probability"]
+    assert bar.get_xlim() == (0, 1)
+    # panels keep their images' shapes
+    width, height = figure.get_size_inches()
+    for panel, aspect in zip(panels[::4], (20 / 30, 40 / 30), strict=True):
+        box = panel.get_position()
+        assert box.height * height / (box.width * width) == pytest.approx(aspect)
+
+
+def test_a_truth_that_is_empty_or_full_draws(tmp_path, drawn):
+    overlays.draw_examples(
+        [_example(9, 9, fill=0.0), _example(9, 9, fill=2.0)], tmp_path / "x.png", title="", threshold=0.5
+    )
+    assert (tmp_path / "x.png").stat().st_size > 0
+
+
+def test_a_large_photograph_is_thinned(tmp_path, drawn):
+    overlays.draw_examples([_example(3000, 100)], tmp_path / "x.png", title="", threshold=0.5)
+    assert drawn["x.png"].axes[0].images[0].get_array().shape == (1000, 34, 3)

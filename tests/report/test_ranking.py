@@ -1,0 +1,25 @@
+import dataclasses
+
+from jaxseg.report.ranking import draw_ranking
+
+
+def test_the_dots_rise_from_the_worst_to_the_best_image(evaluation, tmp_path, drawn):
+    draw_ranking(evaluation, tmp_path / "ranking.png", title="val: Dice image by image")
+    (axis,) = drawn["ranking.png"].axes
+    order = [row["id"] for row in evaluation.ranked("dice", "full")]
+    assert [label.get_text() for label in axis.get_xticklabels()] == order
+    full, fov = (line for line in axis.lines if line.get_marker() == "o")
+    dice = full.get_ydata().tolist()
+    assert dice == sorted(row["dice"] for row in evaluation.rows if row["region"] == "full")
+    assert [order[place] for place in fov.get_xdata()] == [name for name in order if name in ("eye0", "eye1")]
+    mean = evaluation.summary["full"]["image_mean"]["dice"]
+    assert full.get_label() == f"full image, mean {mean:.4f}"
+    assert sum(line.get_linestyle() == ":" for line in axis.lines) == 2  # observer 2, in each region
+
+
+def test_many_images_are_not_named_one_by_one(evaluation, tmp_path, drawn):
+    rows = [row | {"id": f"{row['id']}_{copy}"} for copy in range(20) for row in evaluation.rows]
+    draw_ranking(dataclasses.replace(evaluation, rows=rows), tmp_path / "ranking.png", title="")
+    (axis,) = drawn["ranking.png"].axes
+    assert not any("eye" in label.get_text() for label in axis.get_xticklabels())
+    assert axis.get_xlabel() == "100 images, from the worst to the best"
