@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from jaxseg.training import Stopped
 
@@ -27,6 +27,8 @@ def _parse(arguments: Sequence[str]) -> list[str]:
         rest = flags.FLAGS(list(arguments))
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
         _leave(error)
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.ERROR)  # Orbax tells of every file it touches; --verbosity=0 lets it
     if len(rest) > 1:
         _leave(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"))
     return rest

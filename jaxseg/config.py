@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxseg import models
 from jaxseg.data import DATASETS
 from jaxseg.data.augment import Augment
-from jaxseg.data.preprocess import Clahe
+from jaxseg.data.preprocess import Preprocess
 from jaxseg.optimizer import SCHEDULES, WEIGHT_DECAY_KINDS
 
 SCORED_AT = ("prepared", "original")
@@ -21,87 +22,85 @@ def defaults() -> ConfigDict:
     The constants are the paper's (supplement, section 1) where it states them. A comment marks each choice
     that the paper leaves open.
     """
-    config = ConfigDict()
-    config.seed = 0
+    return ConfigDict(dict(seed=0, model=_model(), data=_data(), train=_train(), optimizer=_optimizer(), eval=_eval()))
 
-    config.model = ConfigDict(
-        dict(
-            name="denseunet",
-            size="161",
-            attention="none",
-            attention_options=dict(),  # arguments of the mechanism, e.g. {'activation': 'identity'}
-            levels=(0, 1, 2, 3),  # Paper: not stated. Skips that carry attention, for strides 2, 4, 8, 16.
-            head="plain",  # "author": BatchNorm and ReLU on the logits.
-            dtype="float32",  # "bfloat16" computes in bfloat16; parameters, statistics, softmax stay float32.
-        )
+
+def _model() -> dict[str, Any]:
+    return dict(
+        name="denseunet",
+        size="161",
+        attention="none",
+        attention_options={},  # arguments of the mechanism, e.g. {'activation': 'identity'}
+        levels=(0, 1, 2, 3),  # Paper: not stated. Skips that carry attention, for strides 2, 4, 8, 16.
+        head="plain",  # "author": BatchNorm and ReLU on the logits.
+        dtype="float32",  # "bfloat16" computes in bfloat16; parameters, statistics and softmax stay float32.
     )
 
-    config.data = ConfigDict(
-        dict(
-            name="synthetic",  # synthetic, drive, isic2017, chase_db1, folder
-            dir="",  # the owner's layout, or images/ masks/ [fov/]
-            # Prepared records live in cache_dir/<content hash>/, compiled programs in cache_dir/compiled/.
-            cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),
-            image_size=(),  # (height, width) to resize to; () keeps the native size
-            patch_size=(),  # (height, width) of a training crop; () trains on whole images
-            holdout=0,  # training images held out as val, where the set has no val split of its own
-            test=0,  # images cut off as test, where the set has no test split of its own
-            split_seed=0,
-            labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours
-            # Paper: CLAHE and normalisation, parameters not stated.
-            clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
-            # Paper: augmentation not stated.
-            augment=dict(
-                flips=False,
-                quarter_turns=False,
-                foreground=0.0,  # probability that a crop is centred on a foreground pixel
-                rotate=0.0,  # largest angle, degrees
-                scale=0.0,  # zoom drawn from [1 - scale, 1 + scale]
-                brightness=0.0,  # shift drawn from [-brightness, brightness], in fractions of the grey range
-                contrast=0.0,  # gain drawn from [1 - contrast, 1 + contrast]
-            ),
-            device_limit=8.0,  # GiB; a larger training set is streamed by Grain instead of living on the device
-            synthetic=dict(kind="fundus", size=96, train=48, val=8, test=16),  # the embedded default
-        )
+
+def _data() -> dict[str, Any]:
+    return dict(
+        name="synthetic",  # synthetic, drive, isic2017, chase_db1, folder
+        dir="",  # the owner's layout, or images/ masks/ [fov/]
+        # Prepared records live in cache_dir/<content hash>/, compiled programs in cache_dir/compiled/.
+        cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),
+        image_size=(),  # (height, width) to resize to; () keeps the native size
+        patch_size=(),  # (height, width) of a training crop; () trains on whole images
+        holdout=0,  # training images held out as val, where the set has no val split of its own
+        test=0,  # images cut off as test, where the set has no test split of its own
+        split_seed=0,
+        labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours
+        # Paper: CLAHE and normalisation, parameters not stated.
+        clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
+        # Paper: augmentation not stated.
+        augment=dict(
+            flips=False,
+            quarter_turns=False,
+            foreground=0.0,  # probability that a crop is centred on a foreground pixel
+            rotate=0.0,  # largest angle, degrees
+            scale=0.0,  # zoom drawn from [1 - scale, 1 + scale]
+            brightness=0.0,  # shift drawn from [-brightness, brightness], in fractions of the grey range
+            contrast=0.0,  # gain drawn from [1 - contrast, 1 + contrast]
+        ),
+        device_limit=8.0,  # GiB; a larger training set is streamed by Grain instead of living on the device
+        synthetic=dict(kind="fundus", size=96, train=48, val=8, test=16),  # the embedded default
     )
 
-    config.train = ConfigDict(
-        dict(
-            steps=1000,
-            batch_size=4,  # images in one step, over all devices
-            accumulate=1,  # steps that share one optimiser update
-            ema_decay=0.0,  # 0 switches the moving average of the parameters off
-            log_every=50,
-            eval_every=500,
-            init_from="",  # workdir of a run whose weights start this one
-            devices=0,  # 0: all GPUs; on a CPU the largest divisor of the batch that the cores allow
-        )
+
+def _train() -> dict[str, Any]:
+    return dict(
+        steps=1000,
+        batch_size=4,  # images in one step, over all devices
+        accumulate=1,  # steps that share one optimiser update
+        ema_decay=0.0,  # 0 switches the moving average of the parameters off
+        log_every=50,
+        eval_every=500,
+        init_from="",  # workdir of a run whose weights start this one
+        devices=0,  # 0: all GPUs; on a CPU the largest divisor of the batch that the cores allow
     )
 
-    config.optimizer = ConfigDict(
-        dict(
-            learning_rate=1e-3,
-            schedule="constant",  # constant, cosine, polynomial
-            warmup_steps=0,
-            power=0.9,  # of the polynomial schedule
-            beta1=0.9,
-            beta2=0.99,
-            eps=1e-8,
-            weight_decay=1e-8,
-            weight_decay_kind="decoupled",  # "l2" adds it to the gradient
-        )
+
+def _optimizer() -> dict[str, Any]:
+    return dict(
+        learning_rate=1e-3,
+        schedule="constant",  # constant, cosine, polynomial
+        warmup_steps=0,  # counted, like the schedule, in updates: train.steps / train.accumulate
+        power=0.9,  # of the polynomial schedule
+        beta1=0.9,
+        beta2=0.99,
+        eps=1e-8,
+        weight_decay=1e-8,
+        weight_decay_kind="decoupled",  # "l2" adds it to the gradient
     )
 
-    config.eval = ConfigDict(
-        dict(
-            threshold=0.5,
-            tile=(),  # (height, width) of overlapping tiles; () predicts whole images
-            overlap=0.5,
-            flips=False,  # average over the four flips
-            scored_at="prepared",  # "original" scores at the images' own size
-        )
+
+def _eval() -> dict[str, Any]:
+    return dict(
+        threshold=0.5,
+        tile=(),  # (height, width) of overlapping tiles; () predicts whole images
+        overlap=0.5,
+        flips=False,  # average over the four flips
+        scored_at="prepared",  # "original" scores at the images' own size
     )
-    return config
 
 
 def validate(config: ConfigDict) -> None:
@@ -147,7 +146,7 @@ def _validate_data(data: ConfigDict) -> None:
         _require(data[name] >= 0, f"data.{name}", data[name], "a number of images, 0 or more")
     _require(not data.labels or data.name == "folder", "data.labels", data.labels, "() for all but data.name 'folder'")
     _require(data.device_limit >= 0, "data.device_limit", data.device_limit, "GiB, 0 or more")
-    Clahe(**data.clahe.to_dict())
+    Preprocess.from_config(data.to_dict())
     Augment(**data.augment.to_dict())
 
 

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from jaxseg import checkpoint, data, models, optimizer, report
+from jaxseg import checkpoint, data, evaluation, inference, models, optimizer
 from jaxseg.config import validate
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
-from jaxseg.inference import Predictor, evaluate
-from jaxseg.metrics import Evaluation, flatten
+from jaxseg.inference import Predictor
+from jaxseg.metrics import flatten
 from jaxseg.progress import Progress, clock
 from jaxseg.training import devices as on
 from jaxseg.training import feed
@@ -54,17 +54,10 @@ def train(config: ConfigDict, workdir: str | Path) -> None:
     run.describe_start(devices)
     run.describe_data(splits.description, splits.preprocess.to_json())
     Run(config, run, splits, devices).fit()
-    evaluation, split = examples(config, run.path, splits)
-    report.write_run(run.path, evaluation, split=split)
+    # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
+    split = "train" if splits.val is None else "val"
+    evaluation.score(run.path, json.loads(config.to_json()), splits, split, inference.load(run.path))
     print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
-
-
-def examples(config: ConfigDict, workdir: Path, splits: data.Splits) -> tuple[Evaluation, str]:
-    """Return what a run's pictures show: the best checkpoint on val (on train where there is no val), and that name."""
-    _, variables = checkpoint.load_variables(workdir, "best")
-    predictor = _predictor(config, splits, variables)
-    split, records = ("train", splits.train) if splits.val is None else ("val", splits.val)
-    return evaluate(predictor, records, threshold=config.eval.threshold), split
 
 
 class Run:
@@ -172,7 +165,7 @@ class Run:
         began, state = time.monotonic(), on.first(self.state)
         params = state.params if state.ema is None else state.ema
         self.predictor.variables = {"params": params, "batch_stats": state.batch_stats}
-        summary = evaluate(
+        summary = inference.evaluate(
             self.predictor, self.splits.val, threshold=self.config.eval.threshold, progress=False
         ).summary
         log.write(step, {name: value for name, value in flatten(summary, "val").items() if value is not None})

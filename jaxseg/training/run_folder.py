@@ -24,6 +24,8 @@ Json = dict[str, Any]
 # What a resumed run may change: where things are and how they are watched, never what is computed.
 _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.")
 
+# What may differ in data.json between two starts: the images may lie elsewhere.
+_MOVES = ("dir", "notes")
 _PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "opencv-python-headless")
 
 
@@ -75,9 +77,7 @@ class RunFolder:
                 "command": sys.argv,
                 "python": platform.python_version(),
                 "platform": platform.platform(),
-                "packages": {
-                    name: importlib.metadata.version(name) for name in ("jaxseg", "jax", "flax", "optax", "numpy")
-                },
+                "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
                 "git": _git_commit(),
                 "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
                 "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
@@ -85,21 +85,21 @@ class RunFolder:
         )
         self.write("environment.json", starts)
 
-    def describe_data(self, description: Json, preprocess: Json) -> None:
-        """Write ``data.json`` and ``preprocess.json``.
+    def describe_data(self, description: Json, preprocess: str) -> None:
+        """Write ``data.json`` and ``preprocess.json`` (given as JSON text).
 
         Raises:
             ValueError: the run began with other images, masks or splits.
         """
-        known = self._read("data.json")
-        if known is not None and known != json.loads(json.dumps(description)):
-            parts = [key for key in description if known.get(key) != json.loads(json.dumps(description[key]))]
+        known, now = self._read("data.json"), json.loads(json.dumps(description))
+        changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
+        if changed:
             raise ValueError(
-                f"the data changed since {self.path} began ({', '.join(parts)} in data.json differ); "
+                f"the data changed since {self.path} began ({', '.join(changed)} in data.json differ); "
                 "restore the files, or start anew in another --workdir"
             )
         self.write("data.json", description)
-        self.write("preprocess.json", preprocess)
+        self.write("preprocess.json", json.loads(preprocess))
 
     def write(self, name: str, content: Any) -> None:
         """Write a JSON file; a reader, or a kill, never sees half of it."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 import jax
 import optax
@@ -44,7 +44,8 @@ class Watch:
         self._batch_size, self._log_every = batch_size, log_every
         self._pending: deque[tuple[int, dict[str, jax.Array]]] = deque()
         self._losses: list[float] = []
-        self._seconds, self._last = 0.0, time.monotonic()
+        self._timed, self._seconds = 0, 0.0
+        self._last: float | None = None
 
     def add(self, step: int, figures: dict[str, jax.Array]) -> None:
         """Take the figures of a step that may still be running.
@@ -63,7 +64,7 @@ class Watch:
 
     def resume(self) -> None:
         """Leave out of the rate what passed since ``drain``."""
-        self._last = time.monotonic()
+        self._last = None
 
     def _settle(self) -> None:
         step, figures = self._pending.popleft()
@@ -73,20 +74,23 @@ class Watch:
                 f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
                 "lower optimizer.learning_rate or look at these images (the last checkpoint is from before)"
             )
-        now = time.monotonic()
         self._losses.append(loss)
-        self._seconds, self._last = self._seconds + now - self._last, now
-        rate = len(self._losses) * self._batch_size / max(self._seconds, 1e-9)
-        self._progress.advance(loss=f"{loss:.4f}", speed=f"{rate:.1f} images/s")
+        speed = {"speed": f"{rate:.1f} images/s"} if (rate := self._rate()) else {}
+        self._progress.advance(loss=f"{loss:.4f}", **speed)
         if (step + 1) % self._log_every == 0:
-            self._log.write(
-                step + 1,
-                {
-                    "train/loss": sum(self._losses) / len(self._losses),
-                    "train/gradient_norm": norm,
-                    "train/learning_rate": float(self._learning_rate(step)),
-                    "train/images_per_second": rate,
-                },
-            )
+            row = {
+                "train/loss": sum(self._losses) / len(self._losses),
+                "train/gradient_norm": norm,
+                "train/learning_rate": float(self._learning_rate(step)),
+            }
+            self._log.write(step + 1, row | ({"train/images_per_second": rate} if rate else {}))
             self._losses.clear()
-            self._seconds = 0.0
+            self._timed, self._seconds = 0, 0.0
+
+    def _rate(self) -> float | None:
+        """Count one step, and return images a second since the last row; None before two steps in a row were timed."""
+        now, last = monotonic(), self._last
+        self._last = now
+        if last is not None:  # else the step before was no training: compiling, or scoring val
+            self._timed, self._seconds = self._timed + 1, self._seconds + now - last
+        return self._timed * self._batch_size / self._seconds if self._seconds else None

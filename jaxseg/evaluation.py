@@ -1,0 +1,54 @@
+"""Score a trained run on a split of its data, and leave tables and pictures in its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxseg import data, inference, report
+from jaxseg.metrics import Evaluation
+
+Which = Literal["best", "latest"]
+
+
+def evaluate_run(workdir: str | Path, split: str, *, checkpoint: Which = "best", data_dir: str = "") -> Evaluation:
+    """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
+
+    Args:
+        workdir: the run's folder.
+        split: train, val or test.
+        checkpoint: the best on val, or the latest.
+        data_dir: where the images lie now, if not where the run found them.
+
+    Raises:
+        FileNotFoundError: there is no such run, or its images are gone.
+        ValueError: the data have no such split, or are not those of the run.
+    """
+    workdir = Path(workdir)
+    predictor = inference.load(workdir, checkpoint)
+    config = json.loads((workdir / "config.json").read_text())
+    if data_dir:
+        config["data"]["dir"] = data_dir
+    splits = data.load(config["data"])
+    known = json.loads((workdir / "data.json").read_text())
+    if known["splits"] != json.loads(json.dumps(splits.description["splits"])):
+        raise ValueError(
+            f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
+            "(data.json lists their digests); restore them, or name their folder with --data_dir"
+        )
+    return score(workdir, config, splits, split, predictor)
+
+
+def score(
+    workdir: Path, config: dict[str, Any], splits: data.Splits, split: str, predictor: inference.Predictor
+) -> Evaluation:
+    """Do the same for data and a predictor that are loaded already; ``config`` is the run's, as plain JSON."""
+    settings = config["eval"]
+    prepared = settings["scored_at"] == "prepared"
+    records = getattr(splits, split) if prepared else data.load_split(config["data"], split)
+    if records is None:
+        raise ValueError(f"{config['data']['name']} has no {split} images here. {'; '.join(splits.notes)}")
+    evaluation = inference.evaluate(predictor, records, threshold=settings["threshold"], prepared=prepared)
+    report.write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
+    return evaluation

@@ -1,0 +1,108 @@
+"""Run by test_devices.py in a process that sees eight CPU devices: one device against eight, as JSON on stdout."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxseg import models
+from jaxseg.data import stream
+from jaxseg.data.augment import Augment
+from jaxseg.training import devices as on
+from jaxseg.training.step import DEVICES, gradients, initial_state, parallel_step
+
+BATCH, STEPS, SIDE = 8, 3, 32
+
+
+def filled(shapes, rng):
+    """Random values in place of an initialisation: cheap to make, and no gradient is blocked by a zero."""
+
+    def draw(path, leaf):
+        name = jax.tree_util.keystr(path)
+        fan_in = int(np.prod(leaf.shape[:-1])) or 1
+        value = rng.normal(size=leaf.shape) / np.sqrt(fan_in) if "kernel" in name else 0.1 * rng.normal(size=leaf.shape)
+        return (np.abs(value) + 0.5 if "scale" in name or "var" in name else value).astype(np.float32)
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def arrays(rng):
+    masks = (rng.random((12, SIDE, SIDE)) < 0.3).astype(np.uint8)
+    images = (rng.integers(0, 120, (12, SIDE, SIDE, 3)) + 100 * masks[..., None]).astype(np.uint8)
+    sizes = np.tile([[SIDE, SIDE]], (12, 1)).astype(np.int32)
+    sizes[3] = 20, 27  # padding on one device and not on the others must not shift the mean
+    inside = (np.arange(SIDE)[:, None] < sizes[:, :1, None]) & (np.arange(SIDE) < sizes[:, 1:, None])
+    return stream.Arrays(
+        images * inside[..., None].astype(np.uint8), masks * inside, np.ones_like(masks) * inside, sizes
+    )
+
+
+def sample(records, key, places):
+    augment = Augment(flips=True, quarter_turns=True, brightness=0.1)
+    return stream.sample(records, key, places, augment, (), (90.0,) * 3, (50.0,) * 3)
+
+
+def largest(a, b):
+    """Largest difference, as a fraction of the largest entry of the tree."""
+    top = max(float(np.abs(x).max()) for x in jax.tree.leaves(a))
+    return max(float(np.abs(x - y).max()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)) / top
+
+
+def main():
+    rng = np.random.default_rng(0)
+    data = arrays(rng)
+    model = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8}, axis_name=DEVICES)
+    plain = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8})
+    variables = filled(jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False), rng)
+    transform = optax.sgd(0.05)
+    outcome = {}
+    for count in (1, 8):
+        devices = jax.devices()[:count]
+        share = (count, BATCH // count)
+        places = on.split(np.arange(BATCH).reshape(share), devices)
+        records = on.replicate(data, devices)
+
+        def one(params, stats, records, picked, places):
+            batch = sample(records.take(picked), jax.random.key(5), places)
+            return batch, *gradients(model, params, stats, batch)
+
+        picked = on.split(stream.indices(0, 0, BATCH, 12).reshape(share), devices)
+        state = on.replicate(initial_state(variables, transform, ema=False), devices)
+        batch, grads, stats, loss = jax.pmap(one, axis_name=DEVICES, devices=devices)(
+            state.params, state.batch_stats, records, picked, places
+        )
+        step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=0, ema_decay=0.0)
+        for k in range(STEPS):
+            picked = on.split(stream.indices(0, k, BATCH, 12).reshape(share), devices)
+            state, _ = step(state, records, picked, places)
+        same = all(bool((np.asarray(p) == np.asarray(p)[:1]).all()) for p in jax.tree.leaves(state.params))
+        outcome[count] = dict(
+            batch=jax.tree.map(lambda a: np.asarray(a).reshape(BATCH, *a.shape[2:]), tuple(batch)),
+            grads=jax.device_get(on.first(grads)),
+            stats=jax.device_get(on.first(stats)),
+            loss=float(loss[0]),
+            params=jax.device_get(on.first(state.params)),
+            copies_equal=same,
+        )
+    one_, eight = outcome[1], outcome[8]
+    print(
+        json.dumps(
+            {
+                "devices": jax.device_count(),
+                "batches_equal": all((a == b).all() for a, b in zip(one_["batch"], eight["batch"], strict=True)),
+                "gradients": largest(one_["grads"], eight["grads"]),
+                "gradient_top": max(float(np.abs(x).max()) for x in jax.tree.leaves(one_["grads"])),
+                "statistics": largest(one_["stats"], eight["stats"]),
+                "losses": [one_["loss"], eight["loss"]],
+                "parameters": largest(one_["params"], eight["params"]),
+                "moved": largest(jax.device_get(variables["params"]), eight["params"]),
+                "copies_equal": eight["copies_equal"],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

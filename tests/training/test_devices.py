@@ -1,0 +1,46 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxseg.training.devices import _largest_divisor, set_up
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    program = Path(__file__).with_name("eight_devices.py")
+    ran = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_eight_devices_draw_the_batches_of_one(outcome):
+    assert outcome["devices"] == 8
+    assert outcome["batches_equal"]
+
+
+def test_raw_gradients_and_statistics_agree(outcome):
+    assert outcome["gradient_top"] > 1e-3
+    assert outcome["gradients"] < 1e-5
+    assert outcome["statistics"] < 1e-5
+    assert outcome["losses"][0] == pytest.approx(outcome["losses"][1], rel=1e-5)
+
+
+def test_parameters_agree_after_three_steps_of_gradient_descent(outcome):
+    assert outcome["moved"] > 1e-4
+    assert outcome["parameters"] < 1e-5
+    assert outcome["copies_equal"]
+
+
+def test_devices_that_do_not_divide_the_batch_are_refused_with_the_numbers(tmp_path):
+    with pytest.raises(ValueError, match=r"batch_size 4 is not divided by train.devices 3"):
+        set_up(4, 3, str(tmp_path))
+
+
+@pytest.mark.parametrize(("batch", "cores", "devices"), [(4, 2, 2), (4, 3, 2), (3, 2, 1), (6, 16, 6), (1, 8, 1)])
+def test_the_largest_divisor_that_the_cores_allow(batch, cores, devices):
+    assert _largest_divisor(batch, cores) == devices

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from jaxseg.config import defaults
+from jaxseg.training.run_folder import MetricsLog, RunFolder
+
+
+def config(**changes):
+    settings = defaults()
+    settings.update_from_flattened_dict(changes)
+    return json.loads(settings.to_json())
+
+
+def test_the_same_config_goes_on_and_another_is_refused_with_the_difference(tmp_path):
+    RunFolder(tmp_path / "run", config())
+    RunFolder(tmp_path / "run", config())
+    with pytest.raises(ValueError, match=r"another config \(model.attention: none -> ja3; seed: 0 -> 1\)"):
+        RunFolder(tmp_path / "run", config(**{"model.attention": "ja3", "seed": 1}))
+
+
+def test_a_run_may_be_moved_watched_otherwise_and_made_longer(tmp_path):
+    RunFolder(tmp_path, config())
+    RunFolder(tmp_path, config(**{"data.dir": "elsewhere", "train.log_every": 7, "eval.tile": (64, 64)}))
+    RunFolder(tmp_path, config(**{"train.steps": 5000}))
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["steps"] == 5000
+
+
+def test_a_run_whose_schedule_depends_on_its_length_keeps_it(tmp_path):
+    RunFolder(tmp_path, config(**{"optimizer.schedule": "cosine"}))
+    with pytest.raises(ValueError, match=r"train.steps: 1000 -> 5000"):
+        RunFolder(tmp_path, config(**{"optimizer.schedule": "cosine", "train.steps": 5000}))
+
+
+def test_a_folder_with_a_users_files_is_not_touched(tmp_path):
+    (tmp_path / "thesis.tex").write_text("text")
+    with pytest.raises(ValueError, match="holds files but no run"):
+        RunFolder(tmp_path, config())
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(ValueError, match="is a file; name a folder"):
+        RunFolder(tmp_path / "thesis.tex", config())
+
+
+def test_data_that_changed_stop_a_resumed_run(tmp_path):
+    run = RunFolder(tmp_path, config())
+    run.describe_data({"train": {"ids": ("a", "b"), "hash": "1"}, "rule": "r"}, "{}")
+    run.describe_data({"train": {"ids": ("a", "b"), "hash": "1"}, "rule": "r"}, "{}")
+    with pytest.raises(ValueError, match=r"the data changed since .* began \(train in data.json differ\)"):
+        run.describe_data({"train": {"ids": ("a", "b"), "hash": "2"}, "rule": "r"}, "{}")
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="config.json is not JSON"):
+        RunFolder(tmp_path, config())
+
+
+def test_rows_past_the_checkpoint_are_dropped_on_resume(tmp_path):
+    log = MetricsLog(tmp_path, 0)
+    for step in (10, 20, 30):
+        log.write(step, {"train/loss": 1 / step})
+    log.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 40, "tr')  # the kill came in the middle of a line
+    log = MetricsLog(tmp_path, 20)
+    log.write(30, {"train/loss": 0.5})
+    log.close()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["train/loss"]) for row in rows] == [(10, 0.1), (20, 0.05), (30, 0.5)]
+    assert list(tmp_path.glob("events.out.tfevents.*"))

@@ -1,0 +1,66 @@
+import json
+
+import jax.numpy as jnp
+import pytest
+
+from jaxseg.progress import Progress, clock, track
+from jaxseg.training.run_folder import MetricsLog
+from jaxseg.training.watch import Watch
+
+
+@pytest.fixture
+def watch(tmp_path):
+    log = MetricsLog(tmp_path, 0)
+    yield Watch(
+        log,
+        Progress(8, "train"),
+        learning_rate=lambda step: 0.1 * step,
+        images_of=lambda step: [f"image{step}", "other"],
+        batch_size=4,
+        log_every=2,
+    )
+    log.close()
+
+
+def figures(loss, norm=1.0):
+    return {"loss": jnp.array([loss]), "gradient_norm": jnp.array([norm])}
+
+
+def test_rows_hold_the_mean_loss_since_the_row_before(watch, tmp_path):
+    for step, loss in enumerate([1.0, 3.0, 5.0, 6.0]):
+        watch.add(step, figures(loss))
+    watch.drain()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["train/loss"]) for row in rows] == [(2, 2.0), (4, 5.5)]
+    assert rows[1]["train/learning_rate"] == pytest.approx(0.3)
+    assert all(row["train/images_per_second"] > 0 for row in rows)
+
+
+def test_compiling_and_scoring_are_left_out_of_the_rate(watch, tmp_path, monkeypatch):
+    clock = iter([100.0, 101.0, 500.0, 502.0])  # the first step compiled, the third followed a scoring of val
+    monkeypatch.setattr("jaxseg.training.watch.monotonic", lambda: next(clock))
+    for step in range(4):
+        if step == 2:
+            watch.drain()
+            watch.resume()
+        watch.add(step, figures(1.0))
+    watch.drain()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["train/images_per_second"] for row in rows] == [4.0, 2.0]
+
+
+@pytest.mark.parametrize("bad", [figures(float("nan")), figures(1.0, float("inf"))])
+def test_the_first_step_that_is_not_finite_is_named_with_its_images(watch, bad):
+    watch.add(0, figures(1.0))
+    watch.add(1, bad)
+    watch.add(2, figures(float("nan")))
+    with pytest.raises(FloatingPointError, match=r"step 2: loss .* on images image1, other; lower optimizer"):
+        watch.drain()
+
+
+def test_plain_lines_tell_count_and_time_left(capsys):
+    progress = Progress(100, "train", start=40, every=0.0)
+    progress.advance(loss="0.5")
+    assert capsys.readouterr().out.startswith("train: step 41/100, loss 0.5, ")
+    assert list(track(iter("abc"), "read", total=3)) == ["a", "b", "c"]
+    assert [clock(s) for s in (45, 700, 12_000)] == ["45 s", "12 min", "3 h 20 min"]
