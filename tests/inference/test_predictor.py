@@ -1,11 +1,13 @@
 import dataclasses
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from fakes import GREEN, PLAIN, Pixels, green_probability
 
+from jaxseg import models
 from jaxseg.inference import Predictor
 
 
@@ -122,3 +124,23 @@ def test_a_predictor_tells_how_it_predicts():
     assert plain.describe() == "whole images"
     tiled = Predictor(Pixels(), GREEN, PLAIN, tile=(64, 96), overlap=0.25, flips=True)
     assert tiled.describe() == "64 x 96 tiles, 25% overlap, mean over four flips"
+
+
+def test_a_real_network_answers_as_if_it_padded_by_itself(make_image):
+    """Self-attention counts real positions only, so the sizes have to reach the key mask."""
+    model = models.build("denseunet", size="micro", attention="sa", levels=(0,))
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False))
+    rng = np.random.default_rng(0)
+
+    def fill(leaf):  # kernels of unit gain; biases, BatchNorm's gains and statistics around one
+        values = rng.uniform(0.5, 1.5, leaf.shape) if leaf.ndim == 1 else rng.normal(0, 1, leaf.shape)
+        return jnp.asarray(values / np.sqrt(max(1, np.prod(leaf.shape[:-1]))), leaf.dtype)
+
+    variables = jax.tree.map(fill, shapes)
+    image = make_image(40, 50)
+    predictor = Predictor(model, variables, dataclasses.replace(PLAIN, mean=(127.5, 127.5, 127.5)))
+    probability = predictor(image)
+    logits = jax.jit(lambda x: model.apply(variables, x, train=False))(predictor.preprocess.normalise(image)[None])
+    own = jax.nn.softmax(logits, axis=-1)[0, ..., 1]
+    assert np.ptp(probability) > 0.01  # neither saturated nor constant
+    np.testing.assert_allclose(probability, own, atol=1e-5)
