@@ -17,7 +17,8 @@ class BatchNorm(nn.Module):
     """Normalise each channel by its mean and biased variance over batch and space, then scale and shift it.
 
     Parameters ``scale`` and ``bias``, running statistics ``batch_stats`` ``mean`` and ``var``: float32 vectors of
-    one entry a channel. Statistics are computed in float32 (float64 for float64 inputs) whatever ``dtype`` is. Padding is counted like any pixel.
+    one entry a channel. Statistics are computed in float32 (float64 for float64 inputs) whatever ``dtype`` is.
+    Padding is counted like any pixel.
 
     Args:
         dtype: type of the result; None keeps the promoted type of input and parameters.
