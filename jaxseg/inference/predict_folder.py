@@ -65,7 +65,7 @@ def overlay(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the photograph with the mask tinted lightly and its outline drawn; the line grows with the image."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
-    opacity = np.where(line, 1.0, np.where(mask, 0.25, 0.0)).astype(np.float32)[..., None]
+    opacity = np.where(line, 1.0, np.where(mask, 0.15, 0.0)).astype(np.float32)[..., None]
     return np.rint(image * (1 - opacity) + _COLOUR * opacity).astype(np.uint8)
 
 

@@ -1,6 +1,6 @@
 """What people look at: tables, learning curves, example images, and the report that holds them together."""
 
-from jaxseg.report.curves import draw_curves as draw_curves
+from jaxseg.report.learning_curves import draw_curves as draw_curves
 from jaxseg.report.overlays import Example as Example
 from jaxseg.report.overlays import draw_examples as draw_examples
 from jaxseg.report.run_report import write_report as write_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxseg.metrics import REGIONS, Evaluation
-from jaxseg.report.curves import BLUE, ORANGE
+from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
 
 _COLOURS = {"full": BLUE, "fov": ORANGE}

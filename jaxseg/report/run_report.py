@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxseg.data.records import Record
 from jaxseg.metrics import Evaluation
-from jaxseg.report.curves import SCORE, draw_curves, read_metrics, series
+from jaxseg.report.learning_curves import SCORE, draw_curves, read_metrics, series
 from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.tables import write_scores

@@ -98,4 +98,4 @@ def test_an_overlay_shows_the_outline_and_leaves_the_background(make_image):
     border[11:19, 6:29] = False
     np.testing.assert_array_equal(cyan, border)
     inside = mask & ~border
-    np.testing.assert_allclose(drawn[inside], 0.75 * image[inside] + 0.25 * np.array([0, 229, 255]), atol=0.51)
+    np.testing.assert_allclose(drawn[inside], 0.85 * image[inside] + 0.15 * np.array([0, 229, 255]), atol=0.51)

@@ -21,7 +21,7 @@ def _images(seed, number, size=(6, 7)):
         yield f"image{index}", probability, truth, fov
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 4))
 def test_all_four_protocols_agree_with_scikit_learn(seed, number):
     images, tally = list(_images(seed, number)), Tally()

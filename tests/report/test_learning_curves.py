@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxseg.report import curves
+from jaxseg.report import learning_curves as curves
 
 
 def _line(axis, label):
