@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 from fakes import green_probability
@@ -99,3 +100,12 @@ def test_an_overlay_shows_the_outline_and_leaves_the_background(make_image):
     np.testing.assert_array_equal(cyan, border)
     inside = mask & ~border
     np.testing.assert_allclose(drawn[inside], 0.85 * image[inside] + 0.15 * np.array([0, 229, 255]), atol=0.51)
+
+
+def test_an_image_too_large_for_the_memory_is_told_with_the_remedy(green, folder, tmp_path, monkeypatch):
+    def exhausted(image):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 99 bytes.")
+
+    monkeypatch.setattr(green, "prepared", exhausted)
+    with pytest.raises(ValueError, match=r"b.png: too large for the device's memory; predict it in tiles"):
+        predict_folder(green, folder / "b.png", tmp_path / "out")
