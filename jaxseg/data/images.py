@@ -85,7 +85,7 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
     return (values != 0).astype(np.uint8)
 
 
-def check_labels(labels: Sequence[int | str]) -> None:
+def check_labels(labels: Sequence[object]) -> None:
     """Raise ValueError unless every label is a grey value 0..255 or a colour ``#rrggbb``."""
     for label in labels:
         if isinstance(label, str) and label.startswith("#") and len(label) == 7:

@@ -16,6 +16,7 @@ from jaxseg.data.images import Mask, Picture
 
 MODES = ("none", "lab", "rgb", "green", "gray")
 GAMMA = 1.2  # of the grey pipeline
+Prepared = UInt8[np.ndarray, "rows columns 3"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Preprocess:
                 "'none' switches CLAHE off"
             )
 
-    def prepare(self, image: Picture) -> Picture:
+    def prepare(self, image: Picture) -> Prepared:
         """Return the image resized and equalised, uint8: the part that is done once and cached."""
         return equalise(self._resize(image), self.clahe, self.clip_limit, self.tiles)
 
-    def prepare_mask(self, mask: Mask) -> Mask:
+    def prepare_mask(self, mask: Mask) -> UInt8[np.ndarray, "rows columns"]:
         """Return a mask at ``image_size`` by nearest neighbour: no value that was not there."""
         import cv2
 
@@ -122,7 +123,7 @@ class Preprocess:
             tuple(data["image_size"]), clahe["mode"], clip_limit=float(clahe["clip_limit"]), tiles=clahe["tiles"]
         )
 
-    def _resize(self, image: Picture) -> Picture:
+    def _resize(self, image: Picture) -> Prepared:
         import cv2
 
         if not self.image_size or image.shape[:2] == self.image_size:

@@ -19,8 +19,8 @@ class Record(NamedTuple):
     group: str  # images of one group (one person) stay on one side of every split
 
 
-class Records(Sequence[Record]):
-    """Records that are read when they are asked for; nothing is kept."""
+class Records(Sequence):  # not Sequence[Record]: a type checker at run time would read images to look at them
+    """A sequence of ``Record``, each read when it is asked for; nothing is kept."""
 
     def __init__(self, read: Callable[[int], Record], ids: Sequence[str], groups: Sequence[str]):
         """Make the sequence of ``read(0), read(1), ...``; ``ids`` and ``groups`` are known without reading.

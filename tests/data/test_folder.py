@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import samples
+from PIL import Image
+
+from jaxseg.data import load, load_split
+from jaxseg.data.folder import Folder, FolderConfig
+
+NATIVE = FolderConfig(name="native")
+
+
+def listing(folder):
+    return Folder.listing(folder, NATIVE)
+
+
+def test_a_plain_folder_needs_no_preparation(tmp_path):
+    folder = samples.plain(tmp_path / "own", fov=True)
+    splits = load(samples.settings(tmp_path, name="folder", dir=str(folder), holdout=1, test=2))
+    found = {record.id: record for records in (splits.train, splits.val, splits.test) for record in records}
+    assert sorted(found) == list("abcdef")
+    for i, name in enumerate("abcdef"):  # sizes differ from image to image
+        image, mask, fov = samples.eye(i, samples.HEIGHT + i, samples.WIDTH)
+        np.testing.assert_array_equal(found[name].image, image)
+        np.testing.assert_array_equal(found[name].mask, mask)
+        np.testing.assert_array_equal(found[name].fov, fov)
+
+
+def test_formats_mix_and_suffixes_may_be_capitals(tmp_path):
+    folder = tmp_path / "own"
+    names = {"a.JPG": "a.png", "b.Tif": "b.GIF", "c.jpeg": "c.bmp", "d.gif": "d.TIFF", "e.bmp": "e.png"}
+    for i, (image, mask) in enumerate(names.items()):
+        samples.save(folder / "images" / image, samples.eye(i)[0])
+        samples.save(folder / "masks" / mask, samples.eye(i)[1] * 255)
+    records = load_split(samples.settings(tmp_path, name="folder", dir=str(folder)), "train")
+    assert records.ids == tuple("abcde")
+    for i, record in enumerate(records):
+        np.testing.assert_array_equal(record.mask, samples.eye(i)[1])
+
+
+def test_hidden_and_other_files_are_passed_over_and_told(tmp_path):
+    folder = samples.plain(tmp_path / "own", count=2)
+    (folder / "images" / ".DS_Store").touch()
+    (folder / "images" / "._a.png").touch()
+    (folder / "images" / "Thumbs.db").touch()
+    (folder / "masks" / "notes.txt").touch()
+    found = listing(folder)
+    assert len(found.splits["train"]) == 2
+    assert [note.split(": ")[1] for note in found.notes] == [
+        "1 other files passed over (Thumbs.db)", "1 other files passed over (notes.txt)"
+    ]  # fmt: skip
+
+
+def test_split_files_name_the_splits_in_their_order(tmp_path):
+    folder = samples.plain(tmp_path / "own")
+    (folder / "train.txt").write_text("d\nb.png\n\n a \n", encoding="utf-8-sig")
+    (folder / "test.txt").write_text("e\n")
+    found = listing(folder)
+    assert {split: [entry.id for entry in entries] for split, entries in found.splits.items()} == {
+        "train": ["d", "b", "a"], "test": ["e"]
+    }  # fmt: skip
+    assert any("2 images stand in no split file" in note for note in found.notes)
+
+
+def test_without_train_txt_the_rest_trains(tmp_path):
+    folder = samples.plain(tmp_path / "own")
+    (folder / "val.txt").write_text("c\n")
+    found = listing(folder)
+    assert [entry.id for entry in found.splits["train"]] == list("abdef")
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ({"train": "a\nx\n"}, r"train\.txt, line 2: 'x' is no image"),
+        ({"train": "a\nb\n", "test": "b\n"}, r"test\.txt, line 1: 'b' stands in train\.txt already"),
+        ({"val": "a\na\n"}, r"val\.txt, line 2: 'a' stands in val\.txt already"),
+        ({"test": "a\nb\n"}, r"no image is left to train on"),
+    ],
+)
+def test_wrong_split_files_are_refused_by_line(tmp_path, lines, words):
+    folder = samples.plain(tmp_path / "own", count=2)
+    for split, text in lines.items():
+        (folder / f"{split}.txt").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        listing(folder)
+
+
+def test_lone_images_masks_and_fields_of_view_are_named(tmp_path):
+    folder = samples.plain(tmp_path / "own", fov=True)
+    for room, words in (
+        ("fov", r"b\.png: has no field of view; .*fov/b\.png is missing"),
+        ("masks", r"b\.png: has no mask; .*masks/b\.png is missing"),
+    ):
+        (folder / room / "b.png").rename(tmp_path / f"{room}.png")
+        with pytest.raises(FileNotFoundError, match=words):
+            listing(folder)
+    (tmp_path / "masks.png").rename(folder / "masks" / "b.png")
+    (folder / "images" / "b.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"masks/b\.png: a mask without an image"):
+        listing(folder)
+
+
+def test_the_same_name_twice_is_refused(tmp_path):
+    folder = samples.plain(tmp_path / "own")
+    samples.save(folder / "images" / "c.tif", samples.eye(0)[0])
+    with pytest.raises(ValueError, match=r"images/c\.png and c\.tif: the same name twice"):
+        listing(folder)
+
+
+def test_missing_and_empty_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no images/\. Give the folder .*--config\.data\.dir="):
+        listing(tmp_path)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no masks/"):
+        listing(tmp_path)
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(FileNotFoundError, match="images: holds no picture"):
+        listing(tmp_path)
+
+
+def wrong_size(folder):
+    samples.save(folder / "masks" / "b.png", np.zeros((5, 6), np.uint8))
+    return r"masks/b\.png: 6 wide and 5 high, but its image \S*b\.png is 44 wide and 41 high"
+
+
+def grey(folder):
+    samples.save(folder / "masks" / "b.png", np.full((41, 44), 128, np.uint8))
+    return r"masks/b\.png: .*holds 128"
+
+
+def jpeg(folder):
+    (folder / "masks" / "b.png").unlink()
+    samples.save(folder / "masks" / "b.jpg", np.zeros((41, 44), np.uint8))
+    return r"masks/b\.jpg: a JPEG"
+
+
+def truncated(folder):
+    path = folder / "images" / "b.png"
+    path.write_bytes(path.read_bytes()[:300])
+    return r"images/b\.png: truncated"
+
+
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    samples.save(folder / "images" / "b.png", samples.eye(1, 41)[0], exif=exif)
+    return r"images/b\.png: its EXIF orientation \(3\)"
+
+
+def blind(folder):
+    samples.save(folder / "fov" / "b.png", np.zeros((41, 44), np.uint8))
+    return r"fov/b\.png: an empty field of view"
+
+
+def background(folder):
+    for path in (folder / "masks").iterdir():
+        samples.save(path, np.zeros_like(Image.open(path)))
+    return "no training mask has a foreground pixel"
+
+
+@pytest.mark.parametrize("spoil", [wrong_size, grey, jpeg, truncated, turned, blind, background])
+def test_every_fault_of_a_file_is_one_line_that_names_it_and_leaves_no_cache(tmp_path, spoil):
+    folder = samples.plain(tmp_path / "own", fov=True)
+    words = spoil(folder)
+    data = samples.settings(tmp_path, name="folder", dir=str(folder))
+    with pytest.raises(ValueError, match=words) as caught:
+        load(data)
+    assert "\n" not in str(caught.value)
+    if spoil is not background:
+        assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_labels_name_the_foreground(tmp_path):
+    folder = samples.plain(tmp_path / "own")
+    for i, path in enumerate(sorted((folder / "masks").iterdir())):
+        samples.save(path, samples.eye(i, samples.HEIGHT + i)[1] * 7)
+    data = samples.settings(tmp_path, name="folder", dir=str(folder))
+    with pytest.raises(ValueError, match=r"holds 0, 7\..*data\.labels"):
+        load(data)
+    np.testing.assert_array_equal(load(data | {"labels": (7,)}).train[2].mask, samples.eye(2, samples.HEIGHT + 2)[1])
+    with pytest.raises(ValueError, match=r"no training mask has a foreground pixel; see data\.labels"):
+        load(data | {"labels": ("#080808",)})

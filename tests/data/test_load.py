@@ -1,0 +1,95 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import samples
+
+from jaxseg.data import Preprocess, load, load_split
+
+DATA = os.environ.get("JAXSEG_DATA")
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = samples.plain(tmp_path / "own", count=8, fov=True)
+    return samples.settings(
+        tmp_path, name="folder", dir=str(folder), test=2, holdout=2, image_size=(24, 28),
+        clahe={"mode": "lab", "clip_limit": 2.0, "tiles": 4},
+    )  # fmt: skip
+
+
+def test_prepared_records_are_resized_equalised_and_still_binary(data):
+    splits = load(data)
+    for record, native in zip(splits.train, load_split(data, "train"), strict=True):
+        assert record.id == native.id
+        np.testing.assert_array_equal(record.image, splits.preprocess.prepare(native.image))
+        np.testing.assert_array_equal(record.mask, splits.preprocess.prepare_mask(native.mask))
+        np.testing.assert_array_equal(record.fov, splits.preprocess.prepare_mask(native.fov))
+        assert native.image.shape != record.image.shape == (24, 28, 3)
+
+
+def test_statistics_are_those_of_the_training_images_alone(data):
+    splits = load(data)
+    pixels = np.concatenate([record.image.reshape(-1, 3) for record in splits.train]).astype(np.float64)
+    np.testing.assert_allclose(splits.preprocess.mean, pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(splits.preprocess.std, pixels.std(axis=0), rtol=1e-12)
+    assert load(data | {"holdout": 1}).preprocess.mean != splits.preprocess.mean
+    assert splits.preprocess == Preprocess((24, 28), "lab", 2.0, 4, splits.preprocess.mean, splits.preprocess.std)
+
+
+def test_native_records_are_of_the_same_cut(data):
+    splits = load(data)
+    for split in ("train", "val", "test"):
+        records = getattr(splits, split)
+        assert load_split(data, split).ids == load_split(data, split, prepared=True).ids == records.ids
+        assert [record.id for record in records] == list(records.ids)
+
+
+def test_the_description_tells_all_and_is_json(data):
+    splits = load(data)
+    told = json.loads(json.dumps(splits.description))
+    assert told["rule"]["test"].startswith("2 of 8")
+    assert {split: part["num_images"] for split, part in told["splits"].items()} == {"train": 4, "val": 2, "test": 2}
+    assert told["splits"]["val"]["ids"] == list(splits.val.ids)
+    digests = told["splits"]["val"]["digests"][splits.val.ids[0]]
+    assert set(digests) == {"image", "mask", "fov"}
+    assert told["content_hash"] == next(p.stem for p in Path(data["cache_dir"]).iterdir() if p.is_dir())
+
+
+def test_the_same_image_in_two_splits_is_told(data, tmp_path):
+    test, train = load_split(data, "test").ids[0], load_split(data, "train").ids[0]
+    for room in ("images", "masks", "fov"):
+        (tmp_path / "own" / room / f"{test}.png").write_bytes((tmp_path / "own" / room / f"{train}.png").read_bytes())
+    notes = load(data).notes
+    assert any(f"byte for byte, such as {train} (train) and {test} (test)" in note for note in notes)
+
+
+def test_unknown_sets_and_splits_are_refused_with_what_there_is(data):
+    with pytest.raises(ValueError, match=r"data\.name is 'chase' \(did you mean 'chase_db1'\?\); choose one of synth"):
+        load(data | {"name": "chase"})
+    with pytest.raises(ValueError, match=r"folder has no 'val' split, only train, test\. no val images"):
+        load_split(data | {"holdout": 0}, "val")
+    with pytest.raises(ValueError, match=r"data\.labels .* labels are for a folder"):
+        load(data | {"name": "drive", "labels": (1,)})
+
+
+def test_too_large_a_holdout_is_refused_before_anything_is_prepared(data):
+    with pytest.raises(ValueError, match=r"data\.holdout=6 leaves nothing of 6 images"):
+        load(data | {"holdout": 6})
+    assert not Path(data["cache_dir"]).exists()
+
+
+@pytest.mark.skipif(not DATA, reason="JAXSEG_DATA names no folder with isic2017/")
+def test_isic_is_prepared_in_seconds_and_cut_by_permuted_id(tmp_path):
+    data = samples.settings(
+        tmp_path, name="isic2017", dir=str(Path(DATA) / "isic2017"), image_size=(64, 64), test=400, holdout=100
+    )
+    splits = load(data)
+    assert [len(records) for records in (splits.train, splits.val, splits.test)] == [1500, 100, 400]
+    ids = sorted(splits.train.ids + splits.val.ids + splits.test.ids)
+    permuted = np.random.RandomState(0).permutation(2000)[:400]
+    assert set(splits.test.ids) == {ids[i] for i in permuted}
+    assert sum("left out" in note for note in splits.notes) == 2
+    assert 0.1 < np.mean([record.mask.mean() for record in splits.test]) < 0.4

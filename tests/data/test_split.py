@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxseg.data.layout import Entry, Listing
+from jaxseg.data.split import partition
+
+
+def listing(count, *, per_group=1, **own):
+    names = [f"i{k:03d}" for k in range(count)]
+    splits = {"train": tuple(Entry(name, f"g{k // per_group:03d}") for k, name in enumerate(names))}
+    return Listing(splits | {split: (Entry(split, split),) * n for split, n in own.items()})
+
+
+def names(listed, cut, split):
+    source, places = cut.parts[split]
+    return [listed.splits[source][i].id for i in places]
+
+
+@given(count=st.integers(3, 40), data=st.data(), seed=st.integers(0, 5))
+def test_the_cut_is_a_partition_and_a_function_of_names_and_seed(count, data, seed):
+    test = data.draw(st.integers(1, count - 2))
+    holdout = data.draw(st.integers(1, count - 1 - test))
+    listed = listing(count)
+    cut = partition(listed, holdout=holdout, test=test, seed=seed)
+    parts = {split: names(listed, cut, split) for split in ("train", "val", "test")}
+    assert [len(parts[split]) for split in ("val", "test")] == [holdout, test]
+    everyone = [*parts["train"], *parts["val"], *parts["test"]]
+    assert sorted(everyone) == [entry.id for entry in listed.splits["train"]]
+    # sorted names, permuted by the seed, cut: written here a second time
+    order = [f"i{i:03d}" for i in np.random.RandomState(seed).permutation(count)]
+    assert set(parts["test"]) == set(order[:test])
+    assert set(parts["val"]) == set(order[test : test + holdout])
+    shuffled = Listing({"train": listed.splits["train"][::-1]})
+    again = partition(shuffled, holdout=holdout, test=test, seed=seed)
+    assert set(names(shuffled, again, "test")) == set(parts["test"])
+
+
+def test_the_test_images_do_not_depend_on_the_holdout_and_seeds_differ():
+    listed = listing(30)
+    cuts = [partition(listed, holdout=holdout, test=8, seed=0) for holdout in (0, 5)]
+    assert cuts[0].parts["test"] == cuts[1].parts["test"]
+    assert "val" not in cuts[0].parts
+    assert partition(listed, holdout=0, test=8, seed=1).parts["test"] != cuts[0].parts["test"]
+
+
+@given(seed=st.integers(0, 20), holdout=st.sampled_from([2, 4, 6]))
+def test_groups_stay_together(seed, holdout):
+    listed = listing(20, per_group=2)
+    cut = partition(listed, holdout=holdout, test=4, seed=seed)
+    groups = [{listed.splits[source][i].group for i in places} for source, places in (cut.parts[s] for s in cut.parts)]
+    assert sum(map(len, groups)) == len(set().union(*groups)) == 10
+
+
+def test_a_number_that_would_part_a_group_is_refused():
+    with pytest.raises(ValueError, match=r"data\.holdout=3 would part a group.*; 2 is possible"):
+        partition(listing(20, per_group=2), holdout=3, test=0, seed=0)
+
+
+def test_the_sets_own_splits_are_used_as_they_are():
+    cut = partition(listing(5, val=2, test=3), holdout=0, test=0, seed=0)
+    assert {split: len(places) for split, (_, places) in cut.parts.items()} == {"train": 5, "val": 2, "test": 3}
+    assert cut.notes == ()
+
+
+def test_a_cut_that_is_not_made_is_told():
+    cut = partition(listing(5, val=2), holdout=2, test=0, seed=0)
+    assert len(cut.parts["train"][1]) == 5
+    assert "data.holdout=2 is not used" in " ".join(cut.notes)
+    assert "no test images" in " ".join(cut.notes)
+
+
+@pytest.mark.parametrize(
+    ("holdout", "test", "words"),
+    [(0, 5, r"data\.test=5 leaves nothing of 5"), (3, 2, r"data\.holdout=3 leaves nothing of 3"), (-1, 0, "is -1")],
+)
+def test_too_large_a_cut_is_refused_with_the_numbers(holdout, test, words):
+    with pytest.raises(ValueError, match=words):
+        partition(listing(5), holdout=holdout, test=test, seed=0)
+
+
+def test_the_rule_is_put_in_words():
+    cut = partition(listing(10), holdout=2, test=3, seed=7)
+    assert cut.rule == {
+        "train": "the rest",
+        "test": "3 of 10: groups sorted by name, permuted by seed 7, the first ones",
+        "val": "2 of 7: groups sorted by name, permuted by seed 7, the first ones",
+    }
