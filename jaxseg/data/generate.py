@@ -57,7 +57,7 @@ def _eye(rng: np.random.Generator) -> vessels.Eye:
 
 
 def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:
-    """The retina without its vessels, as light in [0, 1]."""
+    """Paint the retina without its vessels, as light."""
     x, y = painting.grid(size)
     tones = np.array([(0.65, 0.16, 0.03), (0.95, 0.20, 0.03), (0.52, 0.20, 0.06), (0.80, 0.34, 0.15)])
     image = rng.dirichlet(np.full(len(tones), 0.7)) @ tones * np.ones((size, size, 3))
@@ -89,13 +89,13 @@ def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -
         -((x - eye.disc[0] - shift[0]) ** 2 + (y - eye.disc[1] - shift[1]) ** 2) / (0.5 * eye.disc_radius) ** 2
     )
     halo = np.exp(-np.maximum(distance - 1, 0) * 2.5)[..., None] * (1 - rim)
-    bright = np.array((1.25, 0.62, 0.20)) * rng.uniform(0.8, 1.15)
+    bright = np.array((1.45, 0.62, 0.16)) * rng.uniform(0.8, 1.15)
     image = image * (1 + halo * rng.uniform(0.0, 0.25)) * (1 - rim * 0.85) + rim * 0.85 * bright
     return image + cup[..., None] * rng.uniform(0.2, 0.6) * np.array((0.6, 1.0, 0.5))
 
 
 def _strokes(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:
-    """Absorbance of what is dark and is no vessel: choroid, haemorrhages, short strokes like pieces of vessels."""
+    """Paint the absorbance of what is no vessel: choroid, strokes like bits of vessels, haemorrhages; bright specks."""
     scale = painting.oversampling(size)
     dark = np.zeros((size, size))
     for count, length, radius, depth, blur in (
@@ -114,7 +114,7 @@ def _strokes(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarra
 
 
 def _stroke(rng, eye, length, radius):
-    """A short wavy line anywhere in the field of view, tapering to both ends."""
+    """Draw a short wavy line anywhere in the field of view, tapering to both ends: its points and half widths."""
     distance, around = eye.radius * math.sqrt(rng.random()) * 0.95, rng.uniform(0, 2 * math.pi)
     start = np.array(eye.centre) + distance * np.array((math.cos(around), math.sin(around)))
     steps = 12
@@ -126,7 +126,7 @@ def _stroke(rng, eye, length, radius):
 
 
 def _absorb(rng: np.random.Generator, tree: list[vessels.Vessel], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Absorbance [size, size, 3] of the vessels, and the share of each pixel that they cover."""
+    """Paint the absorbance [size, size, 3] of the vessels, and the share of each pixel that they cover."""
     scale = painting.oversampling(size)
     shape = (size * scale, size * scale)
     veins, arteries, covered = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
@@ -159,20 +159,16 @@ def lesion(seed: int, index: int, size: int) -> tuple[Image, Mask]:
     """
     rng = _rng(seed, index, 1, size)
     image = _skin(rng, size)
-    level = _outline(rng, size)
+    level = _level(rng, size)
     image *= np.exp(-_pigment(rng, level))
     image = _hair(rng, image)
     image = _instrument(rng, image)
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.7))
-    high = cv2.resize(level, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
-    covered = painting.shrink(np.where(high > 0, np.uint8(255), np.uint8(0)), size)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats((covered > 0.5).astype(np.uint8))
-    largest = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()  # noise may cut off islands: an expert outlines one lesion
-    return painting.expose(rng, image, rng.uniform(0.012, 0.03)), (parts == largest).astype(np.uint8)
+    return painting.expose(rng, image, rng.uniform(0.012, 0.03)), _outlined(level)
 
 
 def _skin(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Skin as light: tone, blotches, fine texture, freckles, uneven light."""
+    """Paint skin, as light: tone, blotches, fine texture, freckles, uneven light."""
     x, y = painting.grid(size)
     tones = np.array([(1.5, 1.05, 0.9), (1.1, 0.75, 0.6), (0.65, 0.42, 0.32), (1.0, 0.62, 0.55), (1.15, 1.1, 1.15)])
     image = rng.dirichlet((1.2, 1.0, 0.5, 0.6, 0.4)) @ tones * np.ones((size, size, 3))
@@ -188,11 +184,19 @@ def _skin(rng: np.random.Generator, size: int) -> np.ndarray:
     return image * np.exp(rng.uniform(0, 0.5) * slope + 0.08 * painting.noise(rng, size, 2))[..., None]
 
 
-def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A level, positive inside the lesion and 0 on its border; 1 is about the depth of its centre."""
+def _outlined(level: np.ndarray) -> Mask:
+    """Return what an expert would draw: the largest part of the lesion, without holes."""
+    high = cv2.resize(level, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+    covered = painting.shrink(np.where(high > 0, np.uint8(255), np.uint8(0)), level.shape[0]) > 0.5
+    outlines, _ = cv2.findContours(covered.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(level.shape, np.uint8), [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED)
+
+
+def _level(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Shape the lesion: a level that is positive inside, 0 on the border, and about 1 at the centre."""
     x, y = painting.grid(size)
-    radius, centre = rng.uniform(0.09, 0.3), 0.5 + rng.normal(0, 0.05, 2)
-    warp = rng.uniform(0.1, 0.35) * radius
+    radius, centre = rng.uniform(0.1, 0.36), 0.5 + rng.normal(0, 0.05, 2)
+    warp = rng.uniform(0.05, 0.22) * radius
     x, y = x - centre[0] + warp * painting.noise(rng, size, 4), y - centre[1] + warp * painting.noise(rng, size, 4)
     level = np.full((size, size), -np.inf)
     for lobe in range(rng.integers(1, 4)):
@@ -206,7 +210,7 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _pigment(rng: np.random.Generator, level: np.ndarray) -> np.ndarray:
-    """Absorbance [size, size, 3] of the lesion's pigment: brown, black, red or blue-grey, unevenly spread."""
+    """Paint the absorbance [size, size, 3] of the lesion's pigment: brown, black, red or blue-grey, unevenly spread."""
     size = level.shape[0]
     softness = rng.uniform(0.03, 0.12) * np.exp(0.6 * painting.noise(rng, size, 3))
     inside = 1 / (1 + np.exp(-np.clip(level / softness, -30, 30)))
@@ -235,7 +239,7 @@ def _hair(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def _instrument(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """What the dermatoscope leaves in the picture: a ruler near the rim, dark corners."""
+    """Add what the dermatoscope leaves in the picture: a ruler near the rim, dark corners."""
     size = image.shape[0]
     if rng.random() < 0.35:
         layer = np.zeros((size * painting.oversampling(size),) * 2, np.uint8)

@@ -6,8 +6,6 @@ one seed shows the same scene at every size.
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,7 +14,7 @@ SHIFT = 4  # cv2 draws with coordinates in 1/16 pixel
 
 
 def noise(rng: np.random.Generator, size: int, cells: float, octaves: int = 1) -> Float[np.ndarray, "size size"]:
-    """Smooth noise of about unit spread with ``cells`` bumps a side; each further octave has half the size and height.
+    """Draw smooth noise of about unit spread, ``cells`` bumps a side; each further octave halves their size and height.
 
     The grids do not depend on the size, so neither does what the noise shows; grids finer than the pixels are averaged.
     """
@@ -30,29 +28,30 @@ def noise(rng: np.random.Generator, size: int, cells: float, octaves: int = 1) -
 
 
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) of the pixel centres, in units of the side."""
+    """Return x and y of the pixel centres, in units of the side."""
     axis = (np.arange(size) + 0.5) / size
     return np.meshgrid(axis, axis)
 
 
 def disc(size: int, centre, radius: float, soft: float | None = None) -> np.ndarray:
-    """Coverage of a disc; ``soft`` is the width of its edge, one pixel where not given."""
+    """Return the coverage of a disc; ``soft`` is the width of its edge, one pixel where not given."""
     x, y = grid(size)
     inside = radius - np.hypot(x - centre[0], y - centre[1])
     return np.clip(inside / (soft or 1 / size) + 0.5, 0, 1)
 
 
 def oversampling(size: int) -> int:
-    """Resolution at which shapes are drawn, per pixel: about 512 a side at least."""
+    """Return the sub-pixels along a pixel's side at which shapes are drawn: canvases have about 512 a side or more."""
     return max(2, min(8, 512 // size))
 
 
 def widening(size: int) -> float:
-    """Factor on widths: below 384 pixels a side vessels at their true width would be thinner than a pixel."""
+    """Return a factor on widths: below 384 pixels a side, lines of true width would be thinner than a pixel."""
     return max(1.0, (384 / size) ** 0.5)
 
 
 def shrink(layer: UInt8[np.ndarray, "high high"], size: int) -> Float[np.ndarray, "size size"]:
+    """Average a canvas of 0 to 255 down to ``size`` pixels a side: the share of each pixel, in [0, 1]."""
     return cv2.resize(layer.astype(np.float32) / 255, (size, size), interpolation=cv2.INTER_AREA)
 
 
