@@ -28,7 +28,18 @@ from jaxseg.attention.mechanisms.self_attention import (
     nonlocal_gaussian,
     sa,
 )
+from jaxseg.attention.norms import mean as mean
+from jaxseg.attention.norms import plain as plain
+from jaxseg.attention.norms import softmax as softmax
 from jaxseg.attention.options import options as _options
+from jaxseg.attention.scores import Concat as Concat
+from jaxseg.attention.scores import Dot as Dot
+from jaxseg.attention.scores import Indicator as Indicator
+from jaxseg.attention.scores import Sum as Sum
+from jaxseg.attention.scores import Taps as Taps
+from jaxseg.attention.supports import Everywhere as Everywhere
+from jaxseg.attention.supports import Itself as Itself
+from jaxseg.attention.supports import Window as Window
 
 MECHANISMS: dict[str, Callable[..., nn.Module]] = {
     "none": none,
@@ -58,9 +69,8 @@ def build(name: str, **options: Any) -> nn.Module:
     known = _options(MECHANISMS[name])
     for option in options:
         if option not in known:
-            raise ValueError(
-                f"attention {name!r} has no option {option!r}{_near(option, known)}; its options are {', '.join(known)}."
-            )
+            names = ", ".join(known)
+            raise ValueError(f"attention {name!r} has no option {option!r}{_near(option, known)}; it takes {names}.")
     return MECHANISMS[name](**options)
 
 

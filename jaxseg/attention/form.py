@@ -46,7 +46,7 @@ class Score(Protocol):
 
     @property
     def macs(self) -> int: ...  # noqa: D102
-    def __call__(self, i: Array, j: Array) -> Array: ...
+    def __call__(self, i: Array, j: Array) -> Array: ...  # noqa: D102
 
 
 class Dense(NamedTuple):

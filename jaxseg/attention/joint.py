@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.form import Dense, Form
-from jaxseg.attention.lowerings import aggregate
-from jaxseg.attention.mechanisms.attention import Attention, flat
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat
 from jaxseg.attention.mechanisms.pointwise import pwa
 from jaxseg.attention.mechanisms.self_attention import sa
 from jaxseg.attention.options import accepts, options
@@ -166,9 +165,9 @@ class Chain:
         parts = Parts(self.point_wise.rows(i), a, None)
         if self.support.keys != self.support.queries:
             return parts
-        p, l, r = self.maps()
-        shape = (r.shape[0], len(i), 1, r.shape[1])
-        rows = l[:, i, :, None] * a.reshape(shape) * r[:, None, :, 0][:, :, None]
+        p, left, right = self.maps()
+        shape = (right.shape[0], len(i), 1, right.shape[1])
+        rows = left[:, i, :, None] * a.reshape(shape) * right[:, None, None, :, 0]
         rows = rows.at[:, jnp.arange(len(i)), 0, i].add(p[:, i, 0])
         return parts._replace(composed=rows.reshape(a.shape))
 
@@ -195,9 +194,7 @@ class Joint(nn.Module):
     self_attention: Attention
     point_wise: Attention
 
-    def trace(
-        self, x: Array, *, train: bool, valid: Array | None = None, gate: Array | None = None
-    ) -> tuple[Array, Chain]:
+    def trace(self, x: Array, *, train: bool, valid: Array | None = None, gate: Gate = None) -> tuple[Array, Chain]:
         """Return the output at ``x`` and the chain that made it."""
         forms = {}
         like = {"train": train, "valid": valid, "gate": gate}
@@ -215,23 +212,23 @@ class Joint(nn.Module):
 
     def form(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool = False,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Chain:
         """Return the chain of Eq. 1's at ``x``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[1]
 
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
-    ) -> Float[Array, "batch *spatial channels"]:
+        valid: Mask = None,
+        gate: Gate = None,
+    ) -> Features:
         """Attend; the arguments are those of ``Attention``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[0]
 
@@ -260,9 +257,8 @@ def _refuse_dead(structure: Structure, self_attention: Attention, point_wise: At
 
     Nothing then ever gets a gradient: the product w(S) S vanishes together with both of its derivatives.
     """
-    activation = point_wise.factors.activation
-    starts_at_zero = self_attention.output.gamma_init == 0 and activation in ("identity", "relu", "bn_relu")
-    if structure in (ja5, ja4b) and starts_at_zero:
+    activation, gamma = point_wise.factors.activation, self_attention.output.gamma_init  # type: ignore[union-attr]
+    if structure in (ja5, ja4b) and gamma == 0 and activation in ("identity", "relu", "bn_relu"):
         raise ValueError(
             f"{structure.__name__} with activation {activation!r} and gamma_init 0 gets no gradient: its map reads "
             "S(x) alone, which starts at zero. Take activation 'sigmoid' or 'one_plus_tanh', or gamma_init=1."

@@ -1,4 +1,4 @@
-"""The fast forms of Eq. 1: a table keyed by the types of support, score, norm and value, chosen by counted cost.
+"""The fast forms of Eq. 1: a table keyed by the types of support, score and norm, chosen by counted cost.
 
 ``aggregate(form)`` is Eq. 1. No entry stores N x P weights; the last one fits every form. A new fast form is one row.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import UnionType
 from typing import Any, NamedTuple
 
 import jax
@@ -21,9 +20,10 @@ from jaxseg.attention.scores import Dot, Indicator, Pairwise, Taps
 from jaxseg.attention.supports import Everywhere, Itself, Window, take
 from jaxseg.layers import conv
 
-QUERY_BLOCK = 1024  # queries and keys of one tile of the streamed form: 4 MiB of scores an image and head
-KEY_BLOCK = 1024
-GATHERED = 2**22  # numbers that one block of the gathered form may hold
+# Queries and keys of one tile of the streamed form. A small one stays in a core's cache (measured: a tile of 1024 x 1024
+# is up to four times slower); elsewhere fewer and larger steps keep the device busy.
+CPU_TILE, TILE = (256, 512), (2048, 4096)
+GATHERED = 2**22  # Numbers that one block of the gathered form may hold.
 
 
 def aggregate(form: Form) -> Float[Array, "B *queries Gd"]:
@@ -38,15 +38,15 @@ def lowering(form: Form) -> Lowering:
 
 
 class Lowering(NamedTuple):
-    """One row: which forms it takes (None: any), how it computes [B, N, G d], and at what cost for one image."""
+    """One row: how it computes [B, N, G d], at what cost for one image, and the forms it takes (None: any norm)."""
 
     name: str
-    support: type | UnionType
-    score: type | UnionType
-    norms: tuple[Callable, ...] | None
-    value: type | UnionType
     run: Callable[[Form], Array]
     macs: Callable[[Form], int]
+    support: type = object
+    score: type = object
+    norms: tuple[Callable[..., Array], ...] | None = None
+    when: Callable[[Form], bool] = lambda form: True
 
     def fits(self, form: Form) -> bool:
         """Say whether this row can compute ``form``."""
@@ -54,7 +54,7 @@ class Lowering(NamedTuple):
             isinstance(form.support, self.support)
             and isinstance(form.score, self.score)
             and (self.norms is None or form.norm in self.norms)
-            and isinstance(form.value, self.value)
+            and self.when(form)
         )
 
 
@@ -75,6 +75,11 @@ def convolution(form: Form) -> Array:
     if form.score.gain is not None:
         y = form.score.gain[..., None] * y
     return y.reshape(*x.shape[:2], -1)
+
+
+def _is_convolution(form: Form) -> bool:
+    """Say whether x is projected by the heads, and each group of heads is one window of taps."""
+    return isinstance(form.value, Projected) and form.heads == form.groups * form.support.slots
 
 
 def _convolution_macs(form: Form) -> int:
@@ -109,12 +114,9 @@ def reassociated(form: Form) -> Array:
 
 
 def _reassociated_macs(form: Form) -> int:
-    (queries, heads, c), (keys, shared), (value_heads, d) = (
-        form.score.q.shape[1:],
-        form.score.k.shape[1:3],
-        _value_shape(form),
-    )
-    return (keys * max(shared, value_heads) + queries * heads) * c * d + _projection_macs(form)
+    (_, queries, heads, c), (_, keys, key_heads, _) = form.score.q.shape, form.score.k.shape
+    value_heads, d = _value_shape(form)
+    return (keys * max(key_heads, value_heads) + queries * heads) * c * d + _projection_macs(form)
 
 
 def _shares(form: Form, dtype: Any) -> Float[Array, "b P"]:
@@ -129,14 +131,16 @@ def _shares(form: Form, dtype: Any) -> Float[Array, "b P"]:
 
 def streamed(form: Form) -> Array:
     """Scan over blocks of keys for each block of queries; the backward pass recomputes the tiles."""
-    queries, size = _blocks(_queries(form), QUERY_BLOCK)
-    keys, width = _blocks(math.prod(form.support.keys), KEY_BLOCK)
+    tile = CPU_TILE if jax.default_backend() == "cpu" else TILE
+    queries, size = _blocks(_queries(form), tile[0])
+    keys, width = _blocks(form.support.slots, tile[1])
     v = form.values()
     wide = jnp.promote_types(v.dtype, jnp.float32)
     share = _shares(form, wide)[..., None]  # Keys that pad the last block have share 0: they are masked too.
     j = jnp.minimum(jnp.arange(keys * width), form.support.slots - 1).reshape(keys, 1, 1, 1, width)
-    tiles = jax.tree.map(lambda a: _key_tiles(a, keys, width), (form.score.of_key, v, share))
+    tiles = jax.tree.map(lambda a: _key_tiles(a, keys, width), (form.score.k, v, share))
     fold = _fold_softmax if form.norm is softmax else _fold_linear
+    heads, lowest = form.heads, jnp.finfo(wide).min
 
     def attend(block: tuple[Any, Array]) -> Array:
         q, i = block
@@ -145,34 +149,38 @@ def streamed(form: Form) -> Array:
             (k, values, weight), j = tile
             return fold(carry, form.score.pair(q, k, i, j).astype(wide), weight, values), None
 
-        shape = (v.shape[0], size, heads)
-        start = jnp.zeros((*shape, v.shape[-1]), wide)
-        if form.norm is softmax:
-            start = (start, jnp.full((*shape, 1), jnp.finfo(wide).min), jnp.zeros((*shape, 1), wide))
-        end, _ = lax.scan(jax.checkpoint(step, prevent_cse=False), start, (tiles, j))
-        y = end[0] / jnp.where(end[2] > 0, end[2], 1) if form.norm is softmax else end
-        return form.merge(y).astype(v.dtype)
+        carried = (v.shape[0], size, heads)
+        start = (
+            jnp.zeros((*carried, v.shape[-1]), wide),
+            jnp.full((*carried, 1), lowest, wide),
+            jnp.zeros((*carried, 1), wide),
+        )
+        (y, _, total), _ = lax.scan(jax.checkpoint(step, prevent_cse=False), start, (tiles, j))
+        return form.merge(y / jnp.where(total > 0, total, 1)).astype(v.dtype)
 
-    heads = form.heads
     i = jnp.minimum(jnp.arange(queries * size), _queries(form) - 1).reshape(queries, size)
-    of_query = jax.tree.map(lambda a: jnp.moveaxis(_split(a, queries, size), 1, 0), form.score.of_query)
+    of_query = jax.tree.map(lambda a: jnp.moveaxis(_split(a, queries, size), 1, 0), form.score.q)
     y = lax.map(jax.checkpoint(attend, prevent_cse=False), (of_query, i))
     return jnp.moveaxis(y, 0, 1).reshape(v.shape[0], queries * size, -1)[:, : _queries(form)]
 
 
-def _fold_linear(acc: Array, a: Array, share: Array, v: Array) -> Array:
+Carry = tuple[Array, Array, Array]  # weighted values, largest score, total weight of the keys so far
+
+
+def _fold_linear(carry: Carry, a: Array, share: Array, v: Array) -> Carry:
     """Add one tile's weighted values."""
-    return acc + _weighted(a * share, v, acc.dtype)
+    y, top, total = carry
+    return y + _weighted(a * share, v, y.dtype), top, total
 
 
-def _fold_softmax(carry: tuple[Array, Array, Array], a: Array, share: Array, v: Array) -> tuple[Array, Array, Array]:
+def _fold_softmax(carry: Carry, a: Array, share: Array, v: Array) -> Carry:
     """Add one tile's exponentials and their values, after shrinking the sums so far to the new maximum."""
-    acc, top, total = carry
+    y, top, total = carry
     a = jnp.where(share > 0, a, -jnp.inf)
     # The result does not depend on the maximum, so no gradient need pass through it.
     new = jnp.maximum(top, lax.stop_gradient(a.max(-1, keepdims=True)))
     a, shrink = jnp.exp(a - new), jnp.exp(top - new)
-    return acc * shrink + _weighted(a, v, acc.dtype), new, total * shrink + a.sum(-1, keepdims=True)
+    return y * shrink + _weighted(a, v, y.dtype), new, total * shrink + a.sum(-1, keepdims=True)
 
 
 def _split(a: Array, blocks: int, size: int) -> Array:
@@ -235,11 +243,10 @@ def _projection_macs(form: Form) -> int:
     return v.x.shape[1] * math.prod(v.kernel.shape) if isinstance(v, Projected) else 0
 
 
-NORMS = (plain, mean, softmax)
 TABLE = (
-    Lowering("convolution", Window, Indicator, (plain,), Projected, convolution, _convolution_macs),
-    Lowering("product", Itself, Taps, (plain,), object, product, _pair_macs),
-    Lowering("reassociated", Everywhere, Dot, (plain, mean), object, reassociated, _reassociated_macs),
-    Lowering("streamed", Everywhere, Pairwise, NORMS, object, streamed, _pair_macs),
-    Lowering("gathered", object, object, None, object, gathered, _pair_macs),
+    Lowering("convolution", convolution, _convolution_macs, Window, Indicator, (plain,), _is_convolution),
+    Lowering("product", product, _pair_macs, Itself, Taps, (plain,)),
+    Lowering("reassociated", reassociated, _reassociated_macs, Everywhere, Dot, (plain, mean)),
+    Lowering("streamed", streamed, _pair_macs, Everywhere, Pairwise, (plain, mean, softmax)),
+    Lowering("gathered", gathered, _pair_macs),
 )

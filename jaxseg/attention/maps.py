@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -17,7 +18,7 @@ def rows(
     module: nn.Module,
     variables: Any,
     x: Float[Array, "*image channels"],
-    positions: Int[np.ndarray | Array, " queries"] | Int[np.ndarray | Array, "queries axes"] | list,
+    positions: Sequence | np.ndarray | Array,
     *,
     valid: Bool[Array, "*mask"] | None = None,
     gate: Float[Array, "*gate channels_gate"] | None = None,
@@ -63,7 +64,7 @@ def dense(
 def form_of(module: nn.Module, variables: Any, x: Array, *, valid: Array | None, gate: Array | None) -> Any:
     """Return the ``Form``, or the chain of them, that ``module`` makes of one image."""
     if x.shape[0] != 1:
-        x, valid, gate = (a if a is None else a[None] for a in (x, valid, gate))
+        x, valid, gate = x[None], *(a if a is None else a[None] for a in (valid, gate))
     if x.ndim < 3 or x.shape[0] != 1:
         raise ValueError(f"x has shape {x.shape}; give one image, [1, *spatial, channels].")
     return module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")

@@ -6,6 +6,8 @@ array broadcastable to [B, R, M, K]. ``macs`` counts the multiply-adds of one we
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from typing import Any
 
 import jax
@@ -19,21 +21,22 @@ from jaxseg.attention.supports import take
 class Pairwise:
     """A score that is a function of the pair (i, j) alone, so that keys may come in any order and in blocks.
 
-    A subclass says what it needs ``of_query`` ([B, N, H, ...], H = 1 or M) and ``of_key`` ([B, P, H, ...]), each an
-    array or a tree of them, and scores ``pair(q, k, i, j)`` from the entries of R queries and K keys.
+    A subclass holds what it needs of the queries, ``q`` [B, N, H, ...], and of the keys, ``k`` [B, P, H, ...], each an
+    array or a tree of them (possibly empty), and says how to score a ``pair``.
     """
 
-    of_query: Any
-    of_key: Any
+    q: Any
+    k: Any
+    macs: int
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
-        """Score q [B, R, H, ...] against k [B, 1 or R, H, K, ...]."""
+        """Return [B, R, M, K] from the entries of R queries, [B, R, H, ...], and K keys, [B, 1 or R, H, K, ...]."""
         raise NotImplementedError
 
     def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "B R M K"]:
         """Return the scores of queries ``i`` on keys ``j``."""
-        q = jax.tree.map(lambda a: a[:, i], self.of_query)
-        k = jax.tree.map(lambda a: take(a, j), self.of_key)
+        q = jax.tree.map(lambda a: a[:, i], self.q)
+        k = jax.tree.map(lambda a: take(a, j), self.k)
         return self.pair(q, k, i, j)
 
 
@@ -45,77 +48,54 @@ class Dot(Pairwise):
     k: Any  # [B, P, 1 or M, c]
 
     @property
-    def of_query(self) -> Any:
-        """The queries."""
-        return self.q
-
-    @property
-    def of_key(self) -> Any:
-        """The keys."""
-        return self.k
-
-    @property
     def macs(self) -> int:
         """One a channel."""
         return self.q.shape[-1]
 
     def pair(self, q: Array, k: Array, i: Array, j: Array) -> Array:
-        """Multiply q [B, R, M, c] and k [B, 1 or R, H, K, c]."""
+        """Multiply."""
         wide = jnp.promote_types(jnp.result_type(q, k), jnp.float32)
         return jnp.einsum("brmc,brmkc->brmk", q, k, preferred_element_type=wide)
 
 
 @struct.dataclass
 class Concat(Pairwise):
-    """A = ReLU(w . [theta_i, phi_j]) = ReLU(a_i + b_j): the linear map splits, so no pair of features is ever joined."""
+    """A = ReLU(w . [theta_i, phi_j]) = ReLU(q_i + k_j): the linear map splits, so no pair is ever concatenated."""
 
-    a: Any  # [B, N, M]
-    b: Any  # [B, P, 1 or M]
-
-    @property
-    def of_query(self) -> Any:
-        """The query's half."""
-        return self.a
-
-    @property
-    def of_key(self) -> Any:
-        """The key's half."""
-        return self.b
-
-    @property
-    def macs(self) -> int:
-        """The one addition."""
-        return 1
+    q: Any  # [B, N, M], theta's half
+    k: Any  # [B, P, 1 or M], phi's half
+    macs = 1
 
     def pair(self, q: Array, k: Array, i: Array, j: Array) -> Array:
-        """Add q [B, R, M] and k [B, 1 or R, H, K]."""
+        """Add."""
         return jax.nn.relu(q[..., None] + k)
 
 
 @struct.dataclass
 class Sum(Pairwise):
-    """A = the sum of pairwise scores, as of content and position."""
+    """A = a sum of pairwise scores, as of content and position."""
 
     terms: tuple[Pairwise, ...]
 
     @property
-    def of_query(self) -> Any:
+    def q(self) -> Any:
         """Those of the terms."""
-        return tuple(term.of_query for term in self.terms)
+        return tuple(term.q for term in self.terms)
 
     @property
-    def of_key(self) -> Any:
+    def k(self) -> Any:
         """Those of the terms."""
-        return tuple(term.of_key for term in self.terms)
+        return tuple(term.k for term in self.terms)
 
     @property
     def macs(self) -> int:
-        """Those of the terms, and their addition."""
+        """Those of the terms, and their additions."""
         return sum(term.macs + 1 for term in self.terms) - 1
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
         """Add the terms."""
-        return sum(term.pair(q_, k_, i, j) for term, q_, k_ in zip(self.terms, q, k, strict=True))
+        scores = [term.pair(of_i, of_j, i, j) for term, of_i, of_j in zip(self.terms, q, k, strict=True)]
+        return reduce(operator.add, scores)
 
 
 @struct.dataclass

@@ -1,0 +1,1 @@
+"""The named mechanisms: each makes the factors of Eq. 1."""

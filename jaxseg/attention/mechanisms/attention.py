@@ -15,6 +15,10 @@ from jaxseg.attention.norms import plain
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Itself
 
+Features = Float[Array, "batch *spatial channels"]
+Mask = Bool[Array, " batch *spatial"] | None  # which positions exist; None: all do
+Gate = Float[Array, "batch *spatial_gate channels_gate"] | None  # another tensor, where a mechanism reads one
+
 
 class Attention(nn.Module):
     """A spatial attention mechanism, [batch, *spatial, channels] -> the same shape.
@@ -32,30 +36,28 @@ class Attention(nn.Module):
 
     def form(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool = False,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return Eq. 1 at ``x``: support, score, norm and value."""
         return self.factors(x, train=train, valid=valid, gate=gate)
 
-    def finish(
-        self, form: Form, x: Float[Array, "batch *spatial channels"], *, train: bool
-    ) -> Float[Array, "batch *spatial channels"]:
+    def finish(self, form: Form, x: Features, *, train: bool) -> Features:
         """Return Eq. 1 and what follows it, without the shortcut."""
         y = aggregate(form)
         return y if self.output is None else self.output(y, x, train=train)
 
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
-    ) -> Float[Array, "batch *spatial channels"]:
+        valid: Mask = None,
+        gate: Gate = None,
+    ) -> Features:
         """Attend.
 
         Args:
@@ -73,11 +75,11 @@ class Identity(nn.Module):
 
     def form(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool = False,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return the identity as Eq. 1."""
         v = flat(x)[:, :, None]
@@ -85,12 +87,12 @@ class Identity(nn.Module):
 
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Float[Array, "batch *spatial_gate channels_gate"] | None = None,
-    ) -> Float[Array, "batch *spatial channels"]:
+        valid: Mask = None,
+        gate: Gate = None,
+    ) -> Features:
         """Return ``x``."""
         return x
 
@@ -100,11 +102,11 @@ def none(*, dtype: Any = None, axis_name: str | None = None) -> Identity:
     return Identity()
 
 
-def flat(x: Float[Array, "batch *spatial channels"]) -> Float[Array, "batch N channels"]:
+def flat(x: Features) -> Float[Array, "batch N channels"]:
     """Return the positions of ``x`` in one row-major axis."""
     return x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
 
 
-def flat_mask(valid: Bool[Array, "batch *spatial"] | None) -> Bool[Array, "batch N"] | None:
+def flat_mask(valid: Mask) -> Bool[Array, "batch N"] | None:
     """Return a key mask likewise."""
     return None if valid is None else valid.reshape(valid.shape[0], -1)

@@ -6,16 +6,17 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from flax.linen.dtypes import promote_dtype
+from jaxtyping import Array, Float
 
 from jaxseg.attention.form import Form, Projected
-from jaxseg.attention.mechanisms.attention import Attention, flat, flat_mask
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.norms import plain
 from jaxseg.attention.scores import Indicator
 from jaxseg.attention.supports import Window
 
 
-class Taps(nn.Module):
+class Kernels(nn.Module):
     """The factors of a convolution, ``side`` taps along each axis, that keeps the number of channels."""
 
     side: int
@@ -24,17 +25,17 @@ class Taps(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Array | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return the convolution of ``x`` as Eq. 1."""
         grid, channels = x.shape[1:-1], x.shape[-1]
         size = (self.side,) * len(grid)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), (*size, channels, channels), jnp.float32)
-        x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+        x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
         value = Projected(flat(x), kernel.reshape(-1, channels, channels))
         return Form(Window(grid, size), Indicator(), plain, value, flat_mask(valid))
 
@@ -50,9 +51,9 @@ class Bias(nn.Module):
 
 def conv1x1(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
     """Omega: {i}.  A: 1.  W: the kernel.  Heads: 1.  Level S."""
-    return Attention(Taps(1, dtype, parent=None), Bias(parent=None) if use_bias else None)
+    return Attention(Kernels(1, dtype, parent=None), Bias(parent=None) if use_bias else None)
 
 
 def conv3x3(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
     """Omega: 3 x 3 window.  A: 1 where j is tap m.  W: slice m of the kernel.  Heads: 9.  Level S.  Eq. 2 and 3."""
-    return Attention(Taps(3, dtype, parent=None), Bias(parent=None) if use_bias else None)
+    return Attention(Kernels(3, dtype, parent=None), Bias(parent=None) if use_bias else None)

@@ -6,10 +6,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from flax.linen.dtypes import promote_dtype
 
 from jaxseg.attention.form import Form, Projected
-from jaxseg.attention.mechanisms.attention import Attention, flat, flat_mask
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.norms import plain
 from jaxseg.attention.options import choose
 from jaxseg.attention.scores import Indicator, Taps
@@ -42,11 +42,11 @@ class MapNetwork(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Array | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return the gate of ``x`` as Eq. 1."""
         grid = x.shape[1:-1]
@@ -102,17 +102,17 @@ class LinearMap(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Array | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return Eq. 4 at ``x``."""
         grid, channels = x.shape[1:-1], x.shape[-1]
         size = (3,) * len(grid)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), (*size, channels, 1), jnp.float32)
-        x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+        x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
         value = Projected(flat(x), kernel.reshape(-1, channels, 1))
         return Form(Window(grid, size), Indicator(flat(x)), plain, value, flat_mask(valid), groups=channels)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Bool, Float
 
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, flat, flat_mask
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.norms import mean, softmax
 from jaxseg.attention.options import accepts, choose, options
 from jaxseg.attention.scores import Concat, Dot
@@ -36,14 +37,14 @@ class NonLocal(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch *spatial channels"],
+        x: Features,
         *,
         train: bool,
-        valid: Bool[Array, "batch *spatial"] | None = None,
-        gate: Array | None = None,
+        valid: Mask = None,
+        gate: Gate = None,
     ) -> Form:
         """Return self-attention at ``x`` as Eq. 1, without what follows it."""
-        (x,) = nn.dtypes.promote_dtype(x, dtype=self.dtype)
+        (x,) = promote_dtype(x, dtype=self.dtype)
         inner = self.inner or max(x.shape[-1] // 2, 1)
         init = nn.initializers.glorot_uniform()
         project = partial(nn.Dense, inner, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
@@ -78,9 +79,7 @@ class Output(nn.Module):
     axis_name: str | None
 
     @nn.compact
-    def __call__(
-        self, y: Float[Array, "batch *spatial inner"], x: Float[Array, "batch *spatial channels"], *, train: bool
-    ) -> Float[Array, "batch *spatial channels"]:
+    def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
         """Return BN(W_z y)."""
         zero = self.gamma_init == 0 and not self.use_bn  # Then W_z itself starts the block as the identity.
         init = nn.initializers.zeros_init() if zero else nn.initializers.glorot_uniform()
@@ -165,10 +164,10 @@ def nonlocal_concat(**options: Any) -> Attention:
 
 
 def max_pool(
-    x: Float[Array, "batch *spatial channels"],
-    valid: Bool[Array, "batch *spatial"] | None,
+    x: Features,
+    valid: Mask,
     size: int | tuple[int, ...],
-) -> tuple[Float[Array, "batch *pooled channels"], Bool[Array, "batch *pooled"] | None]:
+) -> tuple[Float[Array, "batch *pooled channels"], Bool[Array, " batch *pooled"] | None]:
     """Return the largest valid entry of each window, and which windows have one; a ragged border is dropped."""
     grid = x.shape[1:-1]
     sizes = (size,) * len(grid) if isinstance(size, int) else size
