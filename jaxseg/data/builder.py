@@ -121,7 +121,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     def totals(self) -> dict[str, dict[str, list]]:
         """Exact integer totals by split, a list over its images each, kept beside the records (``info.metadata``).
 
-        pixels: their number; foreground: those of the mask; sums, squares: per channel, of the prepared values.
+        sizes: [height, width]; foreground: pixels of the mask; sums, squares: per channel, of the prepared values.
         """
         return cast(dict, self.info.metadata)
 
@@ -152,7 +152,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         return {split: self._generate_examples(split, entries) for split, entries in listing.splits.items()}
 
     def _generate_examples(self, split: str, entries: tuple[Entry, ...]) -> Iterator[tuple[int, dict]]:
-        totals: dict[str, list] = {"pixels": [], "foreground": [], "sums": [], "squares": []}
+        totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": []}
         records = ahead(lambda entry: self.prepare(entry, self.settings), entries)
         for place, record in enumerate(track(records, f"prepare {self.name} {split}", total=len(entries))):
             for name, total in _totals(record).items():
@@ -220,10 +220,10 @@ def _encode(record: Record) -> dict[str, Any]:
 
 def _totals(record: Record) -> dict[str, Any]:
     # Exact and cheap: the sums over a histogram of 256 values.
-    histograms = [np.bincount(record.image[..., channel].ravel(), minlength=256) for channel in range(3)]
+    histograms = [images.histogram(record.image[..., channel]) for channel in range(3)]
     values = np.arange(256)
     return {
-        "pixels": record.mask.size,
+        "sizes": list(record.mask.shape),
         "foreground": int(record.mask.sum(dtype=np.int64)),
         "sums": [int(histogram @ values) for histogram in histograms],
         "squares": [int(histogram @ values**2) for histogram in histograms],

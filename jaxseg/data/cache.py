@@ -36,7 +36,7 @@ def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, di
     inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in inherited}
     content = {
-        "builder": builder.name,
+        "set": builder.name,
         "version": str(builder.VERSION),
         "options": options,
         "splits": {
@@ -56,12 +56,19 @@ def prepared(
     be taken for a cache. Of several processes one prepares; the others wait for it.
     """
     place = cache_dir / content
-    cache_dir.mkdir(parents=True, exist_ok=True)
     if not place.is_dir():
+        _make(cache_dir)
         with _lock(cache_dir / f"{content}.lock"):
             if not place.is_dir():
                 _prepare(builder, folder, config, place)
     return _at(builder, config, place)
+
+
+def _make(cache_dir: Path) -> None:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{cache_dir}: {error.strerror}; name a folder to write to by --config.data.cache_dir") from None
 
 
 def _prepare(builder: type[SegmentationBuilder], folder: Path, config: Config, place: Path) -> None:

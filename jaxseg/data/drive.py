@@ -51,8 +51,8 @@ class Drive(SegmentationBuilder):
         test = folder / "test"
         if not test.is_dir():
             notes.append(f"its own test split is left out: {test} does not exist")
-        elif not (test / "1st_manual").is_dir():
-            notes.append(f"its own test split is left out: the labels are withheld ({test / '1st_manual'} is missing)")
+        elif not matching(test / "1st_manual", r"(\d\d)_manual1\.gif"):
+            notes.append(f"its own test split is left out: the labels are withheld (none in {test / '1st_manual'})")
         else:
             splits["test"] = _half(test, "test", notes)
         for split, entries in splits.items():

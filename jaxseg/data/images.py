@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 # cv2 is imported inside the functions that need it, so that reading prepared records (a training run's whole input)
 # also works on a machine without OpenCV.
@@ -54,14 +54,16 @@ def read_mask(path: Path | str) -> Mask:
         ValueError: as ``read_image``; and for a JPEG (compression makes values that nobody drew), for colours, and
             for values above 255.
     """
-    colours = _read_colours(path)
-    values = colours[..., 0]
-    if not (colours == values[..., None]).all():
+    stored = _read_stored(path)
+    if stored.ndim == 2:
+        return stored
+    values = stored[..., 0]
+    if not (stored == values[..., None]).all():
         raise ValueError(
             f"{path}: a coloured mask; name the foreground's colours, such as --config.data.labels=\"('#ff0000',)\", "
             "or save a mask of 0 and 255"
         )
-    return values
+    return np.ascontiguousarray(values)
 
 
 def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
@@ -73,9 +75,9 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
             and any other value is refused, never rescaled.
     """
     if labels:
-        return _foreground(_read_colours(path), labels)
+        return _foreground(_read_stored(path), labels)
     values = read_mask(path)
-    found = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+    found = np.flatnonzero(histogram(values))
     if not (set(found) <= {0, 1} or set(found) <= {0, 255}):
         listed = ", ".join(map(str, found[:8])) + (f", ... ({len(found)} values)" if len(found) > 8 else "")
         raise ValueError(
@@ -95,6 +97,12 @@ def check_labels(labels: Sequence[object]) -> None:
         elif isinstance(label, int) and not isinstance(label, bool) and 0 <= label <= 255:
             continue
         raise ValueError(f"data.labels holds {label!r}; each is a grey value 0..255 or a colour such as '#ff0000'")
+
+
+def histogram(plane: Mask) -> Int64[np.ndarray, " values"]:
+    """Return how often each grey value occurs; in blocks, as NumPy would copy all pixels to eight bytes each."""
+    blocks = (plane[row : row + 256] for row in range(0, plane.shape[0], 256))
+    return sum((np.bincount(block.ravel(), minlength=256) for block in blocks), np.zeros(256, np.int64))
 
 
 def write_png(path: Path | str, array: np.ndarray) -> None:
@@ -181,8 +189,8 @@ def _silent() -> Iterator[None]:
         logging.setLogLevel(level)
 
 
-def _read_colours(path: Path | str) -> Picture:
-    """Return a mask's colours, RGB; grey masks have three equal channels."""
+def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]:
+    """Return a mask as stored: grey values, or RGB where the file has colours (which may all be grey)."""
     import cv2
 
     data = _read(path)
@@ -198,13 +206,15 @@ def _read_colours(path: Path | str) -> Picture:
             )
         stored = stored.astype(np.uint8)
     if stored.ndim == 2:
-        return np.repeat(stored[..., None], 3, axis=-1)
+        return stored
     if stored.shape[-1] == 4 and (stored[..., 3] != stored[0, 0, 3]).any():
         raise ValueError(f"{path}: a mask with transparency; save it without the alpha channel")
-    return np.ascontiguousarray(stored[..., 2::-1])
+    return stored[..., 2::-1]
 
 
-def _foreground(colours: Picture, labels: Sequence[int | str]) -> Mask:
-    packed = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+def _foreground(stored: UInt8[np.ndarray, "height width *colours"], labels: Sequence[int | str]) -> Mask:
+    if stored.ndim == 2:
+        stored = np.repeat(stored[..., None], 3, axis=-1)
+    packed = stored.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     wanted = [int(label[1:], 16) if isinstance(label, str) else label * 0x010101 for label in labels]
     return np.isin(packed, wanted).astype(np.uint8)

@@ -129,11 +129,12 @@ def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
 def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places: Sequence[int]) -> Records:
     source_records = ready.as_data_source(source)  # type: ignore[call-arg]  # TFDS's decorator hides its signature
     read = functools.partial(_read_prepared, source_records)
-    return _records(read, listing.splits[source]).take(places)
+    sizes = [(height, width) for height, width in ready.totals[source]["sizes"]]
+    return _records(read, listing.splits[source], sizes).take(places)
 
 
-def _records(read, entries: Sequence[Entry]) -> Records:
-    return Records(read, [entry.id for entry in entries], [entry.group for entry in entries])
+def _records(read, entries: Sequence[Entry], sizes: Sequence[tuple[int, int]] | None = None) -> Records:
+    return Records(read, [entry.id for entry in entries], [entry.group for entry in entries], sizes)
 
 
 def _read_prepared(source, place: int) -> Record:
@@ -148,7 +149,8 @@ def _fit(preprocess: Preprocess, totals: Mapping[str, list], places: Sequence[in
     chosen = {name: np.array(totals[name], dtype=object)[list(places)] for name in totals}
     if not chosen["foreground"].sum():
         raise ValueError("no training mask has a foreground pixel; see data.labels, and whether the masks are empty")
-    return preprocess.fitted(chosen["pixels"].sum(), chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
+    pixels = int(chosen["sizes"].prod(axis=1).sum())
+    return preprocess.fitted(pixels, chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
 
 
 def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digests) -> list[str]:

@@ -22,13 +22,24 @@ class Record(NamedTuple):
 class Records(Sequence):  # not Sequence[Record]: a type checker at run time would read images to look at them
     """A sequence of ``Record``, each read when it is asked for; nothing is kept."""
 
-    def __init__(self, read: Callable[[int], Record], ids: Sequence[str], groups: Sequence[str]):
-        """Make the sequence of ``read(0), read(1), ...``; ``ids`` and ``groups`` are known without reading.
+    def __init__(
+        self,
+        read: Callable[[int], Record],
+        ids: Sequence[str],
+        groups: Sequence[str],
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ):
+        """Make the sequence of ``read(0), read(1), ...``.
 
-        ``read`` has to be picklable where worker processes are to read.
+        Args:
+            read: gives a record by its place; picklable, where worker processes are to read.
+            ids: their names, known without reading; so are ``groups``.
+            groups: what stays together in a split.
+            sizes: heights and widths, where they are known.
         """
         self.ids = tuple(ids)
         self.groups = tuple(groups)
+        self._sizes = None if sizes is None else tuple(sizes)
         self._read = read
         self._indices: tuple[int, ...] = tuple(range(len(self.ids)))
 
@@ -39,9 +50,17 @@ class Records(Sequence):  # not Sequence[Record]: a type checker at run time wou
 
     def take(self, indices: Sequence[int]) -> Records:
         """Return the records at ``indices``, in that order, still unread."""
-        taken = Records(self._read, [self.ids[i] for i in indices], [self.groups[i] for i in indices])
+        sizes = None if self._sizes is None else [self._sizes[i] for i in indices]
+        taken = Records(self._read, [self.ids[i] for i in indices], [self.groups[i] for i in indices], sizes)
         taken._indices = tuple(self._indices[i] for i in indices)
         return taken
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of every image; where they are not known, each is read once."""
+        if self._sizes is None:
+            self._sizes = tuple((record.mask.shape[0], record.mask.shape[1]) for record in self)
+        return self._sizes
 
     def __len__(self) -> int:
         return len(self._indices)

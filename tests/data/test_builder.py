@@ -48,7 +48,7 @@ def test_totals_are_exact_and_read_back(tmp_path):
             pixels = example["image"].reshape(-1, 3).astype(np.int64)
             totals = {name: values[place] for name, values in builder.totals["train"].items()}
             assert totals == {
-                "pixels": 512 * 512,
+                "sizes": [512, 512],
                 "foreground": int(example["mask"].sum()),
                 "sums": pixels.sum(axis=0).tolist(),
                 "squares": (pixels**2).sum(axis=0).tolist(),

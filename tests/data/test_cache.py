@@ -68,6 +68,12 @@ def test_what_does_not_shape_a_record_shares_the_cache(data, tmp_path):
     assert content(moved) == before
 
 
+def test_a_cache_that_cannot_be_written_is_one_line_with_the_fix(data, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file/cache: .*; name a folder to write to by --config\.data\.cache_dir"):
+        load(data | {"cache_dir": str(tmp_path / "file" / "cache")})
+
+
 def test_an_interrupted_preparation_leaves_no_cache_and_the_next_one_cleans_up(data, tmp_path, monkeypatch):
     read, calls = Folder.read, []
 

@@ -29,6 +29,8 @@ def test_withheld_test_labels_leave_the_test_split_out_and_say_so(tmp_path):
     listing = Drive.listing(folder, NATIVE)
     assert list(listing.splits) == ["train"]
     assert any("labels are withheld" in note for note in listing.notes)
+    (folder / "test" / "1st_manual").mkdir()  # no labels in it either
+    assert list(Drive.listing(folder, NATIVE).splits) == ["train"]
     data = samples.settings(tmp_path, name="drive", dir=str(folder))
     with pytest.raises(ValueError, match="drive has no 'test' split, only train. .*withheld"):
         load_split(data, "test")

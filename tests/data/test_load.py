@@ -39,6 +39,14 @@ def test_statistics_are_those_of_the_training_images_alone(data):
     assert splits.preprocess == Preprocess((24, 28), "lab", 2.0, 4, splits.preprocess.mean, splits.preprocess.std)
 
 
+def test_sizes_are_known_without_reading(data):
+    splits = load(data | {"image_size": ()})
+    assert splits.val.sizes == tuple(record.mask.shape for record in splits.val)
+    assert len(set(splits.train.sizes)) == 4
+    splits.train._read = pytest.fail
+    assert splits.train[1:].sizes == splits.train.sizes[1:]
+
+
 def test_native_records_are_of_the_same_cut(data):
     splits = load(data)
     for split in ("train", "val", "test"):

@@ -28,6 +28,14 @@ def test_records_are_read_when_asked_for_and_not_before():
     assert asked == [1, 3, 4]
 
 
+def test_sizes_are_taken_where_known_and_read_where_not():
+    sizes = [(10 + i, 20) for i in range(3)]
+    known = Records(lambda place: record(place), "abc", "abc", sizes).take([2, 0])
+    assert known.sizes == ((12, 20), (10, 20))
+    read = Records.of([Record(str(h), *eye(0, h, 44), None, "") for h in (40, 50)])
+    assert read[::-1].sizes == ((50, 44), (40, 44))
+
+
 def test_records_index_like_a_sequence():
     records = Records.of([record(i) for i in range(4)])
     assert records[-1].id == "r3"
