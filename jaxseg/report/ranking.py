@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jaxseg.metrics import REGIONS, Evaluation
 from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
 
-_COLOURS = {"full": BLUE, "fov": ORANGE}
+# Where a model finds nothing outside the field of view both regions score alike: a dot within a ring shows both.
+_DOTS: dict[str, dict[str, Any]] = {
+    "full": {"color": BLUE, "markersize": 9, "fillstyle": "none", "markeredgewidth": 1.8},
+    "fov": {"color": ORANGE, "markersize": 4.5},
+}
+_MEANS: dict[str, dict[str, Any]] = {
+    "full": {"color": BLUE, "linewidth": 3, "alpha": 0.6},
+    "fov": {"color": ORANGE, "linewidth": 1.2},
+}
 _NAMED = 40  # images up to which each is named on the axis
 
 
@@ -32,15 +41,12 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, title: str) -> None:
         mean = evaluation.summary[region]["image_mean"]["dice"]
         places = [place for place, name in enumerate(order) if name in dice]
         label = f"{REGION_NAMES[region]}, mean {mean:.4f}"
-        axis.plot(
-            places, [dice[order[place]] for place in places], "o", color=_COLOURS[region], markersize=5, label=label
-        )
-        axis.axhline(mean, color=_COLOURS[region], linewidth=1)
-        human = (evaluation.observer2 or {}).get(region)
-        if human:
+        axis.plot(places, [dice[order[place]] for place in places], "o", label=label, **_DOTS[region])
+        axis.axhline(mean, **_MEANS[region])
+        if human := (evaluation.observer2 or {}).get(region):
             value = human["image_mean"]["dice"]
             label = f"observer 2, {REGION_NAMES[region]}, mean {value:.4f}"
-            axis.axhline(value, color=_COLOURS[region], linewidth=1.5, linestyle=":", label=label)
+            axis.axhline(value, linestyle=":", label=label, **_MEANS[region])
     if len(order) <= _NAMED:
         axis.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=8)
     axis.set_xlabel(f"{len(order)} images, from the worst to the best")
