@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 SHIFT = 4  # cv2 draws with coordinates in 1/16 pixel
 
 
-def noise(rng: np.random.Generator, size: int, cells: float, octaves: int = 1) -> Float[np.ndarray, "size size"]:
+def noise(rng: np.random.Generator, size: int, cells: int | float, octaves: int = 1) -> Float[np.ndarray, "size size"]:
     """Draw smooth noise of about unit spread, ``cells`` bumps a side; each further octave halves their size and height.
 
     The grids do not depend on the size, so neither does what the noise shows; grids finer than the pixels are averaged.
