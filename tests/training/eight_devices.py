@@ -11,7 +11,7 @@ from jaxseg import models
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.training import devices as on
-from jaxseg.training.step import DEVICES, gradients, initial_state, parallel_step
+from jaxseg.training.step import DEVICES, initial_state, parallel_step
 
 BATCH, STEPS, SIDE = 8, 3, 32
 
@@ -44,6 +44,11 @@ def sample(records, key, places):
     return stream.sample(records, key, places, augment, (), (90.0,) * 3, (50.0,) * 3)
 
 
+def kept():
+    """Hand the gradient on, and keep it as the state: what the optimiser was really given."""
+    return optax.GradientTransformation(optax.tree.zeros_like, lambda grads, _, params=None: (grads, grads))
+
+
 def largest(a, b):
     """Largest difference, as a fraction of the largest entry of the tree."""
     top = max(float(np.abs(x).max()) for x in jax.tree.leaves(a))
@@ -55,36 +60,34 @@ def main():
     data = arrays(rng)
     model = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8}, axis_name=DEVICES)
     plain = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8})
-    variables = filled(jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False), rng)
-    transform = optax.sgd(0.05)
+    variables = filled(jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3))), rng)
+    transform = optax.chain(kept(), optax.sgd(0.05))
     outcome = {}
     for count in (1, 8):
         devices = jax.devices()[:count]
-        share = (count, BATCH // count)
-        places = on.split(np.arange(BATCH).reshape(share), devices)
-        records = on.replicate(data, devices)
 
-        def one(params, stats, records, picked, places):
-            batch = sample(records.take(picked), jax.random.key(5), places)
-            return batch, *gradients(model, params, stats, batch)
+        def shared(per_sample, devices=devices):
+            return on.split(per_sample.reshape(len(devices), -1), devices)
 
-        picked = on.split(stream.indices(0, 0, BATCH, 12).reshape(share), devices)
+        records, places = on.replicate(data, devices), shared(np.arange(BATCH))
         state = on.replicate(initial_state(variables, transform, ema=False), devices)
-        batch, grads, stats, loss = jax.pmap(one, axis_name=DEVICES, devices=devices)(
-            state.params, state.batch_stats, records, picked, places
-        )
         step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=0, ema_decay=0.0)
+        states, losses = [], []
         for k in range(STEPS):
-            picked = on.split(stream.indices(0, k, BATCH, 12).reshape(share), devices)
-            state, _ = step(state, records, picked, places)
-        same = all(bool((np.asarray(p) == np.asarray(p)[:1]).all()) for p in jax.tree.leaves(state.params))
+            state, figures = step(state, records, shared(stream.indices(0, k, BATCH, 12)), places)
+            states.append(jax.device_get(state))
+            losses.append(float(figures["loss"][0]))
+        key = jax.random.fold_in(jax.random.key(0), 0)
+        batch = jax.pmap(lambda r, i, p, key=key: sample(r.take(i), key, p), devices=devices)(
+            records, shared(stream.indices(0, 0, BATCH, 12)), places
+        )
         outcome[count] = dict(
             batch=jax.tree.map(lambda a: np.asarray(a).reshape(BATCH, *a.shape[2:]), tuple(batch)),
-            grads=jax.device_get(on.first(grads)),
-            stats=jax.device_get(on.first(stats)),
-            loss=float(loss[0]),
-            params=jax.device_get(on.first(state.params)),
-            copies_equal=same,
+            grads=on.first(states[0].opt_state[0]),
+            stats=on.first(states[0].batch_stats),
+            loss=losses[0],
+            params=on.first(states[-1].params),
+            copies_equal=all(bool((p == p[:1]).all()) for p in jax.tree.leaves(states[-1].params)),
         )
     one_, eight = outcome[1], outcome[8]
     print(

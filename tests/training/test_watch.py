@@ -63,4 +63,4 @@ def test_plain_lines_tell_count_and_time_left(capsys):
     progress.advance(loss="0.5")
     assert capsys.readouterr().out.startswith("train: step 41/100, loss 0.5, ")
     assert list(track(iter("abc"), "read", total=3)) == ["a", "b", "c"]
-    assert [clock(s) for s in (45, 700, 12_000)] == ["45 s", "12 min", "3 h 20 min"]
+    assert [clock(s) for s in (45.0, 700.0, 12_000.0)] == ["45 s", "12 min", "3 h 20 min"]
