@@ -62,12 +62,11 @@ def indices(seed: int, step: int, batch_size: int, n: int) -> Int32[np.ndarray, 
     return np.array([_order(seed, int(g) // n, n)[g % n] for g in places], np.int32)
 
 
-@functools.lru_cache(maxsize=2)  # it reads every record, which takes a while for a large set
 def canvas_size(records: Records) -> tuple[int, int]:
     """Return the common canvas (height, width) of records: the largest height and the largest width among them."""
     if not len(records):
         raise ValueError("there are no images to train on; check data.dir and the split")
-    heights, widths = zip(*(record.mask.shape for record in records), strict=True)
+    heights, widths = zip(*records.sizes, strict=True)
     return max(heights), max(widths)
 
 
