@@ -157,15 +157,15 @@ def test_streamed_records_are_the_resident_ones_from_any_step_on(records, start)
 
 
 def test_closing_a_stream_stops_its_threads(records):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     streamed = stream.streamed(records, 0, 2, 0)
     next(streamed)
-    assert threading.active_count() > before
+    started = set(threading.enumerate()) - before
+    assert started
     streamed.close()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(5)
-    assert threading.active_count() == before
+    for thread in started:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def test_an_error_while_reading_ahead_comes_out_whole_at_its_step(records):
