@@ -51,8 +51,7 @@ def train(config: ConfigDict, workdir: str | Path) -> None:
     splits = data.load(config.data.to_dict())
     for note in splits.notes:
         print(f"note: {note}", flush=True)
-    run.describe_start(devices)
-    run.describe_data(splits.description, splits.preprocess.to_json())
+    run.begin(devices, splits.description, splits.preprocess.to_json())
     Run(config, run, splits, devices).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
     split = "train" if splits.val is None else "val"

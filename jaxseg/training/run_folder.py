@@ -30,7 +30,7 @@ _PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "nu
 
 
 class RunFolder:
-    """Opens ``workdir`` for a run with this config: a new folder, or one whose run is to go on.
+    """The folder of a run with this config: a new one, or one whose run is to go on. Nothing is written yet.
 
     Args:
         workdir: the folder.
@@ -42,6 +42,7 @@ class RunFolder:
 
     def __init__(self, workdir: str | Path, config: Json):
         self.path = Path(workdir)
+        self._config = config
         if self.path.is_file():
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
         known = self._read("config.json")
@@ -49,8 +50,30 @@ class RunFolder:
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
         if known is not None:
             self._refuse_another(known, config)
+
+    def begin(self, devices: list[jax.Device], description: Json, preprocess: str) -> None:
+        """Write down what is about to run: ``config.json``, ``environment.json``, ``data.json``, ``preprocess.json``.
+
+        Args:
+            devices: what the run computes on; added to ``environment.json`` with the versions of this start.
+            description: of the data.
+            preprocess: of the images, as JSON text.
+
+        Raises:
+            ValueError: the run began with other images, masks or splits.
+        """
+        known, now = self._read("data.json"), json.loads(json.dumps(description))
+        changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
+        if changed:
+            raise ValueError(
+                f"the data changed since {self.path} began ({', '.join(changed)} in data.json differ); "
+                "restore the files, or start anew in another --workdir"
+            )
         self.path.mkdir(parents=True, exist_ok=True)
-        self.write("config.json", config)
+        self._write("config.json", self._config)
+        self._write("environment.json", [*(self._read("environment.json") or []), _environment(devices)])
+        self._write("data.json", now)
+        self._write("preprocess.json", json.loads(preprocess))
 
     def _refuse_another(self, known: Json, config: Json) -> None:
         before, now = _flat(known), _flat(config)
@@ -68,46 +91,11 @@ class RunFolder:
                 "give another --workdir, or the config it began with"
             )
 
-    def describe_start(self, devices: list[jax.Device]) -> None:
-        """Add this start to ``environment.json``."""
-        starts = self._read("environment.json") or []
-        starts.append(
-            {
-                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "command": sys.argv,
-                "python": platform.python_version(),
-                "platform": platform.platform(),
-                "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-                "git": _git_commit(),
-                "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
-                "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-            }
-        )
-        self.write("environment.json", starts)
-
-    def describe_data(self, description: Json, preprocess: str) -> None:
-        """Write ``data.json`` and ``preprocess.json`` (given as JSON text).
-
-        Raises:
-            ValueError: the run began with other images, masks or splits.
-        """
-        known, now = self._read("data.json"), json.loads(json.dumps(description))
-        changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
-        if changed:
-            raise ValueError(
-                f"the data changed since {self.path} began ({', '.join(changed)} in data.json differ); "
-                "restore the files, or start anew in another --workdir"
-            )
-        self.write("data.json", description)
-        self.write("preprocess.json", json.loads(preprocess))
-
-    def write(self, name: str, content: Any) -> None:
-        """Write a JSON file; a reader, or a kill, never sees half of it."""
+    def _write(self, name: str, content: Any) -> None:
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
         partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(path)
+        partial.replace(path)  # a reader, or a kill, never sees half of it
 
     def _read(self, name: str) -> Any:
         path = self.path / name
@@ -154,6 +142,19 @@ def _flat(tree: Json, prefix: str = "") -> Json:
     for key, value in tree.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
     return flat
+
+
+def _environment(devices: list[jax.Device]) -> Json:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "git": _git_commit(),
+        "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+    }
 
 
 def _git_commit() -> str | None:

@@ -1,5 +1,6 @@
 import json
 
+import jax
 import pytest
 
 from jaxseg.config import defaults
@@ -12,24 +13,37 @@ def config(**changes):
     return json.loads(settings.to_json())
 
 
+def begin(path, description=None, **changes):
+    run = RunFolder(path, config(**changes))
+    run.begin(jax.devices(), description or {"splits": {}}, "{}")
+
+
 def test_the_same_config_goes_on_and_another_is_refused_with_the_difference(tmp_path):
-    RunFolder(tmp_path / "run", config())
-    RunFolder(tmp_path / "run", config())
+    begin(tmp_path / "run")
+    begin(tmp_path / "run")
     with pytest.raises(ValueError, match=r"another config \(model.attention: none -> ja3; seed: 0 -> 1\)"):
-        RunFolder(tmp_path / "run", config(**{"model.attention": "ja3", "seed": 1}))
+        begin(tmp_path / "run", **{"model.attention": "ja3", "seed": 1})
+    starts = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert len(starts) == 2
+    assert starts[0]["packages"]["jax"] == jax.__version__
+
+
+def test_a_folder_that_is_only_looked_at_stays_as_it_is(tmp_path):
+    RunFolder(tmp_path / "run", config())
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_may_be_moved_watched_otherwise_and_made_longer(tmp_path):
-    RunFolder(tmp_path, config())
-    RunFolder(tmp_path, config(**{"data.dir": "elsewhere", "train.log_every": 7, "eval.tile": (64, 64)}))
-    RunFolder(tmp_path, config(**{"train.steps": 5000}))
+    begin(tmp_path)
+    begin(tmp_path, **{"data.dir": "elsewhere", "train.log_every": 7, "eval.tile": (64, 64)})
+    begin(tmp_path, **{"train.steps": 5000})
     assert json.loads((tmp_path / "config.json").read_text())["train"]["steps"] == 5000
 
 
 def test_a_run_whose_schedule_depends_on_its_length_keeps_it(tmp_path):
-    RunFolder(tmp_path, config(**{"optimizer.schedule": "cosine"}))
+    begin(tmp_path, **{"optimizer.schedule": "cosine"})
     with pytest.raises(ValueError, match=r"train.steps: 1000 -> 5000"):
-        RunFolder(tmp_path, config(**{"optimizer.schedule": "cosine", "train.steps": 5000}))
+        begin(tmp_path, **{"optimizer.schedule": "cosine", "train.steps": 5000})
 
 
 def test_a_folder_with_a_users_files_is_not_touched(tmp_path):
@@ -42,11 +56,10 @@ def test_a_folder_with_a_users_files_is_not_touched(tmp_path):
 
 
 def test_data_that_changed_stop_a_resumed_run(tmp_path):
-    run = RunFolder(tmp_path, config())
-    run.describe_data({"train": {"ids": ("a", "b"), "hash": "1"}, "rule": "r"}, "{}")
-    run.describe_data({"train": {"ids": ("a", "b"), "hash": "1"}, "rule": "r"}, "{}")
+    begin(tmp_path, {"train": {"ids": ("a", "b"), "hash": "1"}, "dir": "here"})
+    begin(tmp_path, {"train": {"ids": ("a", "b"), "hash": "1"}, "dir": "there"})
     with pytest.raises(ValueError, match=r"the data changed since .* began \(train in data.json differ\)"):
-        run.describe_data({"train": {"ids": ("a", "b"), "hash": "2"}, "rule": "r"}, "{}")
+        begin(tmp_path, {"train": {"ids": ("a", "b"), "hash": "2"}, "dir": "there"})
 
 
 def test_a_damaged_config_is_named(tmp_path):

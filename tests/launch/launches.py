@@ -1,0 +1,49 @@
+"""Run by test_launch.py: several command lines in one process, so that the libraries are imported once.
+
+Reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell. Prints
+``[{"code", "out", "err"}, ...]``.
+"""
+
+import json
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+
+import jaxseg.cli
+import jaxseg.evaluation
+import jaxseg.presets  # noqa: F401
+
+HERE = Path(__file__).parents[2] / "launch"
+
+
+def launch(arguments):
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os._exit(run(arguments))
+        _, status = os.waitpid(child, 0)
+        out.seek(0)
+        err.seek(0)
+        return {"code": os.waitstatus_to_exitcode(status), "out": out.read().decode(), "err": err.read().decode()}
+
+
+def run(arguments):
+    sys.argv = [str(HERE / arguments[0]), *arguments[1:]]
+    code = 0
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 99
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+print(json.dumps([launch(arguments) for arguments in json.load(sys.stdin)]))
