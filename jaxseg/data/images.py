@@ -99,10 +99,16 @@ def check_labels(labels: Sequence[object]) -> None:
         raise ValueError(f"data.labels holds {label!r}; each is a grey value 0..255 or a colour such as '#ff0000'")
 
 
-def histogram(plane: Mask) -> Int64[np.ndarray, " values"]:
-    """Return how often each grey value occurs; in blocks, as NumPy would copy all pixels to eight bytes each."""
-    blocks = (plane[row : row + 256] for row in range(0, plane.shape[0], 256))
-    return sum((np.bincount(block.ravel(), minlength=256) for block in blocks), np.zeros(256, np.int64))
+def histogram(pixels: UInt8[np.ndarray, "height width *colours"], channel: int = 0) -> Int64[np.ndarray, " values"]:
+    """Return how often each of the 256 values occurs in a channel."""
+    import cv2
+
+    total = np.zeros(256, np.int64)
+    rows = max(1, 2**24 // pixels.shape[1])  # OpenCV counts in float32, which is exact up to 2^24
+    for row in range(0, pixels.shape[0], rows):
+        counts = cv2.calcHist([pixels[row : row + rows]], [channel], None, [256], [0, 256])
+        total += counts.reshape(256).astype(np.int64)  # OpenCV 4 gives a column
+    return total
 
 
 def write_png(path: Path | str, array: np.ndarray) -> None:
@@ -181,12 +187,13 @@ def _silent() -> Iterator[None]:
     """Keep OpenCV from printing what the raised error says better."""
     import cv2
 
-    logging = cv2.utils.logging
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has it at the top, OpenCV 5 in a module of its own; 0 is silence in both.
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    level = set_level(0)
     try:
         yield
     finally:
-        logging.setLogLevel(level)
+        set_level(level)
 
 
 def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]:
