@@ -2,8 +2,8 @@
 
     python benchmarks/input_pipeline.py
 
-The records have the size of CHASE_DB1's photographs, 960 x 999. On two cores of a busy x86 server: crops 1 ms, with flips
-and turns 1.6, centred on the foreground 5, with affine maps and colour too 10, whole images 27, reading ahead 8.
+The records have the size of CHASE_DB1's photographs, 960 x 999. On two cores of a busy x86 server: crops 1 ms, with
+flips and turns 1.6, centred on the foreground 5, with affine maps and colour too 10, whole images 27, reading ahead 8.
 """
 
 import time

@@ -58,7 +58,7 @@ class Augment:
             )
 
 
-Arrays = TypeVar("Arrays")  # a tree of arrays that begin with height and width
+Tree = TypeVar("Tree")  # a tree of arrays that begin with height and width
 
 
 class Pixels(NamedTuple):
@@ -216,8 +216,8 @@ def fetched(
 
 
 def turned(
-    augment: Augment, draws: Draws, sample: Arrays, extent: Int[Array, "axes=2"]
-) -> tuple[Arrays, Int[Array, "axes=2"]]:
+    augment: Augment, draws: Draws, sample: Tree, extent: Int[Array, "axes=2"]
+) -> tuple[Tree, Int[Array, "axes=2"]]:
     """Apply one of the eight symmetries of the square (or of those allowed) within the real content."""
     up = left = jnp.zeros((), bool)
     if augment.flips:
@@ -234,14 +234,14 @@ def turned(
 
 
 def transposed(
-    sample: Arrays, extent: Int[Array, "axes=2"], really: Bool[Array, ""]
-) -> tuple[Arrays, Int[Array, "axes=2"]]:
+    sample: Tree, extent: Int[Array, "axes=2"], really: Bool[Array, ""]
+) -> tuple[Tree, Int[Array, "axes=2"]]:
     """Swap rows and columns of a square frame, content and extent alike, where ``really``."""
     sample = jax.tree.map(lambda array: jnp.where(really, array.swapaxes(0, 1), array), sample)
     return sample, jnp.where(really, extent[::-1], extent)
 
 
-def mirrored(sample: Arrays, extent: Int[Array, "axes=2"], axis: int, really: Bool[Array, ""]) -> Arrays:
+def mirrored(sample: Tree, extent: Int[Array, "axes=2"], axis: int, really: Bool[Array, ""]) -> Tree:
     """Mirror the real content along an axis where ``really``; the padding stays at the bottom and on the right."""
 
     def mirror(array):

@@ -2,8 +2,8 @@
 
 Everything in an image is drawn from (seed, index), in units of the image's side, so the same pair shows the same eye
 at every size. Masks come from shapes drawn at several times the resolution: a pixel is foreground where more than half
-of it is covered. Distractors (choroidal vessels, flame haemorrhages, short dark strokes; freckles and hair) look like
-the foreground from nearby, so a network has to learn the context too.
+of it is covered. Distractors (choroidal vessels, haemorrhages, short dark strokes; freckles and hair) look like the
+foreground from nearby, so a network has to learn the context too.
 """
 
 from __future__ import annotations
@@ -61,11 +61,9 @@ def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray
     x, y = painting.grid(size)
     tones = np.array([(0.65, 0.16, 0.03), (0.95, 0.20, 0.03), (0.52, 0.20, 0.06), (0.80, 0.34, 0.15)])
     image = rng.dirichlet(np.full(len(tones), 0.7)) @ tones * np.ones((size, size, 3))
-    # Pigment and choroid mottle the red channel less than the others.
-    mottle = painting.noise(rng, size, 9, 3) * rng.uniform(0.02, 0.07) + painting.noise(rng, size, 3) * rng.uniform(
-        0.02, 0.08
-    )
-    image *= np.exp(mottle[..., None] * (0.7, 1.2, 1.3))
+    fine, coarse = painting.noise(rng, size, 9, 3), painting.noise(rng, size, 3)
+    mottle = fine * rng.uniform(0.02, 0.07) + coarse * rng.uniform(0.02, 0.08)
+    image *= np.exp(mottle[..., None] * (0.7, 1.2, 1.3))  # pigment and choroid: red the least
     macula = np.exp(-((x - eye.macula[0]) ** 2 + (y - eye.macula[1]) ** 2) / 2 / rng.uniform(0.045, 0.07) ** 2)
     image *= np.exp(-macula[..., None] * rng.uniform(0.2, 0.5) * np.array((0.8, 1.1, 0.8)))
     image = _optic_disc(rng, eye, image)
@@ -84,10 +82,8 @@ def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -
     stretch = rng.uniform(0.85, 1.0)
     distance = np.hypot((x - eye.disc[0]) / stretch, y - eye.disc[1]) / eye.disc_radius * wobble
     rim = 1 / (1 + np.exp((distance - 1) * rng.uniform(12, 25)))[..., None]
-    shift = rng.uniform(-0.2, 0.2, 2) * eye.disc_radius
-    cup = np.exp(
-        -((x - eye.disc[0] - shift[0]) ** 2 + (y - eye.disc[1] - shift[1]) ** 2) / (0.5 * eye.disc_radius) ** 2
-    )
+    middle = eye.disc + rng.uniform(-0.2, 0.2, 2) * eye.disc_radius
+    cup = np.exp(-((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / (0.5 * eye.disc_radius) ** 2)
     halo = np.exp(-np.maximum(distance - 1, 0) * 2.5)[..., None] * (1 - rim)
     bright = np.array((1.45, 0.62, 0.16)) * rng.uniform(0.8, 1.15)
     image = image * (1 + halo * rng.uniform(0.0, 0.25)) * (1 - rim * 0.85) + rim * 0.85 * bright
@@ -141,13 +137,12 @@ def _absorb(rng: np.random.Generator, tree: list[vessels.Vessel], size: int) -> 
         painting.draw(layer, vessel.points, radii, int(200 * depth))
         painting.draw(covered, vessel.points, radii, 255)
         if vessel.radii[0] > 0.005:  # the light reflex along the axis of a wide vessel
-            painting.draw(
-                layer, vessel.points, radii * 0.3, int(200 * depth * (1 - reflex * (1.5 if vessel.artery else 1)))
-            )
-    density = (painting.shrink(veins, size), painting.shrink(arteries, size))
-    fade = 1 + 0.15 * painting.noise(rng, size, 6)
-    absorbance = (density[0][..., None] * (0.3, 0.75, 0.9) + density[1][..., None] * (0.15, 0.6, 0.8)) * contrast
-    return absorbance * fade[..., None], painting.shrink(covered, size)
+            shine = reflex * (1.5 if vessel.artery else 1.0)
+            painting.draw(layer, vessel.points, radii * 0.3, int(200 * depth * (1 - shine)))
+    dark, bright = painting.shrink(veins, size)[..., None], painting.shrink(arteries, size)[..., None]
+    fade = contrast * (1 + 0.15 * painting.noise(rng, size, 6)[..., None])
+    # Arterial blood holds oxygen and lets more red through.
+    return fade * (dark * (0.3, 0.75, 0.9) + bright * (0.15, 0.6, 0.8)), painting.shrink(covered, size)
 
 
 def lesion(seed: int, index: int, size: int) -> tuple[Image, Mask]:
@@ -256,8 +251,6 @@ def _instrument(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         image = image * (1 - cover) + cover * 0.08
     if rng.random() < 0.4:
         centre = 0.5 + rng.normal(0, 0.02, 2)
-        image = (
-            image
-            * (0.03 + 0.97 * painting.disc(size, centre, rng.uniform(0.53, 0.68), rng.uniform(0.02, 0.2)))[..., None]
-        )
+        lit = painting.disc(size, centre, rng.uniform(0.53, 0.68), rng.uniform(0.02, 0.2))
+        image = image * (0.03 + 0.97 * lit)[..., None]
     return image
