@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def set_up(batch_size: int, asked: int, cache_dir: str) -> list[jax.Device]:
     jax.config.update("jax_compilation_cache_dir", str(Path(cache_dir).expanduser() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 2.0)
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))
+        with contextlib.suppress(RuntimeError):  # JAX is in use already (a notebook): its devices stay as they are
+            jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))
     devices = jax.local_devices()
     if asked > len(devices):
         raise ValueError(f"train.devices is {asked}, but JAX sees {len(devices)} ({devices[0].platform})")

@@ -1,0 +1,81 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+from ml_collections import ConfigDict
+
+from jaxseg.config import defaults, validate
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+def load(path: Path) -> ConfigDict:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert f"--config=configs/{path.name}" in module.__doc__, "its docstring shows the command"
+    return module.get_config()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_valid(path):
+    config = load(path)
+    if path.stem == "folder_ja9":
+        with pytest.raises(ValueError, match="data.dir is ''"):
+            validate(config)
+        config.data.dir = "somewhere"
+    validate(config)
+
+
+def test_the_papers_experiments_are_there_with_its_settings():
+    names = {path.stem for path in CONFIGS}
+    for data, steps in (("drive", 60_000), ("isic", 100_000), ("chase", 60_000)):
+        for model, attention in (("baseline", "none"), ("sa", "sa"), ("pwa", "pwa"), ("ja9", "ja9")):
+            assert f"{data}_{model}" in names
+            config = load(CONFIGS[0].with_name(f"{data}_{model}.py"))
+            assert (config.model.attention, config.model.size) == (attention, "161")
+            assert (config.train.steps, config.train.batch_size) == (steps, 4)
+            optimizer = config.optimizer
+            assert (optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.eps) == (1e-3, 0.9, 0.99, 1e-8)
+
+
+MISTAKES = {
+    "model.name": ("unet", "unknown model 'unet'"),
+    "model.levels": ((0, 4), "levels has"),
+    "model.head": ("fancy", "head 'fancy'"),
+    "model.dtype": ("float16", "dtype is 'float16'"),
+    "model.attention_options": ({"activation": "sigmoid"}, "activation"),
+    "data.name": ("drvie", "data.name is 'drvie'"),
+    "data.image_size": ((128,), "data.image_size"),
+    "data.holdout": (-1, "data.holdout is -1"),
+    "data.labels": ((3,), "data.labels"),
+    "data.clahe.mode": ("hsv", "data.clahe.mode is 'hsv'"),
+    "data.augment.foreground": (1.5, "foreground"),
+    "train.steps": (0, "train.steps is 0"),
+    "train.accumulate": (3, "train.accumulate is 3; want a divisor of train.steps 1000"),
+    "train.ema_decay": (1.0, "train.ema_decay is 1.0"),
+    "optimizer.warmup_steps": (1000, "optimizer.warmup_steps is 1000; want 0 to 999"),
+    "optimizer.weight_decay_kind": ("adamw", "optimizer.weight_decay_kind is 'adamw'"),
+    "optimizer.beta2": (1.0, "optimizer.beta2 is 1.0"),
+    "eval.threshold": (1.0, "eval.threshold is 1.0"),
+    "eval.overlap": (1.0, "eval.overlap is 1.0"),
+    "eval.scored_at": ("raw", "eval.scored_at is 'raw'"),
+}
+
+
+@pytest.mark.parametrize("setting", MISTAKES)
+def test_a_wrong_setting_is_named_with_what_it_may_be(setting):
+    value, message = MISTAKES[setting]
+    config = defaults()
+    with config.unlocked():
+        config.update_from_flattened_dict({setting: value})
+    with pytest.raises(ValueError, match=".*") as told:
+        validate(config)
+    assert message in str(told.value)
+
+
+def test_a_patch_larger_than_the_image_is_refused():
+    config = defaults()
+    config.data.image_size, config.data.patch_size = (128, 128), (256, 256)
+    with pytest.raises(ValueError, match=r"data.patch_size is \(256, 256\); want a crop within data.image_size"):
+        validate(config)

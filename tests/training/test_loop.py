@@ -1,0 +1,100 @@
+"""The loop's options, on runs of a few steps with the smallest network."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxseg import inference, training
+from jaxseg.checkpoint import load_variables
+from jaxseg.config import defaults
+
+
+def small(cache, **changes):
+    config = defaults()
+    config.model.size = "micro"
+    config.data.cache_dir = str(cache)
+    config.data.synthetic = dict(kind="lesion", size=32, train=6, val=2, test=2)
+    config.train.update(steps=4, batch_size=2, log_every=1, eval_every=2)
+    with config.unlocked():
+        config.update_from_flattened_dict(changes)
+    return config
+
+
+def losses(workdir):
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [row["train/loss"] for row in rows if "train/loss" in row]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loop")
+    first = {"train.accumulate": 2, "train.ema_decay": 0.5, "optimizer.schedule": "cosine"}
+    training.train(small(folder / "cache", **first), folder / "resident")
+    training.train(small(folder / "cache", **first, **{"data.device_limit": 0.0}), folder / "streamed")
+    # The same compiled program again: only the start differs.
+    warm = {"train.init_from": str(folder / "resident"), "optimizer.learning_rate": 1e-30}
+    training.train(small(folder / "cache", **first, **warm), folder / "warm")
+    return folder
+
+
+def test_a_set_that_streams_trains_as_one_that_resides(runs):
+    assert losses(runs / "resident") == losses(runs / "streamed")
+    one, two = (jax.tree.leaves(load_variables(runs / name, "latest")) for name in ("resident", "streamed"))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_accumulation_updates_every_second_step_and_the_average_follows(runs):
+    from jaxseg.checkpoint import Checkpoints
+
+    checkpoints = Checkpoints(runs / "resident" / "checkpoints", read_only=True)
+    variables = checkpoints.variables(checkpoints.latest())
+    checkpoints.close()
+    moved = [
+        float(np.abs(a - b).max())
+        for a, b in zip(jax.tree.leaves(variables["params"]), jax.tree.leaves(variables["ema"]), strict=True)
+    ]
+    assert max(moved) > 0
+    rates = [json.loads(row) for row in (runs / "resident" / "metrics.jsonl").read_text().splitlines()]
+    rates = [row["train/learning_rate"] for row in rates if "train/learning_rate" in row]
+    np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4, 5e-4], rtol=1e-5)  # cosine over two updates
+
+
+def test_a_warm_start_begins_with_the_other_runs_weights(runs):
+    there, here = (load_variables(runs / name)[1]["params"] for name in ("resident", "warm"))
+    for a, b in zip(jax.tree.leaves(there), jax.tree.leaves(here), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)  # at a learning rate of 1e-30 they stay
+
+
+def test_weights_of_another_network_are_refused(runs, tmp_path):
+    other = small(
+        runs / "cache", **{"train.init_from": str(runs / "resident"), "model.levels": (0,), "model.attention": "pwa"}
+    )
+    with pytest.raises(ValueError, match=r"is another network: \d+ arrays differ, the first is .*attention0"):
+        training.train(other, tmp_path / "other")
+
+
+def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
+    predictor = inference.load(runs / "resident")
+    image = np.random.default_rng(0).integers(0, 255, (37, 50, 3)).astype(np.uint8)
+    probability = predictor(image)
+    assert probability.shape == (37, 50)
+    assert 0 <= probability.min() < probability.max() <= 1
+    training.train(small(runs / "cache", **{"train.accumulate": 2, "train.ema_decay": 0.5,
+                                            "optimizer.schedule": "cosine"}), runs / "resident")  # fmt: skip
+    assert "all 4 steps are done" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_bfloat16_trains_to_what_float32_does(tmp_path):
+    ends = []
+    for dtype in ("float32", "bfloat16"):
+        config = small(tmp_path / "cache", **{"model.dtype": dtype, "train.steps": 150, "train.eval_every": 150})
+        training.train(config, tmp_path / dtype)
+        params = load_variables(tmp_path / dtype)[1]["params"]
+        assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float32")}
+        ends.append(np.mean(losses(tmp_path / dtype)[-20:]))
+    assert ends[1] == pytest.approx(ends[0], rel=0.25)
+    assert ends[0] < 0.5 * losses(tmp_path / "float32")[0]
