@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxseg.data import images
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
-from jaxseg.data.images import Picture
+from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing, matching, pair
 from jaxseg.data.preprocess import Preprocess
 
@@ -66,7 +66,14 @@ class Drive(SegmentationBuilder):
         planes = super().read_masks(dataclasses.replace(entry, observer2=None), config, image)
         if entry.observer2 is None:
             return planes
-        return planes._replace(observer2=(images.read_mask(entry.observer2) > CUT).astype(np.uint8))
+        return planes._replace(observer2=_cut(entry.observer2))
+
+
+def _cut(path: Path) -> Mask:
+    values = images.read_mask(path)
+    if ((values > CUT // 2) & (values < 255 - CUT // 2)).any():
+        raise ValueError(f"{path}: holds middle greys, where 0 and 255 (or 3 and 253) were published; unpack it again")
+    return (values > CUT).astype(np.uint8)
 
 
 def _half(folder: Path, half: str, notes: list[str]) -> tuple[Entry, ...]:
@@ -79,9 +86,10 @@ def _half(folder: Path, half: str, notes: list[str]) -> tuple[Entry, ...]:
     files = {}
     for role, (kind, room, suffix) in kinds.items():
         files[role] = matching(folder / room, r"(\d\d)" + re.escape(suffix))
+        if role == "observer2" and half == "test":
+            found = "grey values cut at 127" if files[role] else "none"
+            notes.append(f"observer 2 of test: {found} in {folder / room}")
         if role == "observer2" and not files[role]:
-            if half == "test":
-                notes.append(f"no observer 2: {folder / room} is empty or missing")
             continue
         pair(pictures, files[role], kind, lambda name, room=room, suffix=suffix: folder / room / f"{name}{suffix}")
     return tuple(

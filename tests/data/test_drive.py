@@ -43,7 +43,7 @@ def test_a_copy_without_the_second_observer_is_read_and_says_so(tmp_path):
         path.unlink()
     listing = Drive.listing(folder, NATIVE)
     assert Drive.read(listing.splits["test"][0], NATIVE).observer2 is None
-    assert any("no observer 2" in note for note in listing.notes)
+    assert any("observer 2 of test: none" in note for note in listing.notes)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,15 @@ def test_the_folder_above_is_recognised(tmp_path):
     samples.drive(tmp_path / "DRIVE")
     with pytest.raises(FileNotFoundError, match=r"but \S*DRIVE has it"):
         Drive.listing(tmp_path, NATIVE)
+
+
+def test_the_cut_is_written_down_and_middle_greys_are_refused(tmp_path):
+    folder = samples.drive(tmp_path / "DRIVE")
+    notes = load(samples.settings(tmp_path, name="drive", dir=str(folder))).description["notes"]
+    assert any("observer 2 of test: grey values cut at 127" in note for note in notes)
+    samples.save(folder / "test" / "2nd_manual" / "01_manual2.gif", samples.eye(1)[1] * 100)
+    with pytest.raises(ValueError, match=r"01_manual2\.gif: holds middle greys"):
+        Drive.read(Drive.listing(folder, NATIVE).splits["test"][0], NATIVE)
 
 
 def test_observer_1_is_never_cut(tmp_path):
