@@ -31,7 +31,7 @@ def avg_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
     for axis in (COLUMNS, ROWS):
         start = 2 * np.arange(-(-x.shape[axis] // 2)) - x.shape[axis] % 2
         count = 3 - (start < 0) - (start + 3 > x.shape[axis])
-        y = sum(_windows(y, axis, padding=0)) * _along(axis, 1 / count, y.dtype)
+        y = sum(_windows(y, axis, padding=0.0)) * _along(axis, 1 / count, y.dtype)
     return y.astype(x.dtype)
 
 

@@ -174,7 +174,7 @@ class DenseUNet(nn.Module):
         """Make one attention module a level, named ``attention0`` to ``attention3``."""
         like = {"dtype": self.dtype, "axis_name": self.axis_name}
         for level in self.levels:
-            setattr(self, f"attention{level}", mechanisms.build(self.attention, **like, **self.attention_options))
+            setattr(self, f"attention{level}", mechanisms.build(self.attention, **{**like, **self.attention_options}))
 
     @nn.compact
     def __call__(

@@ -1,0 +1,88 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxseg.layers import avg_pool, max_pool, upsample2
+
+
+def xla_max_pool(x):
+    return nn.max_pool(x, (3, 3), (2, 2), "SAME")
+
+
+def xla_avg_pool(x):
+    return nn.avg_pool(x, (3, 3), (2, 2), "SAME", count_include_pad=False)
+
+
+def align_corners(x):
+    """Double both sides of [batch, height, width, channels] in loops: the corners of in- and output coincide."""
+    _, height, width, _ = x.shape
+    y = np.zeros((x.shape[0], 2 * height, 2 * width, x.shape[3]))
+    for p in range(2 * height):
+        for q in range(2 * width):
+            row, column = p * (height - 1) / (2 * height - 1), q * (width - 1) / (2 * width - 1)
+            top, left = int(row), int(column)
+            bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+            a, b = row - top, column - left
+            upper = (1 - b) * x[:, top, left] + b * x[:, top, right]
+            lower = (1 - b) * x[:, bottom, left] + b * x[:, bottom, right]
+            y[:, p, q] = (1 - a) * upper + a * lower
+    return y
+
+
+@pytest.mark.parametrize(("ours", "xla"), [(max_pool, xla_max_pool), (avg_pool, xla_avg_pool)])
+@settings(max_examples=8)
+@given(height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 99))
+def test_pooling_and_its_gradient_are_xlas(ours, xla, height, width, seed):
+    rng = np.random.default_rng(seed)
+    x = jnp.asarray(rng.integers(0, 3, size=(2, height, width, 2)), jnp.float32)  # many ties
+    weight = jnp.asarray(rng.normal(size=(2, -(-height // 2), -(-width // 2), 2)), jnp.float32)
+
+    @jax.jit
+    def values_and_gradients(x):
+        (y, pull), (expected, its_pull) = jax.vjp(ours, x), jax.vjp(xla, x)
+        return (y, pull(weight)), (expected, its_pull(weight))
+
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), *values_and_gradients(x))
+
+
+def test_average_divides_by_the_number_of_real_pixels():
+    np.testing.assert_array_equal(avg_pool(jnp.ones((1, 4, 6, 1))), np.ones((1, 2, 3, 1)))
+    # 3x2: rows are padded on both sides, columns on the right alone.
+    x = jnp.arange(6.0).reshape(1, 3, 2, 1)
+    np.testing.assert_allclose(avg_pool(x)[0, :, 0, 0], [(0 + 1 + 2 + 3) / 4, (2 + 3 + 4 + 5) / 4])
+
+
+def test_max_pool_shows_a_nan():
+    x = np.zeros((3, 4, 4, 1), np.float32)
+    for place in range(3):
+        x[place, place, 2 - place] = np.nan
+    assert jnp.isnan(jax.jit(max_pool)(x)[:, 0, 0, 0]).all()
+
+
+@settings(max_examples=8)
+@given(height=st.integers(1, 7), width=st.integers(1, 7))
+def test_upsampling_aligns_the_corners(height, width):
+    x = np.random.default_rng(height).normal(size=(2, height, width, 3))
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(jax.jit(upsample2)(x), align_corners(x), atol=1e-12)
+
+
+def test_the_gradient_of_upsampling_is_its_transpose():
+    with jax.enable_x64(True):
+        x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 3, 4, 2)))
+        weight = np.random.default_rng(1).normal(size=(1, 6, 8, 2))
+        gradient = jax.jit(jax.grad(lambda x: (upsample2(x) * weight).sum()))(x)
+        units = np.eye(x.size).reshape(x.size, *x.shape)
+        np.testing.assert_allclose(gradient.ravel(), [(align_corners(unit) * weight).sum() for unit in units])
+
+
+@pytest.mark.parametrize("layer", [max_pool, avg_pool, upsample2])
+def test_the_type_stays_and_bfloat16_is_rounded_once(layer):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 6, 5, 2)), jnp.bfloat16)
+    y, wide = jax.jit(lambda x: (layer(x), layer(x.astype(jnp.float32))))(x)
+    assert y.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(y, wide.astype(jnp.bfloat16))
