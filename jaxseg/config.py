@@ -108,6 +108,7 @@ def validate(config: ConfigDict) -> None:
 
     Raises:
         ValueError: naming the setting, what it is, and what it may be.
+        FileNotFoundError: no data.dir; the line says where to get the images.
     """
     models.build(**config.model.to_dict())  # raises for an unknown name, size, mechanism, option or level
     _validate_data(config.data)
@@ -136,7 +137,8 @@ def _is_size(value: object) -> bool:
 
 def _validate_data(data: ConfigDict) -> None:
     _require(data.name in DATASETS, "data.name", data.name, f"one of {', '.join(DATASETS)}")
-    _require(bool(data.dir) or data.name == "synthetic", "data.dir", data.dir, f"the folder that holds {data.name}")
+    if not data.dir and data.name != "synthetic":
+        raise DATASETS[data.name].nothing(f"data.dir is empty, and {data.name} needs the folder of its images")
     for name in ("image_size", "patch_size"):
         _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
     if data.image_size and data.patch_size:

@@ -21,7 +21,7 @@ def load(path: Path) -> ConfigDict:
 def test_every_config_is_valid(path):
     config = load(path)
     if path.stem == "folder_ja9":
-        with pytest.raises(ValueError, match="data.dir is ''"):
+        with pytest.raises(FileNotFoundError, match=r"data\.dir is empty.*--config\.data\.dir=FOLDER"):
             validate(config)
         config.data.dir = "somewhere"
     validate(config)
