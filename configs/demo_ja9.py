@@ -16,7 +16,7 @@ def get_config():
     config.model.attention_options = {"width": 16}
     config.data.augment.flips = True
     config.data.augment.quarter_turns = True
-    config.train.steps = 600
+    config.train.steps = 800
     config.train.log_every = 20
     config.train.eval_every = 200
     config.optimizer.schedule = "cosine"

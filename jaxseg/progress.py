@@ -27,8 +27,9 @@ class Progress:
         self.terminal = sys.stderr.isatty()
         self._bar = tqdm(total=total, initial=start, desc=label, unit=unit, disable=not self.terminal, leave=False)
         self._total, self._label, self._unit, self._every = total, label, unit, every
-        self._done = self._start = start
-        self._began = self._told = time.monotonic()
+        self._done = self._counted_from = start
+        self._began: float | None = None
+        self._told = time.monotonic()
 
     def advance(self, **figures: str) -> None:
         """Count one step; ``figures`` stand behind the count."""
@@ -39,9 +40,11 @@ class Progress:
             self._bar.update()
             return
         now = time.monotonic()
-        if now - self._told >= self._every:
+        if self._began is None:  # the first step compiles: it says nothing of the others
+            self._counted_from, self._began = self._done, now
+        elif now - self._told >= self._every:
             self._told = now
-            left = (now - self._began) / (self._done - self._start) * (self._total - self._done)
+            left = (now - self._began) / (self._done - self._counted_from) * (self._total - self._done)
             told = "".join(f", {name} {value}" for name, value in figures.items())
             self.say(f"{self._label}: {self._unit} {self._done}/{self._total}{told}, {clock(left)} left")
 
