@@ -34,7 +34,7 @@ class TrainState:
         ema: moving average of ``params``, or None where none is kept.
     """
 
-    step: jax.Array
+    step: Any
     params: Any
     batch_stats: Any
     opt_state: Any
@@ -111,7 +111,7 @@ def train_step(
         decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         ema = optax.incremental_update(params, state.ema, 1 - decay)
     state = TrainState(state.step + 1, params, batch_stats, opt_state, ema)
-    return state, {"loss": loss, "gradient_norm": optax.global_norm(grads)}
+    return state, {"loss": loss, "gradient_norm": optax.tree.norm(grads)}
 
 
 def parallel_step(devices: list[jax.Device], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:

@@ -11,7 +11,8 @@ from jaxseg.training.devices import _largest_divisor, set_up
 
 @pytest.fixture(scope="module")
 def outcome():
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     program = Path(__file__).with_name("eight_devices.py")
     ran = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
