@@ -71,7 +71,8 @@ def build(name: str, **options: Any) -> nn.Module:
         if option not in known:
             names = ", ".join(known)
             raise ValueError(f"attention {name!r} has no option {option!r}{_near(option, known)}; it takes {names}.")
-    return MECHANISMS[name](**options)
+    # Constructors make modules of no network; the copy joins the one, if any, that is being built around this call.
+    return MECHANISMS[name](**options).copy()
 
 
 def _near(name: str, among: Any) -> str:

@@ -132,5 +132,7 @@ class Form:
 
     def merge(self, y: Float[Array, "B R M d"]) -> Float[Array, "B R Gd"]:
         """Sum the heads of each group, and put the groups side by side."""
-        images, queries, _, width = y.shape
+        images, queries, heads, width = y.shape
+        if heads % self.groups:
+            raise ValueError(f"{heads} heads do not split into {self.groups} groups; take a divisor of the heads.")
         return y.reshape(images, queries, self.groups, -1, width).sum(3).reshape(images, queries, -1)

@@ -246,19 +246,20 @@ def joint(structure: Structure) -> Callable[..., Joint]:
             mapped["use_bn"] = mapped.pop("map_use_bn")
         point_wise = pwa(**mapped)
         _refuse_dead(structure, self_attention, point_wise)
-        return Joint(structure, self_attention.copy(parent=None), point_wise.copy(parent=None))
+        return Joint(structure, self_attention, point_wise, parent=None)
 
     constructor.__name__, constructor.__doc__ = structure.__name__, structure.__doc__
     return constructor
 
 
-def _refuse_dead(structure: Structure, self_attention: Attention, point_wise: Attention) -> None:
-    """Raise ValueError for a map that reads S(x) alone, is zero at zero, and starts with S(x) = 0.
+# Maps that are zero at zero, where a structure's map reads S(x) alone: while S(x) = 0, nothing gets a gradient. In JA-5
+# the product w(S) S vanishes with both its derivatives; JA-4b still feels the bias of a map that ends linearly.
+DEAD = {ja5: ("identity", "relu", "bn_relu"), ja4b: ("relu", "bn_relu")}
 
-    Nothing then ever gets a gradient: the product w(S) S vanishes together with both of its derivatives.
-    """
+
+def _refuse_dead(structure: Structure, self_attention: Attention, point_wise: Attention) -> None:
     activation, gamma = point_wise.factors.activation, self_attention.output.gamma_init  # type: ignore[union-attr]
-    if structure in (ja5, ja4b) and gamma == 0 and activation in ("identity", "relu", "bn_relu"):
+    if gamma == 0 and activation in DEAD.get(structure, ()):
         raise ValueError(
             f"{structure.__name__} with activation {activation!r} and gamma_init 0 gets no gradient: its map reads "
             "S(x) alone, which starts at zero. Take activation 'sigmoid' or 'one_plus_tanh', or gamma_init=1."

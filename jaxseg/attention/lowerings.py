@@ -20,8 +20,8 @@ from jaxseg.attention.scores import Dot, Indicator, Pairwise, Taps
 from jaxseg.attention.supports import Everywhere, Itself, Window, take
 from jaxseg.layers import conv
 
-# Queries and keys of one tile of the streamed form. A small one stays in a core's cache (measured: a tile of 1024 x 1024
-# is up to four times slower); elsewhere fewer and larger steps keep the device busy.
+# Queries and keys of one tile of the streamed form. A small one stays in a core's cache (one of 1024 x 1024 took four
+# times as long); elsewhere fewer and larger steps keep the device busy.
 CPU_TILE, TILE = (256, 512), (2048, 4096)
 GATHERED = 2**22  # Numbers that one block of the gathered form may hold.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -39,9 +40,9 @@ def rows(
     Raises:
         ValueError: for several images, or a position off the grid.
     """
-    form = form_of(module, variables, x, valid=valid, gate=gate)
-    found = form.rows(flat_positions(positions, form.support.queries))
-    return jax.tree.map(lambda a: a[0], found)
+    x, valid, gate = one_image(x, valid, gate)
+    i = flat_positions(positions, x.shape[1:-1])
+    return _rows(module, variables, x, i, valid, gate)
 
 
 def dense(
@@ -57,17 +58,33 @@ def dense(
     ``out`` is Eq. 1 itself, before W_z, batch normalisation and shortcuts. A joint structure gives ``Parts``
     (point_wise, self, composed) of them. Arguments and errors as in ``rows``.
     """
-    form = form_of(module, variables, x, valid=valid, gate=gate)
+    return _dense(module, variables, *one_image(x, valid, gate))
+
+
+# Compiled: nothing that the weights do not need is computed, and a second look at the same image is fast.
+
+
+@partial(jax.jit, static_argnums=0)
+def _rows(module: nn.Module, variables: Any, x: Array, i: Array, valid: Array | None, gate: Array | None) -> Any:
+    form = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+    return jax.tree.map(lambda a: a[0], form.rows(i))
+
+
+@partial(jax.jit, static_argnums=0)
+def _dense(module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None) -> Any:
+    form = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
     return jax.tree.map(lambda a: a[0], form.dense())
 
 
-def form_of(module: nn.Module, variables: Any, x: Array, *, valid: Array | None, gate: Array | None) -> Any:
-    """Return the ``Form``, or the chain of them, that ``module`` makes of one image."""
-    if x.shape[0] != 1:
+def one_image(
+    x: Array, valid: Array | None, gate: Array | None
+) -> tuple[Float[Array, "1 *spatial channels"], Array | None, Array | None]:
+    """Return one image with its batch axis of one, and what belongs to it likewise."""
+    if x.ndim and x.shape[0] != 1:
         x, valid, gate = x[None], *(a if a is None else a[None] for a in (valid, gate))
-    if x.ndim < 3 or x.shape[0] != 1:
+    if x.ndim < 3:
         raise ValueError(f"x has shape {x.shape}; give one image, [1, *spatial, channels].")
-    return module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+    return x, valid, gate
 
 
 def flat_positions(positions: Any, grid: Grid) -> Int[Array, " queries"]:

@@ -120,7 +120,7 @@ class Indicator:
     gain: Any = None  # [B, N, G]
     macs = 0
 
-    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "B R M K"]:
+    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "#B #R M K"]:
         """Return the indicators of queries ``i``."""
         slots = j.shape[-1]
         if self.gain is None:

@@ -99,7 +99,7 @@ class Identity(nn.Module):
 
 def none(*, dtype: Any = None, axis_name: str | None = None) -> Identity:
     """No attention; the baseline."""
-    return Identity()
+    return Identity(parent=None)
 
 
 def flat(x: Features) -> Float[Array, "batch N channels"]:

@@ -51,9 +51,9 @@ class Bias(nn.Module):
 
 def conv1x1(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
     """Omega: {i}.  A: 1.  W: the kernel.  Heads: 1.  Level S."""
-    return Attention(Kernels(1, dtype, parent=None), Bias(parent=None) if use_bias else None)
+    return Attention(Kernels(1, dtype, parent=None), Bias(parent=None) if use_bias else None, parent=None)
 
 
 def conv3x3(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
     """Omega: 3 x 3 window.  A: 1 where j is tap m.  W: slice m of the kernel.  Heads: 9.  Level S.  Eq. 2 and 3."""
-    return Attention(Kernels(3, dtype, parent=None), Bias(parent=None) if use_bias else None)
+    return Attention(Kernels(3, dtype, parent=None), Bias(parent=None) if use_bias else None, parent=None)

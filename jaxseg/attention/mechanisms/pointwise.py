@@ -91,7 +91,7 @@ def pwa(
     choose("activation", activation, ACTIVATIONS)
     if width < 1:
         raise ValueError(f"width is {width}; the map network needs at least 1 hidden channel.")
-    return Attention(MapNetwork(activation, width, use_bn, dtype, axis_name, parent=None))
+    return Attention(MapNetwork(activation, width, use_bn, dtype, axis_name, parent=None), parent=None)
 
 
 class LinearMap(nn.Module):
@@ -122,4 +122,4 @@ def pwa_linear(*, dtype: Any = None, axis_name: str | None = None) -> Attention:
 
     Omega: 3 x 3 window.  A: x_i[d] where j is tap m.  W: e_d w_m.  Heads: 9 C.  Level S.  Eq. 4.
     """
-    return Attention(LinearMap(dtype, parent=None))
+    return Attention(LinearMap(dtype, parent=None), parent=None)

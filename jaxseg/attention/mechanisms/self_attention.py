@@ -133,7 +133,7 @@ def sa(
     sides = pool_size if isinstance(pool_size, int) else tuple(pool_size)
     factors = NonLocal(pairwise, inner, pool, sides, scale, use_bias, dtype, parent=None)
     output = Output(use_bn, gamma_init, use_bias, dtype, axis_name, parent=None)
-    return Attention(factors, output, shortcut=True)
+    return Attention(factors, output, shortcut=True, parent=None)
 
 
 _shared = {name: option for name, option in options(sa).items() if name != "pairwise"}

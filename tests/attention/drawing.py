@@ -1,0 +1,186 @@
+"""Forms of every kind from random float64 arrays, each with what the loop oracle says of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import oracles
+
+from jaxseg.attention import (
+    Concat,
+    Dot,
+    Everywhere,
+    Form,
+    Indicator,
+    Itself,
+    Projected,
+    Sum,
+    Taps,
+    Window,
+    mean,
+    plain,
+    softmax,
+)
+
+
+class Drawn(NamedTuple):
+    form: Form
+    lowering: str  # what the table must pick
+    regions: oracles.Regions
+    score: Callable[[int, int, int, int, int], float]  # of image, query, slot, key, head
+    normalise: Callable
+    values: np.ndarray  # [B, P, M, d]
+
+    def truth(self) -> np.ndarray:
+        """Eq. 1 by loops, [B, N, G d]."""
+        return np.stack([self._eq1(b, self.values[b], self.form.groups) for b in range(len(self.values))])
+
+    def rows(self) -> np.ndarray:
+        """All weights by loops, [B, N, M, P]: Eq. 1 with a one-hot vector as each key's value."""
+        _, keys, heads, _ = self.values.shape
+        one_hot = np.broadcast_to(np.eye(keys)[:, None], (keys, heads, keys))
+        rows = [self._eq1(b, one_hot, heads) for b in range(len(self.values))]
+        return np.stack(rows).reshape(len(rows), -1, heads, keys)
+
+    def _eq1(self, b: int, values: np.ndarray, groups: int) -> np.ndarray:
+        valid = None if self.form.valid is None else np.asarray(self.form.valid)[b]
+        return oracles.eq1(self.regions, lambda *at: self.score(b, *at), self.normalise, values, valid, groups)
+
+
+def draw(
+    kind: str, grid: tuple[int, ...], *, batch: int = 2, heads: int = 2, masked: bool = True, seed: int = 0
+) -> Drawn:
+    """Draw a form of one of the ``KINDS`` with its queries on ``grid``."""
+    rng = np.random.default_rng(seed)
+    drawn = KINDS[kind](rng, grid, batch, heads)
+    if not masked:
+        return drawn
+    return drawn._replace(form=drawn.form.replace(valid=rng.random((batch, drawn.values.shape[1])) < 0.7))
+
+
+def _convolution(rng, grid, batch, heads) -> Drawn:
+    size, dilation = (3, 2, 1)[: len(grid)], heads
+    x, kernel = rng.normal(size=(batch, math.prod(grid), 3)), rng.normal(size=(math.prod(size), 3, 4))
+    form = Form(Window(grid, size, dilation), Indicator(), plain, Projected(x, kernel))
+    values = np.einsum("bpc,mcd->bpmd", x, kernel)
+    regions = oracles.window(grid, size, dilation)
+    return Drawn(form, "convolution", regions, lambda b, i, slot, j, m: float(slot == m), oracles.plain, values)
+
+
+def _eq4(rng, grid, batch, heads) -> Drawn:
+    size, channels = (3,) * len(grid), heads
+    taps = math.prod(size)
+    x, kernel = rng.normal(size=(batch, math.prod(grid), channels)), rng.normal(size=(taps, channels, 1))
+    form = Form(Window(grid, size), Indicator(x), plain, Projected(x, kernel), groups=channels)
+    values = np.tile(np.einsum("bpc,mcd->bpmd", x, kernel), (1, 1, channels, 1))
+
+    def score(b, i, slot, j, m):
+        return x[b, i, m // taps] * (slot == m % taps)
+
+    return Drawn(form, "convolution", oracles.window(grid, size), score, oracles.plain, values)
+
+
+def _gate(rng, grid, batch, heads) -> Drawn:
+    n = math.prod(grid)
+    w, v = rng.normal(size=(batch, n, heads, 1)), rng.normal(size=(batch, n, heads, 3))
+    form = Form(Itself(grid), Taps(w), plain, v, groups=heads)
+    return Drawn(form, "product", oracles.itself(n), lambda b, i, slot, j, m: w[b, i, m, 0], oracles.plain, v)
+
+
+def _dot(norm, lowering) -> Callable:
+    def build(rng, grid, batch, heads) -> Drawn:
+        support, (n, p) = _pooled(grid)
+        q, k = rng.normal(size=(batch, n, heads, 3)), rng.normal(size=(batch, p, 1, 3))  # The heads share their keys.
+        v = rng.normal(size=(batch, p, heads, 2))
+        regions, normalise = oracles.everywhere(n, p), getattr(oracles, norm.__name__)
+        form = Form(support, Dot(q, k), norm, v, groups=heads)
+        return Drawn(form, lowering, regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, 0], normalise, v)
+
+    return build
+
+
+def _concat(rng, grid, batch, heads) -> Drawn:
+    support, (n, p) = _pooled(grid)
+    q, k, v = rng.normal(size=(batch, n, heads)), rng.normal(size=(batch, p, heads)), rng.normal(size=(batch, p, 1, 2))
+    values = np.broadcast_to(v, (batch, p, heads, 2))  # The heads share their values, and are summed.
+
+    def score(b, i, slot, j, m):
+        return max(q[b, i, m] + k[b, j, m], 0)
+
+    form = Form(support, Concat(q, k), mean, v)
+    return Drawn(form, "streamed", oracles.everywhere(n, p), score, oracles.mean, values)
+
+
+def _sum(rng, grid, batch, heads) -> Drawn:
+    support, (n, p) = _pooled(grid)
+    q, k = rng.normal(size=(batch, n, heads, 3)), rng.normal(size=(batch, p, heads, 3))
+    a, b_ = rng.normal(size=(batch, n, heads)), rng.normal(size=(batch, p, heads))
+    x, kernel = rng.normal(size=(batch, p, 3)), rng.normal(size=(heads, 3, 2))
+
+    def score(b, i, slot, j, m):
+        return q[b, i, m] @ k[b, j, m] + max(a[b, i, m] + b_[b, j, m], 0)
+
+    form = Form(support, Sum((Dot(q, k), Concat(a, b_))), softmax, Projected(x, kernel))
+    values = np.einsum("bpc,mcd->bpmd", x, kernel)
+    return Drawn(form, "streamed", oracles.everywhere(n, p), score, oracles.softmax, values)
+
+
+def _local_dot(rng, grid, batch, heads) -> Drawn:
+    n, size = math.prod(grid), (3,) * len(grid)
+    q, k, v = (rng.normal(size=(batch, n, heads, 3)) for _ in range(3))
+    form = Form(Window(grid, size), Dot(q, k), softmax, v, groups=heads)
+    regions = oracles.window(grid, size)
+    return Drawn(form, "gathered", regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, m], oracles.softmax, v)
+
+
+def _local_taps(rng, grid, batch, heads) -> Drawn:
+    n, size = math.prod(grid), (3,) * len(grid)
+    w, v = rng.normal(size=(batch, n, heads, math.prod(size))), rng.normal(size=(batch, n, heads, 2))
+    form = Form(Window(grid, size), Taps(w), plain, v, groups=heads)
+    regions = oracles.window(grid, size)
+    return Drawn(form, "gathered", regions, lambda b, i, slot, j, m: w[b, i, m, slot], oracles.plain, v)
+
+
+def _global_taps(rng, grid, batch, heads) -> Drawn:
+    support, (n, p) = _pooled(grid)
+    w, v = rng.normal(size=(batch, n, heads, p)), rng.normal(size=(batch, p, heads, 2))
+    form = Form(support, Taps(w), softmax, v)
+    regions = oracles.everywhere(n, p)
+    return Drawn(form, "gathered", regions, lambda b, i, slot, j, m: w[b, i, m, slot], oracles.softmax, v)
+
+
+def _pooled(grid) -> tuple[Everywhere, tuple[int, int]]:
+    """Everywhere, with keys on a coarser grid than the queries."""
+    keys = (*grid[:-1], max(grid[-1] - 1, 1))
+    return Everywhere(grid, keys), (math.prod(grid), math.prod(keys))
+
+
+KINDS = {
+    "convolution": _convolution,
+    "equation 4": _eq4,
+    "gate": _gate,
+    "dot plain": _dot(plain, "reassociated"),
+    "dot mean": _dot(mean, "reassociated"),
+    "dot softmax": _dot(softmax, "streamed"),
+    "concat mean": _concat,
+    "sum softmax": _sum,
+    "window dot softmax": _local_dot,
+    "window taps": _local_taps,
+    "everywhere taps": _global_taps,
+}
+
+
+def random_variables(module: Any, x: Any, *, seed: int = 0) -> Any:
+    """Return variables of ``module`` with every entry random, gains and running statistics too; nothing is compiled."""
+    rng = np.random.default_rng(seed)
+    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), x)
+
+    def fill(path: Any, leaf: Any) -> np.ndarray:
+        drawn = rng.normal(size=leaf.shape) / max(math.prod(leaf.shape[:-1]), 1) ** 0.5
+        return np.abs(drawn) + 0.5 if path[-1].key == "var" else drawn
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)

@@ -1,0 +1,27 @@
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+from jaxseg.attention import Everywhere, Itself, Window
+
+
+def read(support, i):
+    """Return the slots of each query as the oracle writes them: a flat key, or None."""
+    j, ok = support.at(jnp.asarray(i))
+    j, ok = (np.broadcast_to(a[0, :, 0], (len(i), support.slots)) for a in (j, ok))
+    return [[int(key) if there else None for key, there in zip(*row, strict=True)] for row in zip(j, ok, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("grid", "size", "dilation"), [((7,), (3,), 2), ((4, 5), (3, 2), 1), ((5, 4), (4, 1), 2), ((2, 3, 2), (3, 3, 2), 1)]
+)
+def test_windows_are_the_oracles(grid, size, dilation):
+    i = list(range(int(np.prod(grid))))[::-1]
+    regions = oracles.window(grid, size, dilation)
+    assert read(Window(grid, size, dilation), i) == [regions[query] for query in i]
+
+
+def test_everywhere_and_itself():
+    assert read(Everywhere((2, 3), (1, 2)), [4, 0]) == [[0, 1], [0, 1]]
+    assert read(Itself((2, 3)), [4, 0]) == [[4], [0]]

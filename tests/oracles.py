@@ -1,0 +1,67 @@
+"""The slow truths: Eq. 1 in float64 loops, NumPy only. Every fast form answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import numpy as np
+
+Regions = Sequence[Sequence[int | None]]  # for each query its slots: the flat key, or None off the grid
+
+
+def eq1(
+    regions: Regions,
+    score: Callable[[int, int, int, int], float],
+    normalise: Callable[[list[float]], list[float]],
+    values: np.ndarray,
+    valid: np.ndarray | None = None,
+    groups: int = 1,
+) -> np.ndarray:
+    """y_i = sum over heads m and keys j of Omega(i) of A_m(i, j) values[j, m], for one image.
+
+    ``score(i, slot, j, m)`` is A before its norm, ``values`` [keys, heads, width], ``valid`` [keys]. Heads are summed
+    within each of the ``groups`` and the groups put side by side: [queries, groups * width].
+    """
+    _, heads, width = values.shape
+    y = np.zeros((len(regions), groups, width))
+    for i, region in enumerate(regions):
+        slots = [(slot, j) for slot, j in enumerate(region) if j is not None and (valid is None or valid[j])]
+        for m in range(heads):
+            weights = normalise([score(i, slot, j, m) for slot, j in slots])
+            for a, (_, j) in zip(weights, slots, strict=True):
+                y[i, m // (heads // groups)] += a * values[j, m]
+    return y.reshape(len(regions), groups * width)
+
+
+def everywhere(queries: int, keys: int) -> Regions:
+    return [range(keys)] * queries
+
+
+def itself(queries: int) -> Regions:
+    return [[i] for i in range(queries)]
+
+
+def window(grid: Sequence[int], size: Sequence[int], dilation: int = 1) -> Regions:
+    """The keys around each query; an even window reaches one step further down and right."""
+    places = list(product(*(range(side) for side in grid)))
+    flat = {place: j for j, place in enumerate(places)}
+    low = [(side - 1) * dilation // 2 for side in size]
+    taps = list(product(*(range(side) for side in size)))
+    return [
+        [flat.get(tuple(p + t * dilation - a for p, t, a in zip(place, tap, low, strict=True))) for tap in taps]
+        for place in places
+    ]
+
+
+def plain(scores: list[float]) -> list[float]:
+    return scores
+
+
+def mean(scores: list[float]) -> list[float]:
+    return [a / len(scores) for a in scores]
+
+
+def softmax(scores: list[float]) -> list[float]:
+    exponentials = [np.exp(a - max(scores)) for a in scores]
+    return [a / sum(exponentials) for a in exponentials]
