@@ -19,7 +19,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.form import Dense, Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Input, Mask, flat
 from jaxseg.attention.mechanisms.pointwise import pwa
 from jaxseg.attention.mechanisms.self_attention import sa
 from jaxseg.attention.options import accepts, options
@@ -194,7 +194,7 @@ class Joint(nn.Module):
     self_attention: Attention
     point_wise: Attention
 
-    def trace(self, x: Array, *, train: bool, valid: Array | None = None, gate: Gate = None) -> tuple[Array, Chain]:
+    def trace(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> tuple[Features, Chain]:
         """Return the output at ``x`` and the chain that made it."""
         forms = {}
         like = {"train": train, "valid": valid, "gate": gate}
@@ -207,28 +207,14 @@ class Joint(nn.Module):
             forms["point_wise"] = self.point_wise.form(u, **like)
             return gate_map(forms["point_wise"]).reshape(*u.shape[:-1], 1)
 
-        y = self.structure(x, s, w)
+        y = self.structure(jnp.asarray(x), s, w)
         return y, Chain(forms["point_wise"], forms["self"], flat(x), self.structure)
 
-    def form(
-        self,
-        x: Features,
-        *,
-        train: bool = False,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Chain:
+    def form(self, x: Input, *, train: bool = False, valid: Mask = None, gate: Gate = None) -> Chain:
         """Return the chain of Eq. 1's at ``x``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[1]
 
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Features:
+    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
         """Attend; the arguments are those of ``Attention``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[0]
 
@@ -254,7 +240,7 @@ def joint(structure: Structure) -> Callable[..., Joint]:
 
 # Maps that are zero at zero, where a structure's map reads S(x) alone: while S(x) = 0, nothing gets a gradient. In JA-5
 # the product w(S) S vanishes with both its derivatives; JA-4b still feels the bias of a map that ends linearly.
-DEAD = {ja5: ("identity", "relu", "bn_relu"), ja4b: ("relu", "bn_relu")}
+DEAD: dict[Structure, tuple[str, ...]] = {ja5: ("identity", "relu", "bn_relu"), ja4b: ("relu", "bn_relu")}
 
 
 def _refuse_dead(structure: Structure, self_attention: Attention, point_wise: Attention) -> None:

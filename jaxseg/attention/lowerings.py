@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.form import Form, Projected
 from jaxseg.attention.norms import mean, plain, softmax
@@ -105,10 +105,12 @@ def product(form: Form) -> Array:
 def reassociated(form: Form) -> Array:
     """Sum k v over the keys first: linear in N, and exactly the same (section 2.1's dot product over N)."""
     q, k, v = form.score.q, form.score.k, form.values()
+    if form.valid is not None:
+        k = jnp.where(form.valid[..., None, None], k, 0)
     wide = jnp.promote_types(v.dtype, jnp.float32)
-    # Divided before the sum over up to a hundred thousand keys, so that it stays small in bfloat16.
-    k = (k.astype(wide) * _shares(form, wide)[..., None, None]).astype(k.dtype)
     summed = jnp.einsum("bpmc,bpmd->bmcd", k, v, preferred_element_type=wide)
+    if form.norm is mean:  # Still in float32: a sum over a hundred thousand keys is no number for bfloat16.
+        summed = summed / _keys(form)[:, None, None]
     y = jnp.einsum("bnmc,bmcd->bnmd", q, summed.astype(q.dtype), preferred_element_type=wide)
     return form.merge(y).astype(v.dtype)
 
@@ -119,11 +121,10 @@ def _reassociated_macs(form: Form) -> int:
     return (keys * max(key_heads, value_heads) + queries * heads) * c * d + _projection_macs(form)
 
 
-def _shares(form: Form, dtype: Any) -> Float[Array, "b P"]:
-    """Return what each key's score is multiplied by: 0 if masked, 1 / N under the mean, else 1."""
-    valid = jnp.ones((1, math.prod(form.support.keys)), bool) if form.valid is None else form.valid
-    share = valid.astype(dtype)
-    return share / jnp.maximum(valid.sum(-1, keepdims=True), 1) if form.norm is mean else share
+def _keys(form: Form) -> Int[Array, "b 1"]:
+    """Return N of the mean: how many keys each image has, at least 1."""
+    valid = jnp.ones((1, form.support.slots), bool) if form.valid is None else form.valid
+    return jnp.maximum(valid.sum(-1, keepdims=True), 1)
 
 
 # Any pairwise score over everywhere: tiles of queries x keys, the softmax kept online.
@@ -136,7 +137,8 @@ def streamed(form: Form) -> Array:
     keys, width = _blocks(form.support.slots, tile[1])
     v = form.values()
     wide = jnp.promote_types(v.dtype, jnp.float32)
-    share = _shares(form, wide)[..., None]  # Keys that pad the last block have share 0: they are masked too.
+    share = jnp.ones((1, form.support.slots)) if form.valid is None else form.valid  # What a key's score counts.
+    share = (share / _keys(form) if form.norm is mean else share)[..., None].astype(wide)
     j = jnp.minimum(jnp.arange(keys * width), form.support.slots - 1).reshape(keys, 1, 1, 1, width)
     tiles = jax.tree.map(lambda a: _key_tiles(a, keys, width), (form.score.k, v, share))
     fold = _fold_softmax if form.norm is softmax else _fold_linear

@@ -12,17 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxseg.attention.mechanisms.attention import AnyArray
 from jaxseg.attention.supports import Grid
 
 
 def rows(
     module: nn.Module,
     variables: Any,
-    x: Float[Array, "*image channels"],
-    positions: Sequence | np.ndarray | Array,
+    x: Float[AnyArray, "*image channels"],
+    positions: Sequence | AnyArray,
     *,
-    valid: Bool[Array, "*mask"] | None = None,
-    gate: Float[Array, "*gate channels_gate"] | None = None,
+    valid: Bool[AnyArray, "*mask"] | None = None,
+    gate: Float[AnyArray, "*gate channels_gate"] | None = None,
 ) -> Any:
     """Return what each query reads: its weights A(i, .), in memory O(P) a query.
 
@@ -48,10 +49,10 @@ def rows(
 def dense(
     module: nn.Module,
     variables: Any,
-    x: Float[Array, "*image channels"],
+    x: Float[AnyArray, "*image channels"],
     *,
-    valid: Bool[Array, "*mask"] | None = None,
-    gate: Float[Array, "*gate channels_gate"] | None = None,
+    valid: Bool[AnyArray, "*mask"] | None = None,
+    gate: Float[AnyArray, "*gate channels_gate"] | None = None,
 ) -> Any:
     """Return all weights of a small image: ``Dense`` (weights [heads, N, P], values [P, 1 or heads, d], out [N, ...]).
 
@@ -66,19 +67,17 @@ def dense(
 
 @partial(jax.jit, static_argnums=0)
 def _rows(module: nn.Module, variables: Any, x: Array, i: Array, valid: Array | None, gate: Array | None) -> Any:
-    form = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+    form: Any = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
     return jax.tree.map(lambda a: a[0], form.rows(i))
 
 
 @partial(jax.jit, static_argnums=0)
 def _dense(module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None) -> Any:
-    form = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+    form: Any = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
     return jax.tree.map(lambda a: a[0], form.dense())
 
 
-def one_image(
-    x: Array, valid: Array | None, gate: Array | None
-) -> tuple[Float[Array, "1 *spatial channels"], Array | None, Array | None]:
+def one_image(x: AnyArray, valid: AnyArray | None, gate: AnyArray | None) -> tuple:
     """Return one image with its batch axis of one, and what belongs to it likewise."""
     if x.ndim and x.shape[0] != 1:
         x, valid, gate = x[None], *(a if a is None else a[None] for a in (valid, gate))

@@ -13,7 +13,7 @@ def options(constructor: Callable) -> dict[str, inspect.Parameter]:
 
 
 def accepts(*sources: Mapping[str, inspect.Parameter]) -> Callable[[Callable], Callable]:
-    """Give a constructor of ``**options`` the keyword arguments of ``sources`` as its signature.
+    """Give a constructor of ``**options`` the keyword arguments of ``sources``, by their names there, as its signature.
 
     So a constructor that passes its options on to others states no default twice, and help and errors name them.
     """

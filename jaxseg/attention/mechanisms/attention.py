@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxseg.attention.form import Form
@@ -15,9 +16,11 @@ from jaxseg.attention.norms import plain
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Itself
 
+AnyArray = Array | np.ndarray
+Input = Float[AnyArray, "batch *spatial channels"]
 Features = Float[Array, "batch *spatial channels"]
-Mask = Bool[Array, " batch *spatial"] | None  # which positions exist; None: all do
-Gate = Float[Array, "batch *spatial_gate channels_gate"] | None  # another tensor, where a mechanism reads one
+Mask = Bool[AnyArray, " batch *spatial"] | None  # which positions exist; None: all do
+Gate = Float[AnyArray, "batch *spatial_gate channels_gate"] | None  # another tensor, where a mechanism reads one
 
 
 class Attention(nn.Module):
@@ -34,30 +37,16 @@ class Attention(nn.Module):
     output: nn.Module | None = None
     shortcut: bool = False
 
-    def form(
-        self,
-        x: Features,
-        *,
-        train: bool = False,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def form(self, x: Input, *, train: bool = False, valid: Mask = None, gate: Gate = None) -> Form:
         """Return Eq. 1 at ``x``: support, score, norm and value."""
-        return self.factors(x, train=train, valid=valid, gate=gate)
+        return self.factors(jnp.asarray(x), train=train, valid=valid, gate=gate)
 
     def finish(self, form: Form, x: Features, *, train: bool) -> Features:
         """Return Eq. 1 and what follows it, without the shortcut."""
         y = aggregate(form)
         return y if self.output is None else self.output(y, x, train=train)
 
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Features:
+    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
         """Attend.
 
         Args:
@@ -66,6 +55,7 @@ class Attention(nn.Module):
             valid: positions that exist; the others (padding) are no keys. None: all do.
             gate: features of another tensor, for the mechanisms that read one.
         """
+        x = jnp.asarray(x)
         y = self.finish(self.form(x, train=train, valid=valid, gate=gate), x, train=train)
         return y + x if self.shortcut else y
 
@@ -73,28 +63,14 @@ class Attention(nn.Module):
 class Identity(nn.Module):
     """No attention: y = x. As Eq. 1, Omega(i) = {i} and A = 1."""
 
-    def form(
-        self,
-        x: Features,
-        *,
-        train: bool = False,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def form(self, x: Input, *, train: bool = False, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the identity as Eq. 1."""
         v = flat(x)[:, :, None]
         return Form(Itself(x.shape[1:-1]), Taps(jnp.ones((*v.shape[:3], 1), x.dtype)), plain, v)
 
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Features:
+    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
         """Return ``x``."""
-        return x
+        return jnp.asarray(x)
 
 
 def none(*, dtype: Any = None, axis_name: str | None = None) -> Identity:
@@ -102,11 +78,11 @@ def none(*, dtype: Any = None, axis_name: str | None = None) -> Identity:
     return Identity(parent=None)
 
 
-def flat(x: Features) -> Float[Array, "batch N channels"]:
+def flat(x: Input) -> Float[Array, "batch N channels"]:
     """Return the positions of ``x`` in one row-major axis."""
-    return x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
+    return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
 
 
 def flat_mask(valid: Mask) -> Bool[Array, "batch N"] | None:
     """Return a key mask likewise."""
-    return None if valid is None else valid.reshape(valid.shape[0], -1)
+    return None if valid is None else jnp.reshape(valid, (valid.shape[0], -1))

@@ -176,8 +176,8 @@ def max_pool(
     sizes = [min(side, window) for side, window in zip(grid, sizes, strict=True)]
     if valid is None:
         return _largest(x, sizes), None
-    ok = _largest(valid[..., None], sizes)
-    x = _largest(jnp.where(valid[..., None], x, -jnp.inf), sizes)
+    there = jnp.expand_dims(valid, -1)
+    ok, x = _largest(there, sizes), _largest(jnp.where(there, x, -jnp.inf), sizes)
     return jnp.where(ok, x, 0), ok[..., 0]
 
 
