@@ -8,10 +8,10 @@ from typing import Any
 
 from flax.linen import Module
 
+from jaxseg.models import denseunet
 from jaxseg.models.denseunet import DenseUNet as DenseUNet
-from jaxseg.models.denseunet import denseunet
 
-MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet}
+MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet.denseunet}
 
 
 def build(name: str, *, size: str, **options: Any) -> Module:

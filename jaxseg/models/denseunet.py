@@ -236,7 +236,7 @@ class DenseUNet(nn.Module):
         return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
 
 
-def real_cells(sizes: Int[Array, "batch 2"], stride: int, grid: tuple[int, int]) -> Bool[Array, "batch rows columns"]:
+def real_cells(sizes: Int[Array, "batch 2"], stride: int, grid: tuple[int, ...]) -> Bool[Array, "batch rows columns"]:
     """Return which cells of a ``grid`` at ``stride`` cover a real pixel: the first ceil(size / stride) each way."""
     rows, columns = (-(-sizes[:, axis, None] // stride) > jnp.arange(grid[axis]) for axis in (0, 1))
     return rows[:, :, None] & columns[:, None, :]
