@@ -3,8 +3,9 @@
     python launch/train.py --config=configs/author_like.py --config.data.dir=FOLDER --workdir=runs/author_like
     python launch/evaluate.py --workdir=runs/author_like --split=test
 
-Against ``drive_ja9``: batch normalisation and ReLU end the attention map and the logits, as they end every convolution
-of that network; self-attention starts open, at gain 1; images are not augmented beyond their crops. Not measured.
+Against ``drive_ja9``: batch normalisation and ReLU follow both convolutions of the attention map, and the logits, as
+they follow every convolution of that network; self-attention starts open, at gain 1; images are not augmented beyond
+their crops. Not measured.
 """
 
 from jaxseg import presets
@@ -13,7 +14,7 @@ from jaxseg import presets
 def get_config():
     config = presets.drive(attention="ja9")
     config.model.head = "author"
-    config.model.attention_options = {"activation": "bn_relu", "gamma_init": 1.0}
+    config.model.attention_options = {"activation": "bn_relu", "map_use_bn": True, "gamma_init": 1.0}
     config.data.augment.flips = False
     config.data.augment.quarter_turns = False
     return config

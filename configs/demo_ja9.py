@@ -13,7 +13,6 @@ def get_config():
     config = defaults()
     config.model.size = "tiny"
     config.model.attention = "ja9"
-    config.model.attention_options = {"width": 16}
     config.data.augment.flips = True
     config.data.augment.quarter_turns = True
     config.train.steps = 800

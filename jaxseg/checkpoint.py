@@ -8,7 +8,7 @@ a run of eight GPUs is read on a laptop without any of them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
@@ -83,12 +83,19 @@ def _score(metrics: dict[str, float]) -> float:
     return metrics["score"]
 
 
-def load_variables(workdir: str | Path, which: Literal["best", "latest"] = "best") -> tuple[int, Tree]:
+def load_variables(workdir: str | Path, which: str = "best") -> tuple[int, Tree]:
     """Return ``(step, {"params", "batch_stats"})`` of a run; ``params`` is the moving average where one was kept.
 
+    Args:
+        workdir: the run's folder.
+        which: "best" on val, or "latest".
+
     Raises:
+        ValueError: another ``which``.
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
     """
+    if which not in ("best", "latest"):
+        raise ValueError(f"checkpoint is {which!r}; want best or latest")
     directory = Path(workdir) / "checkpoints"
     if not directory.is_dir():
         raise FileNotFoundError(f"{workdir} holds no run (no checkpoints/); give the --workdir of a training run")

@@ -6,12 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+import jax
 from absl import app, flags, logging
 
 from jaxseg.training import Stopped
 
 # What a user's mistake raises, here and in the libraries below.
 _MISTAKES = (ValueError, OSError, FloatingPointError)
+_OUT_OF_MEMORY = (
+    "the device's memory is too small for this; train with a smaller train.batch_size, data.patch_size or model.size, "
+    "evaluate and predict with --tile=512"
+)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -39,6 +44,10 @@ def _guarded(main: Callable[[], None]) -> None:
         main()
     except _MISTAKES as error:
         _leave(error)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _leave(MemoryError(_OUT_OF_MEMORY))
     except Stopped as stop:
         print(stop, file=sys.stderr)
         sys.exit(128 + stop.signal)
@@ -51,5 +60,5 @@ def _leave(error: BaseException) -> None:
     if os.environ.get("JAXSEG_TRACEBACK") == "1":
         raise error
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)  # in one line
     sys.exit(1)

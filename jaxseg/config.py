@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxseg import models
+from jaxseg import attention, models
 from jaxseg.data import DATASETS
 from jaxseg.data.augment import Augment
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.optimizer import SCHEDULES, WEIGHT_DECAY_KINDS
 
+# An ml_collections.ConfigDict; static checkers cannot know its fields.
+Settings = Any
+
 SCORED_AT = ("prepared", "original")
 
 
-def defaults() -> ConfigDict:
+def defaults() -> Settings:
     """Return every setting with its default; a file in ``configs/`` changes what its experiment needs.
 
     The constants are the paper's (supplement, section 1) where it states them. A comment marks each choice
@@ -103,25 +108,35 @@ def _eval() -> dict[str, Any]:
     )
 
 
-def validate(config: ConfigDict) -> None:
+def validate(config: Settings) -> None:
     """Check every setting that can be checked without reading data or touching a device.
 
     Raises:
         ValueError: naming the setting, what it is, and what it may be.
         FileNotFoundError: no data.dir; the line says where to get the images.
     """
-    models.build(**config.model.to_dict())  # raises for an unknown name, size, mechanism, option or level
+    _validate_model(config)
+    _require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
     _validate_data(config.data)
     _validate_train(config.train)
     _validate_optimizer(config)
     _validate_eval(config.eval)
-    augment = config.data.augment
     patch = config.data.patch_size or config.data.image_size
-    if augment.quarter_turns and patch and patch[0] != patch[1]:
-        raise ValueError(
-            f"data.augment.quarter_turns needs square patches, and they are {patch[0]}x{patch[1]}; "
-            "set a square data.patch_size, or quarter_turns to False"
-        )
+    if patch:
+        Augment(**config.data.augment.to_dict()).check(tuple(patch))
+
+
+def _validate_model(config: Settings) -> None:
+    """Build the network, and its mechanism on an abstract input: options of a wrong type show only there."""
+    settings = config.model.to_dict()
+    features = jax.ShapeDtypeStruct((1, 8, 8, 16), jnp.float32)
+    try:
+        models.build(**settings)
+        module = attention.build(settings["attention"], **settings["attention_options"])
+        jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False, gate=x), features)
+    except (TypeError, ZeroDivisionError) as error:
+        options = settings["attention_options"]
+        raise ValueError(f"model.attention_options {options} do not fit model.attention: {error}") from error
 
 
 def _require(holds: bool, setting: str, value: object, wanted: str) -> None:
@@ -135,10 +150,12 @@ def _is_size(value: object) -> bool:
     )
 
 
-def _validate_data(data: ConfigDict) -> None:
+def _validate_data(data: Settings) -> None:
     _require(data.name in DATASETS, "data.name", data.name, f"one of {', '.join(DATASETS)}")
     if not data.dir and data.name != "synthetic":
         raise DATASETS[data.name].nothing(f"data.dir is empty, and {data.name} needs the folder of its images")
+    _require(bool(data.cache_dir), "data.cache_dir", data.cache_dir, "a folder")
+    _require(0 <= data.split_seed < 2**32, "data.split_seed", data.split_seed, "0 to 2**32 - 1")
     for name in ("image_size", "patch_size"):
         _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
     if data.image_size and data.patch_size:
@@ -152,7 +169,7 @@ def _validate_data(data: ConfigDict) -> None:
     Augment(**data.augment.to_dict())
 
 
-def _validate_train(train: ConfigDict) -> None:
+def _validate_train(train: Settings) -> None:
     for name in ("steps", "batch_size", "accumulate", "log_every", "eval_every"):
         _require(train[name] >= 1, f"train.{name}", train[name], "1 or more")
     _require(train.devices >= 0, "train.devices", train.devices, "0 (choose) or more")
@@ -161,7 +178,7 @@ def _validate_train(train: ConfigDict) -> None:
     _require(0 <= train.ema_decay < 1, "train.ema_decay", train.ema_decay, "0 (off) to below 1")
 
 
-def _validate_optimizer(config: ConfigDict) -> None:
+def _validate_optimizer(config: Settings) -> None:
     settings, updates = config.optimizer, config.train.steps // config.train.accumulate
     _require(settings.schedule in SCHEDULES, "optimizer.schedule", settings.schedule, f"one of {', '.join(SCHEDULES)}")
     kind = settings.weight_decay_kind
@@ -175,7 +192,7 @@ def _validate_optimizer(config: ConfigDict) -> None:
         _require(settings[name] >= 0, f"optimizer.{name}", settings[name], "0 or more")
 
 
-def _validate_eval(settings: ConfigDict) -> None:
+def _validate_eval(settings: Settings) -> None:
     _require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
     _require(_is_size(settings.tile), "eval.tile", settings.tile, "(height, width), or () for whole images")
     _require(0 <= settings.overlap < 1, "eval.overlap", settings.overlap, "0 to below 1")

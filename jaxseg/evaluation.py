@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.metrics import Evaluation
 
-Which = Literal["best", "latest"]
 
-
-def evaluate_run(workdir: str | Path, split: str, *, checkpoint: Which = "best", data_dir: str = "") -> Evaluation:
+def evaluate_run(
+    workdir: str | Path,
+    split: str,
+    *,
+    checkpoint: str = "best",
+    data_dir: str = "",
+    scored_at: str | None = None,
+    **prediction: Any,
+) -> Evaluation:
     """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
 
     Args:
@@ -20,13 +26,15 @@ def evaluate_run(workdir: str | Path, split: str, *, checkpoint: Which = "best",
         split: train, val or test.
         checkpoint: the best on val, or the latest.
         data_dir: where the images lie now, if not where the run found them.
+        scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
+        prediction: tile, overlap, flips, threshold, in place of the run's; see ``inference.load``.
 
     Raises:
         FileNotFoundError: there is no such run, or its images are gone.
         ValueError: the data have no such split, or are not those of the run.
     """
     workdir = Path(workdir)
-    predictor = inference.load(workdir, checkpoint)
+    predictor = inference.load(workdir, checkpoint, **prediction)
     config = json.loads((workdir / "config.json").read_text())
     if data_dir:
         config["data"]["dir"] = data_dir
@@ -37,18 +45,24 @@ def evaluate_run(workdir: str | Path, split: str, *, checkpoint: Which = "best",
             f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
             "(data.json lists their digests); restore them, or name their folder with --data_dir"
         )
-    return score(workdir, config, splits, split, predictor)
+    return score(workdir, config["data"], splits, split, predictor, scored_at or config["eval"]["scored_at"])
 
 
 def score(
-    workdir: Path, config: dict[str, Any], splits: data.Splits, split: str, predictor: inference.Predictor
+    workdir: Path,
+    settings: dict[str, Any],
+    splits: data.Splits,
+    split: str,
+    predictor: inference.Predictor,
+    scored_at: str,
 ) -> Evaluation:
-    """Do the same for data and a predictor that are loaded already; ``config`` is the run's, as plain JSON."""
-    settings = config["eval"]
-    prepared = settings["scored_at"] == "prepared"
-    records = getattr(splits, split) if prepared else data.load_split(config["data"], split)
+    """Do the same for data and a predictor that are loaded already; ``settings`` are the run's ``config.data``."""
+    prepared = scored_at == "prepared"
+    records = getattr(splits, split)
     if records is None:
-        raise ValueError(f"{config['data']['name']} has no {split} images here. {'; '.join(splits.notes)}")
-    evaluation = inference.evaluate(predictor, records, threshold=settings["threshold"], prepared=prepared)
+        raise ValueError(f"{settings['name']} has no {split} images here. {'; '.join(splits.notes)}")
+    if not prepared:
+        records = data.load_split(settings, split)
+    evaluation = inference.evaluate(predictor, records, prepared=prepared)
     report.write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
     return evaluation

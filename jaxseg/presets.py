@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from ml_collections import ConfigDict
-
-from jaxseg.config import defaults
+from jaxseg.config import Settings, defaults
 
 
-def drive(attention: str) -> ConfigDict:
+def drive(attention: str) -> Settings:
     """DRIVE: retinal vessels, 20 images of 584 x 565 to train on and 20 to test (paper, section 3)."""
     config = _retina("drive", attention)
     config.data.dir = "data/DRIVE"
     return config
 
 
-def chase(attention: str) -> ConfigDict:
+def chase(attention: str) -> Settings:
     """CHASE_DB1: retinal vessels, 28 images of 960 x 999; trained as DRIVE is (the paper has no such experiment)."""
     config = _retina("chase_db1", attention)
     config.data.dir = "data/CHASE_DB1"
     return config
 
 
-def isic(attention: str) -> ConfigDict:
+def isic(attention: str) -> Settings:
     """ISIC-2017: skin lesions, 2000, 150 and 600 images resized to 256 x 256 (paper, section 3), not augmented."""
     config = defaults()
     config.model.attention = attention
@@ -32,7 +30,7 @@ def isic(attention: str) -> ConfigDict:
     return config
 
 
-def _retina(name: str, attention: str) -> ConfigDict:
+def _retina(name: str, attention: str) -> Settings:
     config = defaults()
     config.model.attention = attention
     config.data.name = name

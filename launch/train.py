@@ -10,7 +10,7 @@ from ml_collections import config_flags
 from jaxseg import cli, training
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of configs/, or your own.")
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run; new, or one to go on with.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run; new, or one to go on with.", required=True)
 
 
 def main() -> None:
@@ -19,5 +19,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
+    flags.mark_flag_as_required("config")
     cli.run(main)

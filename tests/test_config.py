@@ -41,10 +41,12 @@ def test_the_papers_experiments_are_there_with_its_settings():
 
 MISTAKES = {
     "model.name": ("unet", "unknown model 'unet'"),
-    "model.levels": ((0, 4), "levels has"),
+    "model.levels": ((0, 4), "levels is (0, 4)"),
     "model.head": ("fancy", "head 'fancy'"),
     "model.dtype": ("float16", "dtype is 'float16'"),
     "model.attention_options": ({"activation": "sigmoid"}, "activation"),
+    "seed": (-1, "seed is -1"),
+    "data.cache_dir": ("", "data.cache_dir is ''"),
     "data.name": ("drvie", "data.name is 'drvie'"),
     "data.image_size": ((128,), "data.image_size"),
     "data.holdout": (-1, "data.holdout is -1"),

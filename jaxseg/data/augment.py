@@ -53,7 +53,7 @@ class Augment:
         """Refuse a frame (height, width) that these augmentations cannot work on."""
         if self.quarter_turns and frame[0] != frame[1]:
             raise ValueError(
-                f"augment.quarter_turns needs square samples, and these are {frame[0]} x {frame[1]}: "
+                f"data.augment.quarter_turns needs square samples, and these are {frame[0]} x {frame[1]}: "
                 "set data.patch_size to a square or switch quarter_turns off"
             )
 

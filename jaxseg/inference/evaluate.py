@@ -16,16 +16,14 @@ def evaluate(
     predictor: Predictor,
     records: Sequence[Record],
     *,
-    threshold: float = 0.5,
     prepared: bool = True,
     progress: bool = True,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and pooled.
 
     Args:
-        predictor: the model.
+        predictor: the model, with its threshold.
         records: images with their masks; a ``data.records.Records`` is read one at a time.
-        threshold: a pixel is foreground where its probability is greater.
         prepared: the records are resized and CLAHEd already, and are scored at that size. False: they are as their
             owner published them; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
@@ -36,7 +34,7 @@ def evaluate(
     """
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
-    model, human = Tally(threshold), Tally(ranked=False)
+    model, human = Tally(predictor.threshold), Tally(ranked=False)
     predict = predictor.prepared if prepared else predictor
     for record in track(records, "evaluate") if progress else records:
         try:
@@ -51,7 +49,7 @@ def evaluate(
         summary=model.summary(),
         rows=model.rows,
         observer2=human.summary() if human.rows else None,
-        threshold=threshold,
+        threshold=predictor.threshold,
         scored_at="prepared" if prepared else "original",
     )
 

@@ -20,18 +20,18 @@ _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor th
 
 
 def predict_folder(
-    predictor: Predictor, images: str | Path, output: str | Path, *, threshold: float = 0.5, progress: bool = True
+    predictor: Predictor, images: str | Path, output: str | Path, *, progress: bool = True
 ) -> list[Path]:
     """Predict every image of a folder, or one image, and write three PNG pictures of its own size and stem for each.
 
-    ``masks/`` holds 0 and 255 (foreground where the probability exceeds ``threshold``); ``probabilities/`` 16-bit grey,
-    the probability times ``PROBABILITY_SCALE``; ``overlays/`` the photograph with the mask tinted and outlined.
+    ``masks/`` holds 0 and 255 (foreground where the probability exceeds ``predictor.threshold``); ``probabilities/``
+    16-bit grey, the probability times ``PROBABILITY_SCALE``; ``overlays/`` the photograph with the mask tinted and
+    outlined.
 
     Args:
         predictor: the model.
         images: a folder of PNG, JPEG, TIFF, GIF or BMP files (subfolders are not searched), or one such file.
         output: a folder, made where it is not there. Existing pictures are never overwritten.
-        threshold: see above.
         progress: show how many images are done.
 
     Returns:
@@ -50,7 +50,7 @@ def predict_folder(
     written, failed = [], []
     for path in track(paths, "predict") if progress else paths:
         try:
-            _predict_one(predictor, path, output, threshold)
+            _predict_one(predictor, path, output)
         except (ValueError, OSError, jax.errors.JaxRuntimeError) as error:
             failed.append(_cause(path, error))
         else:
@@ -69,10 +69,10 @@ def overlay(
     return np.rint(image * (1 - opacity) + _COLOUR * opacity).astype(np.uint8)
 
 
-def _predict_one(predictor: Predictor, path: Path, output: Path, threshold: float) -> None:
+def _predict_one(predictor: Predictor, path: Path, output: Path) -> None:
     image = read_image(path)
     probability: Float32[np.ndarray, "height width"] = predictor(image)
-    mask = above(probability, threshold)
+    mask = above(probability, predictor.threshold)
     write_png(_target(output, "masks", path), np.where(mask, 255, 0).astype(np.uint8))
     write_png(_target(output, "probabilities", path), np.rint(probability * PROBABILITY_SCALE).astype(np.uint16))
     write_png(_target(output, "overlays", path), overlay(image, mask))
@@ -109,7 +109,7 @@ def _refuse_existing(targets: Sequence[Path]) -> None:
 
 def _cause(path: Path, error: Exception) -> str:
     if "RESOURCE_EXHAUSTED" in str(error):
-        return f"{path}: too large for the device's memory; predict it in tiles (inference.load(..., tile=(512, 512)))"
+        return f"{path}: too large for the device's memory; predict it in tiles (--tile=512)"
     told = str(error)
     return told if str(path) in told else f"{path}: {told}"
 

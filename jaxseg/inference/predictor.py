@@ -29,6 +29,7 @@ class Predictor:
         variables: its ``{"params": ..., "batch_stats": ...}``.
         preprocess: the preprocessing that the model was trained with.
         step: the training step of ``variables``, where it is known: reports name it.
+        threshold: the probability above which a pixel is called foreground, by ``evaluate`` and ``predict_folder``.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Predictor:
         overlap: float = 0.5,
         flips: bool = False,
         step: int | None = None,
+        threshold: float = 0.5,
     ):
         """Hold a trained model.
 
@@ -52,6 +54,7 @@ class Predictor:
             overlap: fraction of a tile that neighbours share at least, 0 <= overlap < 1.
             flips: average the probabilities over the four flips of the image.
             step: see the class.
+            threshold: see the class.
 
         Raises:
             ValueError: a tile that is not two positive numbers, or an overlap outside [0, 1).
@@ -67,6 +70,7 @@ class Predictor:
         self.overlap = overlap
         self.flips = flips
         self.step = step
+        self.threshold = threshold
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
         """Return the foreground probability of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.

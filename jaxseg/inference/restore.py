@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from jaxseg import models
 from jaxseg.checkpoint import load_variables
+from jaxseg.compilation import keep_programs
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
 
@@ -17,11 +18,12 @@ T = TypeVar("T")
 
 def load(
     workdir: str | Path,
-    which: Literal["best", "latest"] = "best",
+    which: str = "best",
     *,
     tile: tuple[int, ...] | None = None,
     overlap: float | None = None,
     flips: bool | None = None,
+    threshold: float | None = None,
 ) -> Predictor:
     """Return the predictor of a training run.
 
@@ -31,6 +33,7 @@ def load(
         tile: in place of the run's ``eval.tile``; see ``Predictor``.
         overlap: in place of its ``eval.overlap``.
         flips: in place of its ``eval.flips``.
+        threshold: in place of its ``eval.threshold``.
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
@@ -39,18 +42,22 @@ def load(
     workdir = Path(workdir)
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
-    model, prediction = _read(workdir / "config.json", _sections)
+    config = _read(workdir / "config.json", json.loads)
+    model, data, prediction = (_section(config, name, workdir) for name in ("model", "data", "eval"))
+    keep_programs(data["cache_dir"])
     preprocess = _read(workdir / "preprocess.json", Preprocess.from_json)
     step, variables = load_variables(workdir, which)
-    asked = {"tile": tile, "overlap": overlap, "flips": flips}
+    asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
     settings = {name: prediction[name] if value is None else value for name, value in asked.items()}
     settings["tile"] = tuple(settings["tile"])  # JSON made it a list
     return Predictor(models.build(**model), variables, preprocess, step=step, **settings)
 
 
-def _sections(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    config = json.loads(text)
-    return config["model"], config["eval"]
+def _section(config: Any, name: str, workdir: Path) -> dict[str, Any]:
+    try:
+        return config[name]
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{workdir / 'config.json'}: not what training wrote (no {name!r}); restore it") from error
 
 
 def _read(path: Path, parse: Callable[[str], T]) -> T:

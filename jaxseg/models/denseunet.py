@@ -60,15 +60,19 @@ def denseunet(
     """
     if size not in SIZES:
         raise ValueError(f"denseunet has no size {size!r}; choose one of {', '.join(SIZES)}.")
-    if unknown := sorted(set(levels) - set(LEVELS)):
-        raise ValueError(f"levels has {unknown}; choose among 0, 1, 2, 3 (the skips at strides 2, 4, 8, 16).")
+    if len(set(levels)) < len(levels) or not set(levels) <= set(LEVELS):
+        raise ValueError(
+            f"levels is {tuple(levels)}; choose among 0, 1, 2, 3 (the skips at strides 2, 4, 8, 16), once each."
+        )
     if head not in HEADS:
         raise ValueError(f"denseunet has no head {head!r}; choose one of {', '.join(HEADS)}.")
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}.")
     if num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}; the softmax over classes needs at least 2.")
-    options = nn.FrozenDict(attention_options or {})
+    # A config that was JSON has lists for tuples, and a module is hashed by its fields.
+    like_python = {name: tuple(v) if isinstance(v, list) else v for name, v in (attention_options or {}).items()}
+    options = nn.FrozenDict(like_python)
     mechanisms.build(attention, **options)  # A wrong name or option is told here, not at the first step.
     return DenseUNet(
         widths=SIZES[size],

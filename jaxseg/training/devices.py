@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxseg.compilation import keep_programs
 from jaxseg.training.step import DEVICES
 
+Devices = list[Any]  # of jax.Device, which static checkers do not take for a type
 
-def set_up(batch_size: int, asked: int, cache_dir: str) -> list[jax.Device]:
+
+def set_up(batch_size: int, asked: int, cache_dir: str) -> Devices:
     """Return the devices that share a batch; to be called before anything else touches JAX's devices.
 
-    All GPUs take part where there are any, else the CPU's cores, one device a core: the largest number that divides
-    the batch. Compiled programs are kept in ``cache_dir/compiled``, so a second start is quick.
+    GPUs where there are any, else the CPU's cores, one device a core: the largest number of them that divides the
+    batch. Compiled programs are kept in ``cache_dir/compiled``, so a second start is quick.
 
     Args:
         batch_size: images a step.
@@ -30,15 +32,17 @@ def set_up(batch_size: int, asked: int, cache_dir: str) -> list[jax.Device]:
     """
     if asked and batch_size % asked:
         raise ValueError(f"train.batch_size {batch_size} is not divided by train.devices {asked}; change one of them")
-    jax.config.update("jax_compilation_cache_dir", str(Path(cache_dir).expanduser() / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 2.0)
+    keep_programs(cache_dir)
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX is in use already (a notebook): its devices stay as they are
             jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))
     devices = jax.local_devices()
     if asked > len(devices):
         raise ValueError(f"train.devices is {asked}, but JAX sees {len(devices)} ({devices[0].platform})")
-    return devices[: asked or _largest_divisor(batch_size, len(devices))]
+    used = devices[: asked or _largest_divisor(batch_size, len(devices))]
+    if len(used) < len(devices):
+        print(f"note: {len(used)} of {len(devices)} {devices[0].device_kind} devices share a batch of {batch_size}")
+    return used
 
 
 def _cores() -> int:
@@ -49,17 +53,19 @@ def _largest_divisor(number: int, limit: int) -> int:
     return max(n for n in range(1, limit + 1) if number % n == 0)
 
 
-def split(tree: Any, devices: list[jax.Device]) -> Any:
+def split(tree: Any, devices: Devices) -> Any:
     """Place arrays whose leading axis counts the devices, each slice on its own."""
     # As pmap lays out its results, so that the second step finds the program of the first.
     return jax.device_put(tree, NamedSharding(Mesh(np.array(devices), (DEVICES,)), PartitionSpec(DEVICES)))
 
 
-def replicate(tree: Any, devices: list[jax.Device]) -> Any:
+def replicate(tree: Any, devices: Devices) -> Any:
     """Place a copy of every array on every device."""
     return split(jax.tree.map(lambda a: np.broadcast_to(np.asarray(a), (len(devices), *np.shape(a))), tree), devices)
 
 
 def first(tree: Any) -> Any:
-    """Return the first device's copy of replicated arrays."""
-    return jax.tree.map(lambda a: a[0], tree)
+    """Return the first device's copy of replicated arrays, in host memory."""
+    # Read where it lies: indexing would be one more program on every device, behind the steps already sent. Copied,
+    # for the next step overwrites the memory of this one's state.
+    return jax.tree.map(lambda a: np.array(a.addressable_data(0))[0], tree)

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxseg.data import stream
 from jaxseg.data.records import Records
-from jaxseg.training.devices import replicate, split
+from jaxseg.training.devices import Devices, replicate, split
 
 Feed = tuple[stream.Arrays, jax.Array, jax.Array]
 
@@ -21,7 +21,7 @@ Feed = tuple[stream.Arrays, jax.Array, jax.Array]
 class Resident:
     """The whole training set lives in the memory of every device; a step sends a few indices."""
 
-    def __init__(self, records: Records, devices: list[jax.Device], *, seed: int, batch_size: int):
+    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int):
         self._devices, self._seed, self._batch_size = devices, seed, batch_size
         self._count = len(records)
         self._arrays = replicate(stream.canvas(records), devices)
@@ -39,7 +39,7 @@ class Resident:
 class Streamed:
     """Grain reads the images of each step while the devices work on the one before; for sets too large to reside."""
 
-    def __init__(self, records: Records, devices: list[jax.Device], *, seed: int, batch_size: int, start: int):
+    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int, start: int):
         self._devices = devices
         self._batches: Iterator[stream.Arrays] = stream.streamed(records, seed, batch_size, start)
         self._places = split(_shares(np.arange(batch_size), devices), devices)
@@ -60,5 +60,5 @@ class Streamed:
         self._batches.close()  # type: ignore[attr-defined]
 
 
-def _shares(batch: np.ndarray, devices: list[jax.Device]) -> np.ndarray:
+def _shares(batch: np.ndarray, devices: Devices) -> np.ndarray:
     return batch.reshape(len(devices), -1, *batch.shape[1:])

@@ -11,10 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 from jaxseg import checkpoint, data, evaluation, inference, models, optimizer
-from jaxseg.config import validate
+from jaxseg.config import Settings, validate
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.inference import Predictor
@@ -36,7 +35,7 @@ class Stopped(Exception):
         self.signal = signal
 
 
-def train(config: ConfigDict, workdir: str | Path) -> None:
+def train(config: Settings, workdir: str | Path) -> None:
     """Train as ``config`` says, in the folder ``workdir``; called again on the same folder it goes on where it was.
 
     Raises:
@@ -46,23 +45,30 @@ def train(config: ConfigDict, workdir: str | Path) -> None:
         Stopped: after SIGINT or SIGTERM.
     """
     validate(config)
-    run = RunFolder(workdir, json.loads(config.to_json()))
+    with RunFolder(workdir, json.loads(config.to_json())) as run:
+        _train(config, run)
+    print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
+
+
+def _train(config: Settings, run: RunFolder) -> None:
     devices = on.set_up(config.train.batch_size, config.train.devices, config.data.cache_dir)
     splits = data.load(config.data.to_dict())
     for note in splits.notes:
         print(f"note: {note}", flush=True)
+    for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
+        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')})", flush=True)
     run.begin(devices, splits.description, splits.preprocess.to_json())
     Run(config, run, splits, devices).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
     split = "train" if splits.val is None else "val"
-    evaluation.score(run.path, json.loads(config.to_json()), splits, split, inference.load(run.path))
-    print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
+    predictor = inference.load(run.path)
+    evaluation.score(run.path, config.data.to_dict(), splits, split, predictor, config.eval.scored_at)
 
 
 class Run:
     """A run's network, state and data on its devices."""
 
-    def __init__(self, config: ConfigDict, folder: RunFolder, splits: data.Splits, devices: list[jax.Device]):
+    def __init__(self, config: Settings, folder: RunFolder, splits: data.Splits, devices: on.Devices):
         self.config, self.folder, self.splits, self.devices = config, folder, splits, devices
         self.learning_rate, self.optimizer = _optimizer(config)
         self.checkpoints = checkpoint.Checkpoints(folder.path / "checkpoints")
@@ -127,7 +133,8 @@ class Run:
                     done = step + 1
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
-                        self._save(done, self._score(done, log, progress))
+                        state = on.first(self.state)
+                        self._save(done, state, self._score(done, state, log, progress))
                         watch.resume()
                     if stop.signal is not None and done < settings.steps:
                         watch.drain()
@@ -143,14 +150,14 @@ class Run:
         count = sum(p.size for p in jax.tree.leaves(self.state.params)) // len(self.devices)
         print(
             f"{model.name} {model.size}, attention {model.attention}: {count:,} parameters; "
-            f"{len(self.splits.train)} images to train on, {len(self.splits.val or ())} to validate; "
             f"{len(self.devices)} x {kind}; the first step compiles",
             flush=True,
         )
 
     def _feed(self) -> feed.Resident | feed.Streamed:
         seed, batch_size, records = self.config.seed, self.config.train.batch_size, self.splits.train
-        if stream.canvas_bytes(records) > self.config.data.device_limit * 2**30:
+        copies = len(self.devices) if self.devices[0].platform == "cpu" else 1  # the CPU's devices share its memory
+        if copies * stream.canvas_bytes(records) > self.config.data.device_limit * 2**30:
             return feed.Streamed(records, self.devices, seed=seed, batch_size=batch_size, start=self.start)
         return feed.Resident(records, self.devices, seed=seed, batch_size=batch_size)
 
@@ -158,27 +165,25 @@ class Run:
         ids = self.splits.train.ids
         return [ids[i] for i in stream.indices(self.config.seed, step, self.config.train.batch_size, len(ids))]
 
-    def _score(self, step: int, log: MetricsLog, progress: Progress) -> float | None:
+    def _score(self, step: int, state: TrainState, log: MetricsLog, progress: Progress) -> float | None:
         if self.splits.val is None:
             return None
-        began, state = time.monotonic(), on.first(self.state)
+        began = time.monotonic()
         params = state.params if state.ema is None else state.ema
-        self.predictor.variables = {"params": params, "batch_stats": state.batch_stats}
-        summary = inference.evaluate(
-            self.predictor, self.splits.val, threshold=self.config.eval.threshold, progress=False
-        ).summary
+        self.predictor.variables = jax.device_put({"params": params, "batch_stats": state.batch_stats})
+        summary = inference.evaluate(self.predictor, self.splits.val, progress=False).summary
         log.write(step, {name: value for name, value in flatten(summary, "val").items() if value is not None})
         score = summary["full"]["image_mean"]["dice"]
         took = clock(time.monotonic() - began)
         progress.say(f"step {step}: val Dice {score:.4f} (full image, mean over images), scored in {took}")
         return score
 
-    def _save(self, step: int, score: float | None) -> None:
-        self.checkpoints.save(step, *_items(on.first(self.state)), score=score)
+    def _save(self, step: int, state: TrainState, score: float | None) -> None:
+        self.checkpoints.save(step, *_items(state), score=score)
 
     def _stop(self, step: int, signal: int) -> None:
         if self.checkpoints.latest() != step:
-            self._save(step, None)
+            self._save(step, on.first(self.state), None)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 
@@ -188,7 +193,7 @@ def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
     return variables, {"step": state.step, "opt_state": state.opt_state}
 
 
-def _optimizer(config: ConfigDict) -> tuple[optax.Schedule, optax.GradientTransformation]:
+def _optimizer(config: Settings) -> tuple[optax.Schedule, optax.GradientTransformation]:
     settings, accumulate = config.optimizer, config.train.accumulate
     learning_rate = optimizer.schedule(
         settings.schedule,
@@ -209,15 +214,13 @@ def _optimizer(config: ConfigDict) -> tuple[optax.Schedule, optax.GradientTransf
     return learning_rate, transform
 
 
-def _predictor(config: ConfigDict, splits: data.Splits, variables: dict[str, Any]) -> Predictor:
+def _predictor(config: Settings, splits: data.Splits, variables: dict[str, Any]) -> Predictor:
     model: nn.Module = models.build(**config.model.to_dict())
-    settings = config.eval
-    return Predictor(
-        model, variables, splits.preprocess, tile=settings.tile, overlap=settings.overlap, flips=settings.flips
-    )
+    settings = {name: config.eval[name] for name in ("tile", "overlap", "flips", "threshold")}
+    return Predictor(model, variables, splits.preprocess, **settings)
 
 
-def _sample(config: ConfigDict, splits: data.Splits) -> Sample:
+def _sample(config: Settings, splits: data.Splits) -> Sample:
     augment = Augment(**config.data.augment.to_dict())
     patch_size, preprocess = tuple(config.data.patch_size), splits.preprocess
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -14,15 +15,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import jax
 from tensorboardX import SummaryWriter
 
 Json = dict[str, Any]
 
 # What a resumed run may change: where things are and how they are watched, never what is computed.
-_FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.")
+_FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.scored_at")
 
 # What may differ in data.json between two starts: the images may lie elsewhere.
 _MOVES = ("dir", "notes")
@@ -31,6 +31,8 @@ _PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "nu
 
 class RunFolder:
     """The folder of a run with this config: a new one, or one whose run is to go on. Nothing is written yet.
+
+    A run that never reached a checkpoint has nothing to go on from: its folder counts as new.
 
     Args:
         workdir: the folder.
@@ -43,15 +45,23 @@ class RunFolder:
     def __init__(self, workdir: str | Path, config: Json):
         self.path = Path(workdir)
         self._config = config
+        self._held: IO[str] | None = None
         if self.path.is_file():
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
         known = self._read("config.json")
         if known is None and self.path.is_dir() and any(self.path.iterdir()):
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
-        if known is not None:
+        if known is not None and self._has_checkpoint():
             self._refuse_another(known, config)
 
-    def begin(self, devices: list[jax.Device], description: Json, preprocess: str) -> None:
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._held is not None:
+            self._held.close()  # which unlocks it
+
+    def begin(self, devices: list[Any], description: Json, preprocess: str) -> None:
         """Write down what is about to run: ``config.json``, ``environment.json``, ``data.json``, ``preprocess.json``.
 
         Args:
@@ -62,7 +72,8 @@ class RunFolder:
         Raises:
             ValueError: the run began with other images, masks or splits.
         """
-        known, now = self._read("data.json"), json.loads(json.dumps(description))
+        known = self._read("data.json") if self._has_checkpoint() else None
+        now = json.loads(json.dumps(description))
         changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
         if changed:
             raise ValueError(
@@ -70,14 +81,26 @@ class RunFolder:
                 "restore the files, or start anew in another --workdir"
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        self._lock()
         self._write("config.json", self._config)
         self._write("environment.json", [*(self._read("environment.json") or []), _environment(devices)])
         self._write("data.json", now)
         self._write("preprocess.json", json.loads(preprocess))
 
+    def _lock(self) -> None:
+        """Keep the folder to this process until it leaves the run."""
+        self._held = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir") from None
+
+    def _has_checkpoint(self) -> bool:
+        return any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*"))
+
     def _refuse_another(self, known: Json, config: Json) -> None:
         before, now = _flat(known), _flat(config)
-        free = list(_FREE)
+        free: list[str] = list(_FREE)
         if now.get("optimizer.schedule") == "constant":
             free.append("train.steps")  # a constant rate does not depend on the length: the run may go on for longer
         changed = [
@@ -144,26 +167,35 @@ def _flat(tree: Json, prefix: str = "") -> Json:
     return flat
 
 
-def _environment(devices: list[jax.Device]) -> Json:
+def _environment(devices: list[Any]) -> Json:
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "git": _git_commit(),
         "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
     }
 
 
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a bare checkout, or another build of OpenCV
+        return None
+
+
 def _git_commit() -> str | None:
     """Return the commit of the checkout this package runs from, marked where files differ from it."""
-    here = Path(__file__).parent
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():  # installed: the repository around it, if any, is somebody else's
+        return None
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+            cwd=root, capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None

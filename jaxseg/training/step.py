@@ -7,7 +7,7 @@ synchronised, so the number of devices does not change what is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -45,7 +45,7 @@ Sample = Callable[[Arrays, jax.Array, jax.Array], Batch]  # (records, step key, 
 Metrics = dict[str, jax.Array]
 
 
-def initial_state(variables: dict[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
+def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
     """Return the state at step 0 from a network's variables."""
     params = variables["params"]
     return TrainState(
@@ -114,7 +114,7 @@ def train_step(
     return state, {"loss": loss, "gradient_norm": optax.tree.norm(grads)}
 
 
-def parallel_step(devices: list[jax.Device], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
+def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
     """Return ``train_step`` compiled for ``devices``: every argument and result carries a leading axis of devices."""
 
     def step(state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array) -> tuple[TrainState, Metrics]:

@@ -6,11 +6,12 @@ import math
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 import jax
-import optax
 
 from jaxseg.progress import Progress
+from jaxseg.training.devices import first
 from jaxseg.training.run_folder import MetricsLog
 
 # Figures are read this many steps late, so that the host never waits for the step it has just sent.
@@ -35,7 +36,7 @@ class Watch:
         log: MetricsLog,
         progress: Progress,
         *,
-        learning_rate: optax.Schedule,
+        learning_rate: Callable[[int], Any],
         images_of: Callable[[int], list[str]],
         batch_size: int,
         log_every: int,
@@ -68,11 +69,12 @@ class Watch:
 
     def _settle(self) -> None:
         step, figures = self._pending.popleft()
-        loss, norm = float(figures["loss"][0]), float(figures["gradient_norm"][0])
+        figures = first(figures)
+        loss, norm = float(figures["loss"]), float(figures["gradient_norm"])
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
-                "lower optimizer.learning_rate or look at these images (the last checkpoint is from before)"
+                "look at these images, or train with a lower optimizer.learning_rate in another --workdir"
             )
         self._losses.append(loss)
         speed = {"speed": f"{rate:.1f} images/s"} if (rate := self._rate()) else {}

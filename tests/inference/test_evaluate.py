@@ -49,10 +49,12 @@ def test_the_second_observer_is_scored_against_the_first(green, make_image):
 
 def test_the_threshold_and_the_size_of_scoring_are_used_and_told(green, make_image):
     record = _record(make_image, "a", 1)
-    everything = evaluate(green, [record], threshold=0.0, prepared=False)
+    green.threshold = 0.0
+    everything = evaluate(green, [record], prepared=False)
     assert everything.summary["full"]["pooled"]["recall"] == 1.0
     assert (everything.threshold, everything.scored_at) == (0.0, "original")
-    nothing = evaluate(green, [record], threshold=1.0)
+    green.threshold = 1.0
+    nothing = evaluate(green, [record])
     assert nothing.summary["full"]["pooled"]["recall"] == 0.0
     assert (nothing.threshold, nothing.scored_at) == (1.0, "prepared")
 

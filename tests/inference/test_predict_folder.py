@@ -45,7 +45,8 @@ def test_three_pictures_of_the_images_own_size(green, folder, tmp_path):
 
 
 def test_one_image_and_a_threshold(green, folder, tmp_path):
-    predict_folder(green, folder / "b.png", tmp_path / "out", threshold=0.9)
+    green.threshold = 0.9
+    predict_folder(green, folder / "b.png", tmp_path / "out")
     mask = _grey(tmp_path / "out" / "masks" / "b.png")
     np.testing.assert_array_equal(mask > 0, green_probability(read_image(folder / "b.png")) > 0.9)
     assert not (tmp_path / "out" / "masks" / "a.png").exists()

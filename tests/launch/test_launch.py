@@ -56,7 +56,7 @@ FLAGS = {
     "size": (["--config.model.size=huge"], ["huge", "tiny"]),
     "schedule": (["--config.optimizer.schedule=cosin"], ["cosin", "cosine"]),
     "batch": (["--config.train.devices=3"], ["batch_size 4", "devices 3"]),
-    "turns": (["--config.data.name=folder", "--config.data.dir=x", "--config.data.image_size=(64, 32)"], ["64x32"]),
+    "turns": (["--config.data.name=folder", "--config.data.dir=x", "--config.data.image_size=(64, 32)"], ["64 x 32"]),
     "stray": (["runs/demo"], ["runs/demo", "--name=value"]),
 }
 

@@ -14,8 +14,10 @@ def config(**changes):
 
 
 def begin(path, description=None, **changes):
-    run = RunFolder(path, config(**changes))
-    run.begin(jax.devices(), description or {"splits": {}}, "{}")
+    """Begin a run that reaches a checkpoint."""
+    with RunFolder(path, config(**changes)) as run:
+        run.begin(jax.devices(), description or {"splits": {}}, "{}")
+        (path / "checkpoints" / "10").mkdir(parents=True, exist_ok=True)
 
 
 def test_the_same_config_goes_on_and_another_is_refused_with_the_difference(tmp_path):
@@ -35,7 +37,7 @@ def test_a_folder_that_is_only_looked_at_stays_as_it_is(tmp_path):
 
 def test_a_run_may_be_moved_watched_otherwise_and_made_longer(tmp_path):
     begin(tmp_path)
-    begin(tmp_path, **{"data.dir": "elsewhere", "train.log_every": 7, "eval.tile": (64, 64)})
+    begin(tmp_path, **{"data.dir": "elsewhere", "train.log_every": 7, "eval.scored_at": "original"})
     begin(tmp_path, **{"train.steps": 5000})
     assert json.loads((tmp_path / "config.json").read_text())["train"]["steps"] == 5000
 
@@ -60,6 +62,20 @@ def test_data_that_changed_stop_a_resumed_run(tmp_path):
     begin(tmp_path, {"train": {"ids": ("a", "b"), "hash": "1"}, "dir": "there"})
     with pytest.raises(ValueError, match=r"the data changed since .* began \(train in data.json differ\)"):
         begin(tmp_path, {"train": {"ids": ("a", "b"), "hash": "2"}, "dir": "there"})
+
+
+def test_a_run_without_a_checkpoint_has_nothing_to_go_on_from(tmp_path):
+    with RunFolder(tmp_path, config()) as run:
+        run.begin(jax.devices(), {"splits": {}}, "{}")
+    begin(tmp_path, {"splits": {"train": 1}}, seed=3)
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    with RunFolder(tmp_path, config()) as run:
+        run.begin(jax.devices(), {"splits": {}}, "{}")
+        with RunFolder(tmp_path, config()) as other, pytest.raises(ValueError, match="another process trains in"):
+            other.begin(jax.devices(), {"splits": {}}, "{}")
 
 
 def test_a_damaged_config_is_named(tmp_path):

@@ -54,7 +54,7 @@ def test_the_first_step_that_is_not_finite_is_named_with_its_images(watch, bad):
     watch.add(0, figures(1.0))
     watch.add(1, bad)
     watch.add(2, figures(float("nan")))
-    with pytest.raises(FloatingPointError, match=r"step 2: loss .* on images image1, other; lower optimizer"):
+    with pytest.raises(FloatingPointError, match=r"step 2: loss .* on images image1, other; look at these images"):
         watch.drain()
 
 
