@@ -6,6 +6,8 @@
 Against ``drive_ja9``: batch normalisation and ReLU follow both convolutions of the attention map, and the logits, as
 they follow every convolution of that network; self-attention starts open, at gain 1; images are not augmented beyond
 their crops. Not measured.
+
+For two CPU cores add the overrides that ``chase_ja9.py`` shows.
 """
 
 from jaxseg import presets

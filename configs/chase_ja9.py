@@ -1,10 +1,17 @@
-"""CHASE_DB1 with joint attention JA-9 in the skips of DenseUNet.
+r"""CHASE_DB1 with joint attention JA-9 in the skips of DenseUNet.
 
     python launch/train.py --config=configs/chase_ja9.py --config.data.dir=FOLDER --workdir=runs/chase_ja9
     python launch/evaluate.py --workdir=runs/chase_ja9 --split=test
 
 CHASE_DB1 is not in the paper; the settings are those of DRIVE: ``jaxseg/presets.py``. In file order the first 20
-images train (4 of them are val), the last 8 test. Not measured at this size.
+images train (4 of them are val), the last 8 test. Not measured at this size. Two CPU cores:
+
+    python launch/train.py --config=configs/chase_ja9.py --config.data.dir=FOLDER --workdir=runs/chase_ja9 \
+        --config.model.size=small --config.data.patch_size="(192, 192)" --config.train.steps=2000 \
+        --config.optimizer.schedule=cosine --config.optimizer.learning_rate=2e-3
+    python launch/evaluate.py --workdir=runs/chase_ja9 --split=test
+
+CHASERECORD
 """
 
 from jaxseg import presets

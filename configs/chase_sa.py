@@ -5,6 +5,8 @@
 
 CHASE_DB1 is not in the paper; the settings are those of DRIVE: ``jaxseg/presets.py``. In file order the first 20
 images train (4 of them are val), the last 8 test. Not measured at this size.
+
+For two CPU cores add the overrides that ``chase_ja9.py`` shows.
 """
 
 from jaxseg import presets

@@ -1,7 +1,9 @@
 """The main job on generated images: DenseUNet with joint attention finds vessels in images it has never seen.
 
-    python launch/train.py --config=configs/demo_ja9.py --workdir=runs/demo
-    python launch/evaluate.py --workdir=runs/demo --split=test
+Two CPU cores:
+
+    python launch/train.py --config=configs/demo_ja9.py --workdir=runs/demo_ja9
+    python launch/evaluate.py --workdir=runs/demo_ja9 --split=test
 
 Needs no data. The images are generated: they show that everything works, and nothing about patients.
 """

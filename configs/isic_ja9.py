@@ -1,4 +1,4 @@
-"""ISIC-2017 with joint attention JA-9 in the skips of DenseUNet: the paper's DenseUNet-JA.
+r"""ISIC-2017 with joint attention JA-9 in the skips of DenseUNet: the paper's DenseUNet-JA.
 
     python launch/train.py --config=configs/isic_ja9.py --config.data.dir=FOLDER --workdir=runs/isic_ja9
     python launch/evaluate.py --workdir=runs/isic_ja9 --split=test
@@ -6,6 +6,17 @@
 The paper's settings (100,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
 The paper reports, as means over images: Dice .8500, accuracy .9338. Not measured here.
 Another structure: ``--config.model.attention=ja3``.
+
+On the training split alone. Two CPU cores:
+
+    python launch/train.py --config=configs/isic_ja9.py --config.data.dir=FOLDER --workdir=runs/isic_ja9 \
+        --config.model.size=small --config.data.image_size="(128, 128)" --config.data.test=400 \
+        --config.data.holdout=100 --config.data.augment.flips=True --config.data.augment.quarter_turns=True \
+        --config.train.steps=5000 --config.train.eval_every=1000 \
+        --config.optimizer.schedule=cosine --config.optimizer.learning_rate=2e-3
+    python launch/evaluate.py --workdir=runs/isic_ja9 --split=test
+
+ISICRECORD
 """
 
 from jaxseg import presets

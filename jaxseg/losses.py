@@ -1,4 +1,4 @@
-"""Losses over real pixels: sums and counts, so that devices and micro-batches add up exactly."""
+"""Losses over real pixels, as sums and counts: devices add up to the mean over the whole batch."""
 
 from __future__ import annotations
 

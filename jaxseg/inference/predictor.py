@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Float32, Int32
 
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.tiles import blend
+from jaxseg.models import STRIDE
 
-STRIDE = 32  # the networks halve five times; images are padded to multiples of it, and no further
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 
 

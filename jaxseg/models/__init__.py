@@ -9,6 +9,7 @@ from typing import Any
 from flax.linen import Module
 
 from jaxseg.models import denseunet
+from jaxseg.models.denseunet import STRIDE as STRIDE
 from jaxseg.models.denseunet import DenseUNet as DenseUNet
 
 MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet.denseunet}

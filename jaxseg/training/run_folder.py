@@ -83,7 +83,12 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock()
         self._write("config.json", self._config)
-        self._write("environment.json", [*(self._read("environment.json") or []), _environment(devices)])
+        starts = [*(self._read("environment.json") or []), _environment(devices)]
+        if len({len(start["devices"]) for start in starts}) > 1:
+            print(
+                "note: the run began on another number of devices: it goes on, but not to the same last bit", flush=True
+            )
+        self._write("environment.json", starts)
         self._write("data.json", now)
         self._write("preprocess.json", json.loads(preprocess))
 

@@ -95,13 +95,13 @@ def train_step(
         optimizer: from ``optimizer.adam``.
         sample: augmentation and normalisation.
         seed: of the run.
-        ema_decay: of the moving average; not used where ``state.ema`` is None.
+        ema_decay: of the moving average, a step (not an update, where steps accumulate); unused without ``state.ema``.
 
     Returns:
         The next state, and float32 scalars: ``loss`` (nats a pixel) and ``gradient_norm``.
     """
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    batch = sample(jax.tree.map(lambda a: a[indices], arrays), key, places)
+    batch = sample(arrays.take(indices), key, places)
     grads, batch_stats, loss = gradients(model, state.params, state.batch_stats, batch)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
