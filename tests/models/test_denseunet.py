@@ -196,7 +196,8 @@ def test_the_authors_head_has_no_negative_logits():
     ("change", "message"),
     [
         (dict(size="169"), "no size '169'; choose one of 161, 121, base, small, tiny, micro"),
-        (dict(levels=(0, 4)), r"levels has \[4\]; choose among 0, 1, 2, 3"),
+        (dict(levels=(0, 4)), r"levels is \(0, 4\); choose among 0, 1, 2, 3"),
+        (dict(levels=(1, 1)), r"levels is \(1, 1\); choose among 0, 1, 2, 3"),
         (dict(head="authors"), "no head 'authors'; choose one of plain, author"),
         (dict(dtype="float16"), "dtype is 'float16'; choose one of float32, bfloat16"),
         (dict(num_classes=1), "num_classes is 1"),
