@@ -20,7 +20,7 @@ def smallest(name, **options):
 @pytest.mark.parametrize("attention", MECHANISMS)
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_have_the_shape_of_the_images(name, attention):
-    model = smallest(name, attention=attention, num_classes=3)
+    model = smallest(name, attention=attention, levels=(0, 3), num_classes=3)
     variables = shapes(model)
     images = jax.ShapeDtypeStruct((2, 61, 45, 3), jnp.float32)
     sizes = jax.ShapeDtypeStruct((2, 2), jnp.int32)
