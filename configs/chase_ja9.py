@@ -11,7 +11,9 @@ images train (4 of them are val), the last 8 test. Not measured at this size. Tw
         --config.optimizer.schedule=cosine --config.optimizer.learning_rate=2e-3
     python launch/evaluate.py --workdir=runs/chase_ja9 --split=test
 
-CHASERECORD
+18 minutes with all scoring, 1.9 GiB (2026-11-21, two cores of an Intel Xeon with AMX, partly shared; jax 0.10.2).
+Test, full image, mean over the 8 images: Dice .782 (SD .026), accuracy .973, AUC .985; val Dice .772 at step 2000.
+Observer 2 against observer 1 on the same images: Dice .798.
 """
 
 from jaxseg import presets
