@@ -1,4 +1,3 @@
-import os
 import signal
 
 import pytest
@@ -9,12 +8,11 @@ from jaxseg.training.interrupt import StopRequest
 def test_the_first_signal_is_noted_and_the_second_acts(capfd):
     with StopRequest() as stop:
         assert stop.signal is None
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert stop.signal == signal.SIGINT
         assert "stopping after this step" in capfd.readouterr().err
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-            signal.sigtimedwait([], 1)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_handlers_are_as_before_once_it_is_closed():
