@@ -21,7 +21,7 @@ def build(name: str, *, size: str, **options: Any) -> Module:
     ``build("denseunet", size="161", attention="ja9").apply(variables, images, train=False)`` gives float32 logits.
 
     Raises:
-        ValueError: for a name, size or option that does not exist.
+        ValueError: for a name or size that does not exist, and for what the constructor refuses.
     """
     if name not in MODELS:
         near = get_close_matches(name, MODELS, n=1)
