@@ -4,8 +4,8 @@
 
 Contenders take turns, and the median of the turns is shown, so a neighbour on the machine slows all of them alike.
 The last rows are whole training steps (network, loss, gradients) with XLA's layers on one host device, and with ours on
-one and on two, the batch shared and BatchNorm synchronised. Two cores of a busy Xeon with AMX, jax 0.10.2: 1.45 times as
-fast as XLA's layers at 128^2, 1.58 times at 192^2, on one device; two devices gained nothing beside other work.
+one and on two, the batch shared and BatchNorm synchronised. Two cores of a busy Xeon with AMX, jax 0.10.2: 1.45 times
+as fast as XLA's layers at 128^2, 1.58 times at 192^2, on one device; two devices gained nothing beside other work.
 """
 
 import argparse
