@@ -1,4 +1,5 @@
 import json
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from jaxseg.inference import load
 
 CONFIG = {
     "model": {"name": "pixels", "size": "1x1", "levels": [0, 1]},
+    "data": {"cache_dir": tempfile.mkdtemp()},
     "eval": {"threshold": 0.5, "tile": [], "overlap": 0.25, "flips": False},
 }
 

@@ -75,19 +75,20 @@ def main():
         states, losses = [], []
         for k in range(STEPS):
             state, figures = step(state, records, shared(stream.indices(0, k, BATCH, 12)), places)
-            states.append(jax.device_get(state))
-            losses.append(float(figures["loss"][0]))
+            copies_equal = all(bool((p == p[:1]).all()) for p in jax.tree.leaves(jax.device_get(state.params)))
+            states.append(on.first(state))
+            losses.append(float(on.first(figures)["loss"]))
         key = jax.random.fold_in(jax.random.key(0), 0)
         batch = jax.pmap(lambda r, i, p, key=key: sample(r.take(i), key, p), devices=devices)(
             records, shared(stream.indices(0, 0, BATCH, 12)), places
         )
         outcome[count] = dict(
             batch=jax.tree.map(lambda a: np.asarray(a).reshape(BATCH, *a.shape[2:]), tuple(batch)),
-            grads=on.first(states[0].opt_state[0]),
-            stats=on.first(states[0].batch_stats),
+            grads=states[0].opt_state[0],
+            stats=states[0].batch_stats,
             loss=losses[0],
-            params=on.first(states[-1].params),
-            copies_equal=all(bool((p == p[:1]).all()) for p in jax.tree.leaves(states[-1].params)),
+            params=states[-1].params,
+            copies_equal=copies_equal,
         )
     one_, eight = outcome[1], outcome[8]
     print(
