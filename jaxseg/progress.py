@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,8 @@ class Progress:
     """
 
     def __init__(self, total: int, label: str, *, start: int = 0, unit: str = "step", every: float = 10.0):
-        self.terminal = sys.stderr.isatty()
+        # A terminal without columns, as in some containers, would show no bar at all.
+        self.terminal = sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
         self._bar = tqdm(total=total, initial=start, desc=label, unit=unit, disable=not self.terminal, leave=False)
         self._total, self._label, self._unit, self._every = total, label, unit, every
         self._done = self._counted_from = start
