@@ -124,6 +124,7 @@ class Run:
             images_of=self._images_of,
             batch_size=settings.batch_size,
             log_every=settings.log_every,
+            steps=settings.steps,
         )
         try:
             with StopRequest() as stop:

@@ -22,13 +22,14 @@ class Watch:
     """Reads losses, stops at the first that is not finite, and writes the others down.
 
     Args:
-        log: where a row goes every ``log_every`` steps: the mean loss of these steps, the gradient's norm and the
-            learning rate at the last of them, images a second.
+        log: where a row goes every ``log_every`` steps, and at the last of ``steps``: the mean loss of these steps, the
+            gradient's norm and the learning rate at the last of them, images a second.
         progress: what the user sees.
         learning_rate: as a function of the step.
         images_of: names the images of a step, for the message about a loss that is not finite.
         batch_size: images a step.
         log_every: steps.
+        steps: of the whole run.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Watch:
         images_of: Callable[[int], list[str]],
         batch_size: int,
         log_every: int,
+        steps: int,
     ):
         self._log, self._progress, self._learning_rate, self._images_of = log, progress, learning_rate, images_of
-        self._batch_size, self._log_every = batch_size, log_every
+        self._batch_size, self._log_every, self._steps = batch_size, log_every, steps
         self._pending: deque[tuple[int, dict[str, jax.Array]]] = deque()
         self._losses: list[float] = []
         self._timed, self._seconds = 0, 0.0
@@ -79,7 +81,7 @@ class Watch:
         self._losses.append(loss)
         speed = {"speed": f"{rate:.1f} images/s"} if (rate := self._rate()) else {}
         self._progress.advance(loss=f"{loss:.4f}", **speed)
-        if (step + 1) % self._log_every == 0:
+        if (step + 1) % self._log_every == 0 or step + 1 == self._steps:
             row = {
                 "train/loss": sum(self._losses) / len(self._losses),
                 "train/gradient_norm": norm,

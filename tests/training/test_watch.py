@@ -18,6 +18,7 @@ def watch(tmp_path):
         images_of=lambda step: [f"image{step}", "other"],
         batch_size=4,
         log_every=2,
+        steps=5,
     )
     log.close()
 
@@ -27,11 +28,11 @@ def figures(loss, norm=1.0):
 
 
 def test_rows_hold_the_mean_loss_since_the_row_before(watch, tmp_path):
-    for step, loss in enumerate([1.0, 3.0, 5.0, 6.0]):
+    for step, loss in enumerate([1.0, 3.0, 5.0, 6.0, 7.0]):
         watch.add(step, figures(loss))
     watch.drain()
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["step"], row["train/loss"]) for row in rows] == [(2, 2.0), (4, 5.5)]
+    assert [(row["step"], row["train/loss"]) for row in rows] == [(2, 2.0), (4, 5.5), (5, 7.0)]  # 5 is the last
     assert rows[1]["train/learning_rate"] == pytest.approx(0.3)
     assert all(row["train/images_per_second"] > 0 for row in rows)
 
