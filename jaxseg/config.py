@@ -121,9 +121,6 @@ def validate(config: Settings) -> None:
     _validate_train(config.train)
     _validate_optimizer(config)
     _validate_eval(config.eval)
-    patch = config.data.patch_size or config.data.image_size
-    if patch:
-        Augment(**config.data.augment.to_dict()).check(tuple(patch))
 
 
 def _validate_model(config: Settings) -> None:
@@ -166,7 +163,9 @@ def _validate_data(data: Settings) -> None:
     _require(not data.labels or data.name == "folder", "data.labels", data.labels, "() for all but data.name 'folder'")
     _require(data.device_limit >= 0, "data.device_limit", data.device_limit, "GiB, 0 or more")
     Preprocess.from_config(data.to_dict())
-    Augment(**data.augment.to_dict())
+    augment = Augment(**data.augment.to_dict())
+    if frame := data.patch_size or data.image_size:
+        augment.check(tuple(frame))
 
 
 def _validate_train(train: Settings) -> None:
@@ -196,6 +195,4 @@ def _validate_eval(settings: Settings) -> None:
     _require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
     _require(_is_size(settings.tile), "eval.tile", settings.tile, "(height, width), or () for whole images")
     _require(0 <= settings.overlap < 1, "eval.overlap", settings.overlap, "0 to below 1")
-    _require(
-        settings.scored_at in ("prepared", "original"), "eval.scored_at", settings.scored_at, "prepared or original"
-    )
+    _require(settings.scored_at in SCORED_AT, "eval.scored_at", settings.scored_at, f"one of {', '.join(SCORED_AT)}")

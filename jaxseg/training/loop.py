@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -72,7 +71,7 @@ class Run:
         self.config, self.folder, self.splits, self.devices = config, folder, splits, devices
         self.learning_rate, self.optimizer = _optimizer(config)
         self.checkpoints = checkpoint.Checkpoints(folder.path / "checkpoints")
-        self.predictor = _predictor(config, splits, {})
+        self.predictor = _predictor(config, splits)  # its variables come with each scoring of val
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
@@ -113,6 +112,7 @@ class Run:
         self._introduce()
         if self.start >= settings.steps:
             print(f"all {settings.steps} steps are done", flush=True)
+            self.checkpoints.close()
             return
         log = MetricsLog(self.folder.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
@@ -215,10 +215,9 @@ def _optimizer(config: Settings) -> tuple[optax.Schedule, optax.GradientTransfor
     return learning_rate, transform
 
 
-def _predictor(config: Settings, splits: data.Splits, variables: dict[str, Any]) -> Predictor:
-    model: nn.Module = models.build(**config.model.to_dict())
+def _predictor(config: Settings, splits: data.Splits) -> Predictor:
     settings = {name: config.eval[name] for name in ("tile", "overlap", "flips", "threshold")}
-    return Predictor(model, variables, splits.preprocess, **settings)
+    return Predictor(models.build(**config.model.to_dict()), {}, splits.preprocess, **settings)
 
 
 def _sample(config: Settings, splits: data.Splits) -> Sample:
