@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.attention import AnyArray
 from jaxseg.attention.supports import Grid
 
@@ -62,6 +64,22 @@ def dense(
     return _dense(module, variables, *one_image(x, valid, gate))
 
 
+def gates(
+    module: nn.Module,
+    variables: Any,
+    x: Float[AnyArray, "*image channels"],
+    *,
+    valid: Bool[AnyArray, "*mask"] | None = None,
+    gate: Float[AnyArray, "*gate channels_gate"] | None = None,
+) -> dict[str, Float[Array, " heads *grid"]]:
+    """Return the map of each point-wise part: what every position weighs itself with, where Omega(i) = {i}.
+
+    The parts are named as in ``rows``: a joint structure gives {"point_wise": map}, a mechanism that is point-wise
+    itself {"": map}, one that is not {}. Arguments and errors as in ``rows``.
+    """
+    return _gates(module, variables, *one_image(x, valid, gate))
+
+
 # Compiled: nothing that the weights do not need is computed, and a second look at the same image is fast.
 
 
@@ -75,6 +93,26 @@ def _rows(module: nn.Module, variables: Any, x: Array, i: Array, valid: Array | 
 def _dense(module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None) -> Any:
     form: Any = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
     return jax.tree.map(lambda a: a[0], form.dense())
+
+
+@partial(jax.jit, static_argnums=0)
+def _gates(module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None) -> dict[str, Array]:
+    form: Any = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
+    parts = jax.tree_util.tree_leaves_with_path(form, is_leaf=lambda part: isinstance(part, Form))
+    return {
+        jax.tree_util.keystr(path, simple=True, separator=" "): _itself(part)
+        for path, part in parts
+        if isinstance(part, Form) and part.support.slots == 1 and part.support.keys == part.support.queries
+    }
+
+
+def _itself(form: Form) -> Float[Array, " heads *grid"]:
+    """Return the weight of each query on itself, heads first, for one image."""
+    grid = form.support.queries
+    i = jnp.arange(math.prod(grid))
+    a, j = form.weights(i)
+    weights = jnp.where(j == i[:, None, None], a, 0).sum(-1)[0]
+    return weights.T.reshape(-1, *grid)
 
 
 def one_image(x: AnyArray, valid: AnyArray | None, gate: AnyArray | None) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float, Float32, Int32
 
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.tiles import blend
-from jaxseg.models import STRIDE
+from jaxseg.models import STRIDE, Skip, skips
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 
@@ -94,6 +95,21 @@ class Predictor:
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
 
+    def skips(self, image: np.ndarray) -> dict[int, Skip]:
+        """Return the attention of each skip at an RGB photograph, uint8 [h, w, 3], by level.
+
+        ``skips(image)[level].rows([(y, x)])`` is what the cell of a pixel reads; pixels count in the photograph's own
+        size. The network sees the whole photograph at once, resized and padded as for a prediction, but neither tiled
+        nor flipped: a predictor with ``tile`` blends answers whose attention never left a tile.
+
+        Raises:
+            ValueError: the image has another dtype or shape, or the network has no attention.
+        """
+        _check(image)
+        canvas, sizes = _framed(np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32))
+        found = skips(self.model, self.variables, canvas, sizes)
+        return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
+
     def describe(self) -> str:
         """Return how images are predicted, in words for a report."""
         tiles = f"{self.tile[0]} x {self.tile[1]} tiles, {self.overlap:.0%} overlap" if self.tile else "whole images"
@@ -107,10 +123,7 @@ class Predictor:
 
     def _whole(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        canvas = np.zeros((1, _up(height), _up(width), image.shape[2]), np.float32)
-        canvas[0, :height, :width] = image
-        sizes = np.array([[height, width]], np.int32)
-        return np.asarray(_foreground(self.model, self.variables, canvas, sizes))[0, :height, :width]
+        return np.asarray(_foreground(self.model, self.variables, *_framed(image)))[0, :height, :width]
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -119,6 +132,16 @@ def _foreground(
 ) -> Float32[Array, "batch height width"]:
     logits = model.apply(variables, images, train=False, sizes=sizes)
     return jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)[..., 1]
+
+
+def _framed(
+    image: Float32[np.ndarray, "height width 3"],
+) -> tuple[Float32[np.ndarray, "1 rows columns 3"], Int32[np.ndarray, "1 2"]]:
+    """Return the image with the padding that the network wants, and its real height and width."""
+    height, width = image.shape[:2]
+    canvas = np.zeros((1, _up(height), _up(width), 3), np.float32)
+    canvas[0, :height, :width] = image
+    return canvas, np.array([[height, width]], np.int32)
 
 
 def _up(length: int) -> int:

@@ -11,6 +11,9 @@ from flax.linen import Module
 from jaxseg.models import denseunet
 from jaxseg.models.denseunet import STRIDE as STRIDE
 from jaxseg.models.denseunet import DenseUNet as DenseUNet
+from jaxseg.models.skips import Map as Map
+from jaxseg.models.skips import Skip as Skip
+from jaxseg.models.skips import skips as skips
 
 MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet.denseunet}
 
