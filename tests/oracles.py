@@ -54,12 +54,63 @@ def window(grid: Sequence[int], size: Sequence[int], dilation: int = 1) -> Regio
     ]
 
 
+def neighborhood(grid: Sequence[int], size: Sequence[int]) -> Regions:
+    """The window of keys around each query, moved until all of it lies on the grid."""
+    places = list(product(*(range(side) for side in grid)))
+    flat = {place: j for j, place in enumerate(places)}
+    regions = []
+    for place in places:
+        ranges = []
+        for p, side, k in zip(place, grid, size, strict=True):
+            low = p - (min(k, side) - 1) // 2
+            while low < 0:
+                low += 1
+            while low + min(k, side) > side:
+                low -= 1
+            ranges.append(range(low, low + min(k, side)))
+        regions.append([flat[key] for key in product(*ranges)])
+    return regions
+
+
+def tiles(grid: Sequence[int], size: Sequence[int], shift: Sequence[int]) -> Regions:
+    """The slots of the tile of each query; a tile's corner lies where coordinate and shift agree modulo its size."""
+    places = list(product(*(range(side) for side in grid)))
+    flat = {place: j for j, place in enumerate(places)}
+    regions = []
+    for place in places:
+        corner = list(place)
+        for axis, (w, s) in enumerate(zip(size, shift, strict=True)):
+            while corner[axis] % w != s % w:
+                corner[axis] -= 1
+        keys = product(*(range(c, c + w) for c, w in zip(corner, size, strict=True)))
+        regions.append([flat.get(key) for key in keys])
+    return regions
+
+
+def cross(grid: Sequence[int]) -> Regions:
+    """The lines through each query: the first whole, the others without the query."""
+    places = list(product(*(range(side) for side in grid)))
+    flat = {place: j for j, place in enumerate(places)}
+    regions = []
+    for place in places:
+        keys = []
+        for axis, side in enumerate(grid):
+            line = [(*place[:axis], t, *place[axis + 1 :]) for t in range(side)]
+            keys += [flat[key] for key in line if axis == 0 or key != place]
+        regions.append(keys)
+    return regions
+
+
 def plain(scores: list[float]) -> list[float]:
     return scores
 
 
 def mean(scores: list[float]) -> list[float]:
     return [a / len(scores) for a in scores]
+
+
+def total(scores: list[float]) -> list[float]:
+    return [a / sum(scores) for a in scores]
 
 
 def softmax(scores: list[float]) -> list[float]:

@@ -11,16 +11,20 @@ import flax.linen as nn
 from jaxseg.attention import joint as _joint
 from jaxseg.attention.form import Dense as Dense
 from jaxseg.attention.form import Form as Form
-from jaxseg.attention.form import Projected as Projected
 from jaxseg.attention.joint import Parts as Parts
 from jaxseg.attention.lowerings import aggregate as aggregate
 from jaxseg.attention.lowerings import lowering as lowering
 from jaxseg.attention.maps import dense as dense
+from jaxseg.attention.maps import gates as gates
 from jaxseg.attention.maps import rows as rows
 from jaxseg.attention.mechanisms.attention import Attention as Attention
 from jaxseg.attention.mechanisms.attention import none
+from jaxseg.attention.mechanisms.context import danet, key_only
 from jaxseg.attention.mechanisms.convolution import conv1x1, conv3x3
+from jaxseg.attention.mechanisms.generalized import generalized
+from jaxseg.attention.mechanisms.multi_head import efficient_attention, linear_attention, multi_head
 from jaxseg.attention.mechanisms.pointwise import pwa, pwa_linear
+from jaxseg.attention.mechanisms.psa import psa_collect, psa_distribute
 from jaxseg.attention.mechanisms.self_attention import (
     nonlocal_concat,
     nonlocal_dot,
@@ -31,15 +35,29 @@ from jaxseg.attention.mechanisms.self_attention import (
 from jaxseg.attention.norms import mean as mean
 from jaxseg.attention.norms import plain as plain
 from jaxseg.attention.norms import softmax as softmax
+from jaxseg.attention.norms import total as total
 from jaxseg.attention.options import options as _options
 from jaxseg.attention.scores import Concat as Concat
 from jaxseg.attention.scores import Dot as Dot
 from jaxseg.attention.scores import Indicator as Indicator
+from jaxseg.attention.scores import OfKey as OfKey
+from jaxseg.attention.scores import Pairwise as Pairwise
+from jaxseg.attention.scores import Relative as Relative
 from jaxseg.attention.scores import Sum as Sum
 from jaxseg.attention.scores import Taps as Taps
+from jaxseg.attention.scores import Uniform as Uniform
+from jaxseg.attention.sequence import Passes as Passes
+from jaxseg.attention.sequence import Sequence as Sequence
+from jaxseg.attention.supports import Box as Box
+from jaxseg.attention.supports import Cross as Cross
 from jaxseg.attention.supports import Everywhere as Everywhere
 from jaxseg.attention.supports import Itself as Itself
+from jaxseg.attention.supports import Neighborhood as Neighborhood
+from jaxseg.attention.supports import Points as Points
+from jaxseg.attention.supports import Tiles as Tiles
 from jaxseg.attention.supports import Window as Window
+from jaxseg.attention.values import Projected as Projected
+from jaxseg.attention.values import Scaled as Scaled
 
 MECHANISMS: dict[str, Callable[..., nn.Module]] = {
     "none": none,
@@ -52,6 +70,14 @@ MECHANISMS: dict[str, Callable[..., nn.Module]] = {
     "nonlocal_concat": nonlocal_concat,
     "conv1x1": conv1x1,
     "conv3x3": conv3x3,
+    "multi_head": multi_head,
+    "linear_attention": linear_attention,
+    "efficient_attention": efficient_attention,
+    "danet": danet,
+    "key_only": key_only,
+    "generalized": generalized,
+    "psa_collect": psa_collect,
+    "psa_distribute": psa_distribute,
     **{structure.__name__: _joint.joint(structure) for structure in _joint.STRUCTURES},
 }
 

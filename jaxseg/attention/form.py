@@ -27,6 +27,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.supports import Grid, Slots, take
+from jaxseg.attention.values import Lazy
 
 
 class Support(Protocol):
@@ -58,14 +59,6 @@ class Dense(NamedTuple):
 
 
 @struct.dataclass
-class Projected:
-    """Values that are made when needed: value_m(j) = W_m x_j."""
-
-    x: Any  # [B, P, C]
-    kernel: Any  # [1 or M / G or M, C, d]
-
-
-@struct.dataclass
 class Form:
     """Eq. 1 at a given input; a tree of arrays that passes through jit, vmap, grad and checkpoint.
 
@@ -73,7 +66,7 @@ class Form:
         support: Omega.
         score: A, before its norm.
         norm: what is done to a query's scores, one of ``norms``.
-        value: values of the keys, [B, P, H, d] or ``Projected``. With H = M / G, all groups share them.
+        value: values of the keys, [B, P, H, d] or one of ``values``. With H = M / G, all groups share them.
         valid: keys that exist, bool [B, P]; the others belong to no Omega. None: all do.
         groups: G. The result has G d channels; 1 is the sum over all heads, M keeps every head apart.
 
@@ -89,7 +82,7 @@ class Form:
     @property
     def batch(self) -> int:
         """B."""
-        return (self.value.x if isinstance(self.value, Projected) else self.value).shape[0]
+        return (self.value.x if isinstance(self.value, Lazy) else self.value).shape[0]
 
     @property
     def heads(self) -> int:
@@ -98,9 +91,7 @@ class Form:
 
     def values(self) -> Float[Array, "B P H d"]:
         """Return the values of every key, for all heads (H = M) or shared by them (H = 1)."""
-        v = self.value
-        if isinstance(v, Projected):
-            v = jnp.einsum("bpc,mcd->bpmd", v.x, v.kernel)
+        v = self.value.all() if isinstance(self.value, Lazy) else self.value
         if v.shape[2] == 1:
             return v
         if (heads := self.heads) % v.shape[2]:

@@ -21,6 +21,13 @@ def mean(a: Float[Array, "*scores"], ok: Bool[Array, "*slots"]) -> Float[Array, 
     return jnp.where(ok, a, 0) / jnp.maximum(ok.sum(-1, keepdims=True), 1)
 
 
+def total(a: Float[Array, "*scores"], ok: Bool[Array, "*slots"]) -> Float[Array, "*weights"]:
+    """A = score / sum of the scores of the query, in float32 at least; where that is zero, zeros."""
+    a = jnp.where(ok, a.astype(jnp.promote_types(a.dtype, jnp.float32)), 0)
+    sums = a.sum(-1, keepdims=True)
+    return a / jnp.where(sums == 0, 1, sums)
+
+
 def softmax(a: Float[Array, "*scores"], ok: Bool[Array, "*slots"]) -> Float[Array, "*weights"]:
     """A = exp(score) / sum of exp(score), in float32 at least; a query without any key gets zeros, not NaN."""
     a = jnp.where(ok, a.astype(jnp.promote_types(a.dtype, jnp.float32)), -jnp.inf)

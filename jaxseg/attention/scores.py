@@ -15,14 +15,16 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from jaxseg.attention.supports import take
+from jaxseg.attention.supports import Grid, take
 
 
 class Pairwise:
     """A score that is a function of the pair (i, j) alone, so that keys may come in any order and in blocks.
 
     A subclass holds what it needs of the queries, ``q`` [B, N, H, ...], and of the keys, ``k`` [B, P, H, ...], each an
-    array or a tree of them (possibly empty), and says how to score a ``pair``.
+    array or a tree of them (possibly empty), and says how to score a ``pair``. Places count by their offset alone: two
+    pairs of the same q and k, equally far apart, score the same. What else a score needs to know of a place is a
+    feature of q or k.
     """
 
     q: Any
@@ -33,7 +35,7 @@ class Pairwise:
         """Return [B, R, M, K] from the entries of R queries, [B, R, H, ...], and K keys, [B, 1 or R, H, K, ...]."""
         raise NotImplementedError
 
-    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "B R M K"]:
+    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "#B #R M #K"]:
         """Return the scores of queries ``i`` on keys ``j``."""
         q = jax.tree.map(lambda a: a[:, i], self.q)
         k = jax.tree.map(lambda a: take(a, j), self.k)
@@ -72,6 +74,65 @@ class Concat(Pairwise):
 
 
 @struct.dataclass
+class OfKey(Pairwise):
+    """A = k_j, the same for all queries."""
+
+    k: Any  # [B, P, H]
+    q = ()
+    macs = 0
+
+    def pair(self, q: Any, k: Array, i: Array, j: Array) -> Array:
+        """Return the keys' entries."""
+        return k
+
+
+@struct.dataclass
+class Uniform(Pairwise):
+    """A = 1."""
+
+    q = k = ()
+    macs = 0
+
+    def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
+        """Return one."""
+        return jnp.ones((1, 1, 1, 1))
+
+
+@struct.dataclass
+class Relative(Pairwise):
+    """A = sum_c R_D[c] q_i[c] k_j[c], with D the offset from i to j; a factor that is not given counts as one.
+
+    With q alone the position term q_i . R_D, with k alone k_j . R_D, with neither a bias b_D (c = 1). ``table`` covers
+    offsets of less than its span along each of the ``axes``: at 0 that of 1 - span, in the middle that of 0.
+    """
+
+    table: Any  # [2 span - 1, an axis each, 1 or M, c]
+    grid: Grid = struct.field(pytree_node=False)  # of queries and keys
+    axes: tuple[int, ...] = struct.field(pytree_node=False)  # whose offsets count
+    q: Any = None  # [B, N, M, c]
+    k: Any = None  # [B, P, 1 or M, c]
+
+    @property
+    def macs(self) -> int:
+        """One a channel for each factor, the entry of the table among them."""
+        return self.table.shape[-1] * (1 + (self.q is not None) + (self.k is not None))
+
+    def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
+        """Look the offsets up and multiply."""
+        here, there = jnp.unravel_index(i, self.grid), jnp.unravel_index(j, self.grid)
+        spans = [(length + 1) // 2 for length in self.table.shape[:-2]]
+        offsets = [
+            there[axis] - here[axis][:, None, None] + span - 1 for axis, span in zip(self.axes, spans, strict=True)
+        ]
+        flat = jnp.ravel_multi_index(tuple(offsets), self.table.shape[:-2], mode="clip")
+        r = take(self.table.reshape(1, -1, *self.table.shape[-2:]), flat)  # [1 or B, R, H, K, c]
+        factors = [("brmkc", r), ("brmc", q), ("brmkc", k)]
+        letters, arrays = zip(*((letter, a) for letter, a in factors if a is not None), strict=True)
+        wide = jnp.promote_types(jnp.result_type(*arrays), jnp.float32)
+        return jnp.einsum(f"{','.join(letters)}->brmk", *arrays, preferred_element_type=wide)
+
+
+@struct.dataclass
 class Sum(Pairwise):
     """A = a sum of pairwise scores, as of content and position."""
 
@@ -102,12 +163,12 @@ class Sum(Pairwise):
 class Taps:
     """A = a weight for each slot, made at the query: a gate, a dynamic kernel."""
 
-    w: Any  # [B, N, M, K]
+    w: Any  # [1 or B, 1 or N, M, K]
     macs = 0
 
-    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "B R M K"]:
+    def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "#B #R M K"]:
         """Return the taps of queries ``i``."""
-        return self.w[:, i]
+        return self.w if self.w.shape[1] == 1 else self.w[:, i]
 
 
 @struct.dataclass

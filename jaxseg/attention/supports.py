@@ -8,10 +8,12 @@ off the grid holds key 0 and is not ok.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax import lax
 from jaxtyping import Array, Bool, Int, Shaped
 
 Grid = tuple[int, ...]
@@ -36,16 +38,15 @@ class Everywhere:
         return j, jnp.ones(j.shape, bool)
 
 
-@struct.dataclass
-class Window:
-    """Omega(i) = the keys around i: ``size`` of them along each axis, ``dilation`` apart, cut at the border.
+class Box:
+    """A support that is a box of keys on the queries' own grid: along each axis its slots depend on that axis alone.
 
-    Slots run row-major over the window, as the taps of a convolution's kernel do.
+    A subclass holds ``queries``, says the ``size`` of its box, and where its slots lie ``along`` an axis. Slots run
+    row-major over the box, as the taps of a convolution's kernel do.
     """
 
-    queries: Grid = struct.field(pytree_node=False)
-    size: Grid = struct.field(pytree_node=False)
-    dilation: int = struct.field(pytree_node=False, default=1)
+    queries: Grid
+    size: Grid
 
     @property
     def keys(self) -> Grid:
@@ -54,41 +55,173 @@ class Window:
 
     @property
     def slots(self) -> int:
-        """K, the taps of the window."""
+        """K, the keys of the box."""
         return math.prod(self.size)
 
+    def along(self, axis: int) -> np.ndarray:
+        """Return the coordinate of each slot of each query coordinate, [side, size]; it may lie off the grid."""
+        raise NotImplementedError
+
+    def exists(self, axis: int) -> np.ndarray:
+        """Return which of those coordinates lie on the grid."""
+        place = self.along(axis)
+        return (place >= 0) & (place < self.queries[axis])
+
+    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
+        """Return for each query coordinate what ``a`` has at its ``slot`` along ``axis``; off the grid, anything.
+
+        The grid starts at axis ``first`` of ``a``; the slot may be traced.
+        """
+        place = jnp.asarray(self.along(axis))[:, slot]
+        return jnp.take(a, place, axis=first + axis, mode="clip")
+
     def at(self, i: Int[Array, " R"]) -> Slots:
-        """Return the window of each query: [1, R, 1, K]."""
-        # An even window reaches one step further down and right, as XLA's SAME padding has it.
-        reach = np.array([(side - 1) * self.dilation // 2 for side in self.size])
-        offsets = np.indices(self.size).reshape(len(self.size), -1).T * self.dilation - reach  # [K, axes]
-        place = jnp.stack(jnp.unravel_index(i, self.queries), -1)[:, None] + offsets  # [R, K, axes]
-        ok = ((place >= 0) & (place < jnp.array(self.queries))).all(-1)
-        strides = jnp.array([math.prod(self.queries[axis + 1 :]) for axis in range(len(self.queries))])
-        j = jnp.where(ok, (place * strides).sum(-1), 0)
-        return j[None, :, None], ok[None, :, None]
+        """Return the box of each query: [1, R, 1, K]."""
+        j, ok = jnp.zeros((len(i), 1), int), jnp.ones((len(i), 1), bool)
+        for axis, here in enumerate(jnp.unravel_index(i, self.queries)):
+            place, exists = jnp.asarray(self.along(axis))[here], jnp.asarray(self.exists(axis))[here]
+            j = (j[:, :, None] * self.queries[axis] + place[:, None]).reshape(len(i), -1)
+            ok = (ok[:, :, None] & exists[:, None]).reshape(len(i), -1)
+        return jnp.where(ok, j, 0)[None, :, None], ok[None, :, None]
 
 
 @struct.dataclass
-class Itself:
+class Itself(Box):
     """Omega(i) = {i}: point-wise attention."""
 
     queries: Grid = struct.field(pytree_node=False)
 
     @property
+    def size(self) -> Grid:
+        """One key."""
+        return (1,) * len(self.queries)
+
+    def along(self, axis: int) -> np.ndarray:
+        """Return each coordinate itself."""
+        return np.arange(self.queries[axis])[:, None]
+
+
+@struct.dataclass
+class Window(Box):
+    """Omega(i) = the keys around i: ``size`` of them along each axis, ``dilation`` apart, cut at the border."""
+
+    queries: Grid = struct.field(pytree_node=False)
+    size: Grid = struct.field(pytree_node=False)
+    dilation: int = struct.field(pytree_node=False, default=1)
+
+    def along(self, axis: int) -> np.ndarray:
+        """Return the coordinates around each; an even window reaches one further, as XLA's SAME padding has it."""
+        before = (self.size[axis] - 1) * self.dilation // 2
+        return np.arange(self.queries[axis])[:, None] + np.arange(self.size[axis]) * self.dilation - before
+
+    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
+        """Slice instead of gathering: all queries look the same way."""
+        reach, before = (self.size[axis] - 1) * self.dilation, (self.size[axis] - 1) * self.dilation // 2
+        pad = [(0, 0)] * a.ndim
+        pad[first + axis] = (before, reach - before)
+        start = slot * self.dilation
+        return lax.dynamic_slice_in_dim(jnp.pad(a, pad), start, self.queries[axis], axis=first + axis)
+
+
+@struct.dataclass
+class Neighborhood(Box):
+    """Omega(i) = the ``window`` of keys nearest to i: at a border it stays whole, and i leaves its middle.
+
+    A side shorter than the window is read whole.
+    """
+
+    queries: Grid = struct.field(pytree_node=False)
+    window: Grid = struct.field(pytree_node=False)
+
+    @property
+    def size(self) -> Grid:
+        """The window, no longer than the grid."""
+        return tuple(min(side, window) for side, window in zip(self.queries, self.window, strict=True))
+
+    def along(self, axis: int) -> np.ndarray:
+        """Return the coordinates of the window that was moved into the grid."""
+        side, size = self.queries[axis], self.size[axis]
+        start = np.clip(np.arange(side) - (size - 1) // 2, 0, side - size)
+        return start[:, None] + np.arange(size)
+
+    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
+        """Slice instead of gathering: all queries near one border read the same key."""
+        side, size, at = self.queries[axis], self.size[axis], first + axis
+        before = (size - 1) // 2
+        inner = lax.dynamic_slice_in_dim(a, slot, side - size + 1, axis=at)
+        ends = [lax.slice_in_dim(inner, 0, 1, axis=at), lax.slice_in_dim(inner, side - size, side - size + 1, axis=at)]
+        return jnp.concatenate(
+            [jnp.repeat(ends[0], before, axis=at), inner, jnp.repeat(ends[1], size - 1 - before, axis=at)], axis=at
+        )
+
+
+@struct.dataclass
+class Tiles(Box):
+    """Omega(i) = the tile that holds i. Tiles of one ``size`` start at ``shift``; those at the border are cut.
+
+    With size (height, 1) or (1, width) a tile is the line through i along one axis.
+    """
+
+    queries: Grid = struct.field(pytree_node=False)
+    size: Grid = struct.field(pytree_node=False)
+    shift: Grid = struct.field(pytree_node=False)
+
+    def along(self, axis: int) -> np.ndarray:
+        """Return the coordinates of the tile of each."""
+        size, shift = self.size[axis], self.shift[axis]
+        start = (np.arange(self.queries[axis]) - shift) // size * size + shift
+        return start[:, None] + np.arange(size)
+
+
+@struct.dataclass
+class Cross:
+    """Omega(i) = the lines through i along every axis, i itself once.
+
+    Slots: the first line whole, then the others without i.
+    """
+
+    queries: Grid = struct.field(pytree_node=False)
+
+    @property
     def keys(self) -> Grid:
         """The queries' own grid."""
         return self.queries
 
     @property
     def slots(self) -> int:
-        """One."""
-        return 1
+        """The sum of the sides, less the repeats of i."""
+        return sum(self.queries) - len(self.queries) + 1
 
     def at(self, i: Int[Array, " R"]) -> Slots:
-        """Return each query as its own key: [1, R, 1, 1]."""
-        j = jnp.asarray(i)[None, :, None, None]
+        """Return the lines through each query: [1, R, 1, K]."""
+        lines = []
+        for axis, here in enumerate(jnp.unravel_index(i, self.queries)):
+            place = jnp.arange(self.queries[axis] - (axis > 0))
+            if axis > 0:
+                place = place + (place >= here[:, None])
+            stride = math.prod(self.queries[axis + 1 :])
+            lines.append(i[:, None] + (place - here[:, None]) * stride)
+        j = jnp.concatenate(lines, axis=1)[None, :, None]
         return j, jnp.ones(j.shape, bool)
+
+
+@struct.dataclass
+class Points:
+    """Omega(i) = keys that were chosen at i, for each head its own: the corners around a sampled point."""
+
+    queries: Grid = struct.field(pytree_node=False)
+    keys: Grid = struct.field(pytree_node=False)
+    j: Any  # int [B, N, M, K]
+    ok: Any  # bool [B, N, M, K]
+
+    @property
+    def slots(self) -> int:
+        """K."""
+        return self.j.shape[-1]
+
+    def at(self, i: Int[Array, " R"]) -> Slots:
+        """Return the keys of each query: [B, R, M, K]."""
+        return self.j[:, i], self.ok[:, i]
 
 
 def take(a: Shaped[Array, "B P H ..."], j: Int[Array, "b r m K"]) -> Shaped[Array, "B r h K ..."]:

@@ -12,18 +12,27 @@ import oracles
 
 from jaxseg.attention import (
     Concat,
+    Cross,
     Dot,
     Everywhere,
     Form,
     Indicator,
     Itself,
+    Neighborhood,
+    OfKey,
+    Points,
     Projected,
+    Relative,
+    Scaled,
     Sum,
     Taps,
+    Tiles,
+    Uniform,
     Window,
     mean,
     plain,
     softmax,
+    total,
 )
 
 
@@ -134,15 +143,154 @@ def _local_dot(rng, grid, batch, heads) -> Drawn:
     q, k, v = (rng.normal(size=(batch, n, heads, 3)) for _ in range(3))
     form = Form(Window(grid, size), Dot(q, k), softmax, v, groups=heads)
     regions = oracles.window(grid, size)
-    return Drawn(form, "gathered", regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, m], oracles.softmax, v)
+    return Drawn(form, "shifted", regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, m], oracles.softmax, v)
 
 
-def _local_taps(rng, grid, batch, heads) -> Drawn:
-    n, size = math.prod(grid), (3,) * len(grid)
-    w, v = rng.normal(size=(batch, n, heads, math.prod(size))), rng.normal(size=(batch, n, heads, 2))
-    form = Form(Window(grid, size), Taps(w), plain, v, groups=heads)
-    regions = oracles.window(grid, size)
-    return Drawn(form, "gathered", regions, lambda b, i, slot, j, m: w[b, i, m, slot], oracles.plain, v)
+def _local_taps(norm) -> Callable:
+    def build(rng, grid, batch, heads) -> Drawn:
+        n, size = math.prod(grid), (3,) * len(grid)
+        w, v = rng.normal(size=(batch, n, heads, math.prod(size))), rng.normal(size=(batch, n, heads, 2))
+        form = Form(Window(grid, size, 2), Taps(w), norm, v, groups=heads)
+        regions, normalise = oracles.window(grid, size, 2), getattr(oracles, norm.__name__)
+        return Drawn(form, "tapped", regions, lambda b, i, slot, j, m: w[b, i, m, slot], normalise, v)
+
+    return build
+
+
+def _tile_taps(rng, grid, batch, heads) -> Drawn:
+    """Taps that all queries and images share."""
+    n, size, shift = math.prod(grid), tuple(min(side, 3) for side in grid), (1,) * len(grid)
+    w, v = rng.normal(size=(1, 1, heads, math.prod(size))), rng.normal(size=(batch, n, heads, 2))
+    form = Form(Tiles(grid, size, shift), Taps(w), plain, v, groups=heads)
+    regions = oracles.tiles(grid, size, shift)
+    return Drawn(form, "tapped", regions, lambda b, i, slot, j, m: w[0, 0, m, slot], oracles.plain, v)
+
+
+def _depthwise(rng, grid, batch, heads) -> Drawn:
+    size = (2, 3, 1)[: len(grid)]
+    x, scale = rng.normal(size=(batch, math.prod(grid), 3)), rng.normal(size=(math.prod(size), 3))
+    form = Form(Window(grid, size, heads), Indicator(), plain, Scaled(x, scale))
+    regions, values = oracles.window(grid, size, heads), x[:, :, None] * scale
+    return Drawn(form, "depthwise", regions, lambda b, i, slot, j, m: float(slot == m), oracles.plain, values)
+
+
+def _pooling(rng, grid, batch, heads) -> Drawn:
+    size, v = (3,) * len(grid), rng.normal(size=(batch, math.prod(grid), 1, 2))
+    form = Form(Window(grid, size), Uniform(), mean, v)
+    return Drawn(form, "shifted", oracles.window(grid, size), lambda *_: 1.0, oracles.mean, v)
+
+
+def _of_key(norm) -> Callable:
+    def build(rng, grid, batch, heads) -> Drawn:
+        support, (n, p) = _pooled(grid)
+        k, v = rng.normal(size=(batch, p, heads)), rng.normal(size=(batch, p, heads, 2))
+        form, normalise = Form(support, OfKey(k), norm, v, groups=heads), getattr(oracles, norm.__name__)
+        return Drawn(form, "shared", oracles.everywhere(n, p), lambda b, i, slot, j, m: k[b, j, m], normalise, v)
+
+    return build
+
+
+def _positive_dot(rng, grid, batch, heads) -> Drawn:
+    support, (n, p) = _pooled(grid)
+    q, k = rng.random(size=(batch, n, heads, 3)) + 0.1, rng.random(size=(batch, p, heads, 3)) + 0.1
+    v = rng.normal(size=(batch, p, heads, 2))
+    form = Form(support, Dot(q, k), total, v, groups=heads)
+    regions = oracles.everywhere(n, p)
+    return Drawn(form, "reassociated", regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, m], oracles.total, v)
+
+
+def _tables(rng, grid, heads, width, spare=0) -> tuple[np.ndarray, Callable]:
+    """Return a table of offsets that reaches ``spare`` further than the grid, and its entry for (i, j, m) by loops."""
+    spans = [side + spare for side in grid]
+    table = rng.normal(size=(*(2 * span - 1 for span in spans), heads, width))
+    places = list(np.ndindex(*grid))
+
+    def entry(i, j, m):
+        at = tuple(y - x + span - 1 for x, y, span in zip(places[i], places[j], spans, strict=True))
+        return table[at][m % heads]
+
+    return table, entry
+
+
+def _relative(factor, norm, lowering="lines") -> Callable:
+    """Position terms of queries, of keys, of both or of neither."""
+
+    def build(rng, grid, batch, heads) -> Drawn:
+        n, width = math.prod(grid), 3 if factor else 1
+        table, entry = _tables(rng, grid, heads if factor != "q" else 1, width, spare=1)
+        q, k = (rng.normal(size=(batch, n, heads, width)) if side in factor else None for side in "qk")
+        v = rng.normal(size=(batch, n, heads, 2))
+
+        def score(b, i, slot, j, m):
+            r = entry(i, j, m)
+            return (r * (1 if q is None else q[b, i, m]) * (1 if k is None else k[b, j, m])).sum()
+
+        form = Form(Everywhere(grid, grid), Relative(table, grid, tuple(range(len(grid))), q, k), norm, v, groups=heads)
+        return Drawn(form, lowering, oracles.everywhere(n, n), score, getattr(oracles, norm.__name__), v)
+
+    return build
+
+
+def _content_and_bias(support, regions, lowering) -> Callable:
+    """Dot products and a bias by offset, as in a window of Swin."""
+
+    def build(rng, grid, batch, heads) -> Drawn:
+        n = math.prod(grid)
+        table, entry = _tables(rng, grid, heads, 1)
+        q, k, v = (rng.normal(size=(batch, n, heads, 3)) for _ in range(3))
+        score = Sum((Dot(q, k), Relative(table, grid, tuple(range(len(grid))))))
+        form = Form(support(grid), score, softmax, v, groups=heads)
+
+        def loop(b, i, slot, j, m):
+            return q[b, i, m] @ k[b, j, m] + entry(i, j, m)[0]
+
+        return Drawn(form, lowering, regions(grid), loop, oracles.softmax, v)
+
+    return build
+
+
+def _tile(grid) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return size and shift of tiles that leave pieces at both ends of an axis."""
+    size = tuple(min(side, 2 + axis) for axis, side in enumerate(grid))
+    return size, (1,) * len(grid)
+
+
+def _axis(grid) -> tuple[int, ...]:
+    return (*(1 for _ in grid[1:]), grid[-1])
+
+
+def _cross_mean(rng, grid, batch, heads) -> Drawn:
+    n = math.prod(grid)
+    q, k, v = (rng.normal(size=(batch, n, *rest)) for rest in ((heads,), (1,), (1, 2)))
+    values = np.broadcast_to(v, (batch, n, heads, 2))
+
+    def score(b, i, slot, j, m):
+        return max(q[b, i, m] + k[b, j, 0], 0)
+
+    form = Form(Cross(grid), Concat(q, k), mean, v)
+    return Drawn(form, "crossed", oracles.cross(grid), score, oracles.mean, values)
+
+
+def _points(lowering) -> Callable:
+    """Keys that each query and head chose, some of them off the grid."""
+
+    def build(rng, grid, batch, heads) -> Drawn:
+        # One region a query serves the loops, so all images and heads of this drawing choose alike.
+        n, slots = math.prod(grid), 4
+        j, ok = rng.integers(0, n, (n, slots)), rng.random((n, slots)) < 0.8
+        shape = (batch, n, heads, slots)
+        w, x = rng.normal(size=shape), rng.normal(size=(batch, n, 2))
+        kernel = rng.normal(size=(heads, 2, 3))
+        values = np.einsum("bpc,mcd->bpmd", x, kernel)
+        value = Projected(x, kernel) if lowering == "sampled" else values
+        points = (np.broadcast_to(a[None, :, None], shape) for a in (j, ok))
+        form = Form(Points(grid, grid, *points), Taps(w), plain, value)
+        regions = [
+            [int(key) if there else None for key, there in zip(*row, strict=True)] for row in zip(j, ok, strict=True)
+        ]
+        return Drawn(form, lowering, regions, lambda b, i, slot, j, m: w[b, i, m, slot], oracles.plain, values)
+
+    return build
 
 
 def _global_taps(rng, grid, batch, heads) -> Drawn:
@@ -169,8 +317,36 @@ KINDS = {
     "concat mean": _concat,
     "sum softmax": _sum,
     "window dot softmax": _local_dot,
-    "window taps": _local_taps,
+    "window taps": _local_taps(plain),
+    "window taps softmax": _local_taps(softmax),
+    "window uniform mean": _pooling,
+    "depthwise": _depthwise,
+    "tiles taps": _tile_taps,
     "everywhere taps": _global_taps,
+    "key softmax": _of_key(softmax),
+    "key mean": _of_key(mean),
+    "dot total": _positive_dot,
+    "relative query softmax": _relative("q", softmax),
+    "relative key plain": _relative("k", plain),
+    "relative bias mean": _relative("", mean),
+    "relative both softmax": _relative("qk", softmax, "streamed"),
+    "tiles softmax": _content_and_bias(
+        lambda grid: Tiles(grid, *_tile(grid)), lambda grid: oracles.tiles(grid, *_tile(grid)), "tiled"
+    ),
+    "axis softmax": _content_and_bias(
+        lambda grid: Tiles(grid, _axis(grid), (0,) * len(grid)),
+        lambda grid: oracles.tiles(grid, _axis(grid), (0,) * len(grid)),
+        "tiled",
+    ),
+    "cross softmax": _content_and_bias(Cross, oracles.cross, "crossed"),
+    "cross mean": _cross_mean,
+    "neighborhood softmax": _content_and_bias(
+        lambda grid: Neighborhood(grid, (3,) * len(grid)),
+        lambda grid: oracles.neighborhood(grid, (3,) * len(grid)),
+        "shifted",
+    ),
+    "points projected": _points("sampled"),
+    "points": _points("gathered"),
 }
 
 

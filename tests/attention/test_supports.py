@@ -3,7 +3,7 @@ import numpy as np
 import oracles
 import pytest
 
-from jaxseg.attention import Everywhere, Itself, Window
+from jaxseg.attention import Cross, Everywhere, Itself, Neighborhood, Tiles, Window
 
 
 def read(support, i):
@@ -25,3 +25,16 @@ def test_windows_are_the_oracles(grid, size, dilation):
 def test_everywhere_and_itself():
     assert read(Everywhere((2, 3), (1, 2)), [4, 0]) == [[0, 1], [0, 1]]
     assert read(Itself((2, 3)), [4, 0]) == [[4], [0]]
+
+
+@pytest.mark.parametrize("grid", [(7,), (4, 5), (1, 6), (3, 4, 2)])
+def test_boxes_and_crosses_are_the_oracles(grid):
+    i = list(range(int(np.prod(grid))))[::-1]
+    size, shift = (3, 2, 2)[: len(grid)], (1, 3, 0)[: len(grid)]
+    for support, regions in (
+        (Neighborhood(grid, size), oracles.neighborhood(grid, size)),
+        (Tiles(grid, size, shift), oracles.tiles(grid, size, shift)),
+        (Cross(grid), oracles.cross(grid)),
+    ):
+        assert read(support, i) == [regions[query] for query in i]
+        assert support.slots == len(regions[0])

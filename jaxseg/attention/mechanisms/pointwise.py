@@ -8,12 +8,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
-from jaxseg.attention.form import Form, Projected
+from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.norms import plain
 from jaxseg.attention.options import choose
 from jaxseg.attention.scores import Indicator, Taps
 from jaxseg.attention.supports import Itself, Window
+from jaxseg.attention.values import Projected
 from jaxseg.layers import BatchNorm, Conv
 
 # How the map ends. Paper: not stated. "sigmoid" is what the modules that it cites use: bounded, and never zero

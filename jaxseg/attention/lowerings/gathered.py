@@ -1,0 +1,66 @@
+"""The exact fallbacks: gather the keys of each query's slots, in blocks of queries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from jaxseg.attention.form import Form
+from jaxseg.attention.lowerings.online import blocks, weighted
+from jaxseg.attention.lowerings.table import Lowering, pair_macs, queries
+from jaxseg.attention.supports import Everywhere, take
+from jaxseg.attention.values import Projected
+
+GATHERED = 2**22  # Numbers that one block may hold.
+
+
+def gathered(form: Form) -> Array:
+    """Gather, weigh and sum the values. Fits every form."""
+    v = form.values()
+    everywhere = isinstance(form.support, Everywhere)  # Then all queries share their keys, and nothing is gathered.
+    wide = jnp.promote_types(v.dtype, jnp.float32)
+
+    def attend(i: Array) -> Array:
+        a, j = form.weights(i)
+        return form.merge(weighted(a, take(v, j), wide)).astype(v.dtype)
+
+    return _by_blocks(form, attend, 1 if everywhere else max(v.shape[-1], form.score.macs))
+
+
+def sampled(form: Form) -> Array:
+    """Gather and sum the features for each head, then project them: the values of all keys are never made."""
+    x, kernel, heads = form.value.x, form.value.kernel, form.heads
+    kernel = jnp.tile(kernel, (heads // len(kernel), 1, 1))
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+
+    def attend(i: Array) -> Array:
+        a, j = form.weights(i)
+        u = weighted(a, take(x[:, :, None], j), wide).astype(x.dtype)
+        return form.merge(jnp.einsum("brmc,mcd->brmd", u, kernel, preferred_element_type=wide)).astype(x.dtype)
+
+    return _by_blocks(form, attend, max(x.shape[-1], form.score.macs))
+
+
+def _by_blocks(form: Form, attend: Callable[[Array], Array], width: int) -> Array:
+    """Return ``attend`` of all queries, in blocks that hold ``width`` numbers a slot."""
+    number, size = blocks(queries(form), max(GATHERED // (form.batch * form.heads * form.support.slots * width), 1))
+    i = jnp.minimum(jnp.arange(number * size), queries(form) - 1).reshape(number, size)
+    y = lax.map(jax.checkpoint(attend, prevent_cse=False), i)
+    return jnp.moveaxis(y, 0, 1).reshape(y.shape[1], number * size, -1)[:, : queries(form)]
+
+
+def _sampled_macs(form: Form) -> int:
+    weights = queries(form) * form.heads
+    inputs = form.value.x.shape[-1]
+    return weights * (form.support.slots * (form.score.macs + inputs) + math.prod(form.value.kernel.shape[1:]))
+
+
+ROWS = (
+    Lowering("sampled", sampled, _sampled_macs, value=Projected),
+    Lowering("gathered", gathered, pair_macs),
+)

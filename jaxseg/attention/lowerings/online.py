@@ -1,0 +1,133 @@
+"""Sums over keys that come in tiles: each norm as a fold, so that a query's weights are never held together.
+
+The softmax keeps its largest score so far and shrinks the sums when a larger one comes (Milakov and Gimelshein 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from jaxseg.attention.norms import mean, plain, softmax, total
+
+NORMS = (plain, mean, total, softmax)  # those that can be folded
+
+# Queries and keys of one tile. A small one stays in a core's cache (one of 1024 x 1024 took four times as long);
+# elsewhere fewer and larger steps keep the device busy.
+CPU_TILE, TILE = (256, 512), (2048, 4096)
+
+
+class Sums(NamedTuple):
+    """What is known of some queries after some of their keys; [B, R, M, d], [B, R, M, 1], [B, R, M, 1]."""
+
+    y: Array  # weighted values
+    top: Array  # largest score of a softmax; else unused
+    total: Array  # what ``y`` is to be divided by, zero for nothing
+
+
+def start(shape: tuple[int, ...], width: int, dtype: Any) -> Sums:
+    """Return the sums over no key, for scores of ``shape`` [B, R, M] and values of ``width`` channels."""
+    lowest = jnp.full((*shape, 1), jnp.finfo(dtype).min, dtype)
+    return Sums(jnp.zeros((*shape, width), dtype), lowest, jnp.zeros((*shape, 1), dtype))
+
+
+def fold(norm: Callable, sums: Sums, a: Array, ok: Array, v: Array) -> Sums:
+    """Add a tile: scores ``a`` and mask ``ok``, broadcastable to [B, R, M, K], and values [B, 1 or R, H, K, d]."""
+    a = a.astype(sums.y.dtype)
+    shape = jnp.broadcast_shapes(a.shape, ok.shape)
+    if norm is softmax:
+        a = jnp.where(ok, a, -jnp.inf)
+        # The result does not depend on the maximum, so no gradient need pass through it.
+        top = jnp.maximum(sums.top, lax.stop_gradient(a.max(-1, keepdims=True)))
+        a, shrink = jnp.exp(a - top), jnp.exp(sums.top - top)
+        sums = Sums(sums.y * shrink, top, sums.total * shrink)
+    else:
+        a = jnp.where(ok, a, 0)
+    counted = {plain: jnp.zeros(()), mean: ok}.get(norm, a)
+    counted = jnp.broadcast_to(counted.astype(a.dtype), shape).sum(-1, keepdims=True)
+    return Sums(sums.y + weighted(a, v, sums.y.dtype), sums.top, sums.total + counted)
+
+
+def merge(one: Sums, other: Sums) -> Sums:
+    """Return the sums over two disjoint sets of keys."""
+    top = jnp.maximum(one.top, other.top)
+    (y, a, n), (z, b, m) = one, other
+    a, b = jnp.exp(a - top), jnp.exp(b - top)
+    return Sums(y * a + z * b, top, n * a + m * b)
+
+
+def finish(sums: Sums) -> Array:
+    """Return the normalised sum, zero for a query without a key."""
+    return sums.y / jnp.where(sums.total == 0, 1, sums.total)
+
+
+def over_tiles(
+    score: Any, norm: Callable, of_query: Any, of_key: Any, v: Array, ok: Array, i: Array, j: Array, heads: int,
+    distinct: bool = False,
+) -> Sums:  # fmt: skip
+    """Return the sums over all keys, in tiles of queries x keys; the backward pass makes each tile again.
+
+    Args:
+        score: a pairwise score.
+        norm: one of ``NORMS``.
+        of_query: what the score needs of the queries, [B, R, H, ...].
+        of_key: and of the keys, [B, P, H, ...].
+        v: values [B, P, H, d].
+        ok: keys that count, [1 or B, P].
+        i: flat places of the queries, [R].
+        j: and of the keys, [P].
+        heads: M.
+        distinct: whether a query skips the key at its own place.
+    """
+    tile = CPU_TILE if jax.default_backend() == "cpu" else TILE
+    rows, height = blocks(len(i), tile[0])
+    columns, width = blocks(len(j), tile[1])
+    wide = jnp.promote_types(v.dtype, jnp.float32)
+    places = jnp.pad(j, (0, columns * width - len(j))).reshape(columns, 1, 1, 1, width)
+    keys = jax.tree.map(partial(_key_tiles, blocks=columns, size=width), (of_key, v, ok[..., None]))
+
+    def attend(block: tuple[Any, Array]) -> Sums:
+        q, here = block
+
+        def step(sums: Sums, tile: Any) -> tuple[Sums, None]:
+            (k, values, exists), there = tile
+            if distinct:
+                exists = exists & (there != here[None, :, None, None])
+            return fold(norm, sums, score.pair(q, k, here, there), exists, values), None
+
+        empty = start((v.shape[0], height, heads), v.shape[-1], wide)
+        return lax.scan(jax.checkpoint(step, prevent_cse=False), empty, (keys, places))[0]
+
+    here = jnp.pad(i, (0, rows * height - len(i))).reshape(rows, height)
+    q = jax.tree.map(lambda a: jnp.moveaxis(_split(a, rows, height), 1, 0), of_query)
+    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), (q, here))
+    return Sums(*(jnp.moveaxis(a, 0, 1).reshape(v.shape[0], -1, *a.shape[3:])[:, : len(i)] for a in sums))
+
+
+def blocks(length: int, largest: int) -> tuple[int, int]:
+    """Return how many blocks of which size cover ``length``, as even as they can be."""
+    number = -(-length // largest)
+    return number, -(-length // number)
+
+
+def weighted(a: Array, v: Array, dtype: Any) -> Array:
+    """Return [B, R, M, d] of weights a [B, R, M, K] and values [B, 1 or R, H, K, d], accumulated in ``dtype``."""
+    a = jnp.broadcast_to(a, (*a.shape[:-1], v.shape[-2]))  # A uniform score has one entry for all keys.
+    return jnp.einsum("brmk,brmkd->brmd", a.astype(v.dtype), v, preferred_element_type=dtype)
+
+
+def _split(a: Array, number: int, size: int) -> Array:
+    """Return [B, number, size, ...] of [B, length, ...], the last block padded with zeros."""
+    pad = [(0, 0), (0, number * size - a.shape[1])] + [(0, 0)] * (a.ndim - 2)
+    return jnp.pad(a, pad).reshape(a.shape[0], number, size, *a.shape[2:])
+
+
+def _key_tiles(a: Array, blocks: int, size: int) -> Array:
+    """Return [blocks, B, 1, H, size, ...] of [B, P, H, ...]."""
+    return jnp.moveaxis(_split(a, blocks, size), (1, 3), (0, 2))[:, :, None]
