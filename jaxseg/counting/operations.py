@@ -1,0 +1,117 @@
+"""What one primitive of JAX costs: which results must be stored, and how many floating-point operations it takes.
+
+A primitive that is not named here is element-wise: one operation per entry of its result, fused into what reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# Calls whose body belongs to the caller: the parameter that holds it.
+CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+}
+
+# Other names of the same memory.
+ALIASES = frozenset({"reshape", "squeeze", "expand_dims", "optimization_barrier", "copy", "copy_p", "device_put"})
+
+# Fused like the element-wise ones, and no arithmetic.
+MOVES = frozenset(
+    {
+        "broadcast_in_dim", "broadcast", "transpose", "rev", "pad", "concatenate", "stack", "iota",
+        "convert_element_type", "bitcast_convert_type", "stop_gradient", "axis_index", "platform_index",
+    }
+)  # fmt: skip
+
+# These read no more of an operand than they return.
+PARTS = frozenset({"slice", "dynamic_slice", "split", "unstack"})
+
+# Results that are stored once when several operations read them, for they cost too much to be computed again.
+DEAR = frozenset(
+    {"exp", "exp2", "expm1", "log", "log1p", "logistic", "tanh", "erf", "erfc", "erf_inv", "pow", "sin", "cos",
+     "sqrt", "rsqrt", "cbrt"}
+)  # fmt: skip
+
+# These write into their first operand where nothing else reads it any more.
+IN_PLACE = frozenset({"dynamic_update_slice", "scatter", "scatter-add", "scatter-mul", "scatter-min", "scatter-max"})
+
+Shapes = Sequence[tuple[int, ...]]
+
+
+def _dot(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    (contracted, _), _ = params["dimension_numbers"]
+    return 2 * math.prod(result) * math.prod(operands[0][axis] for axis in contracted)
+
+
+def _conv(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    """Every tap of every result, over padding too, as layer tables count it; but no holes of a dilated operand."""
+    features = operands[1][params["dimension_numbers"].rhs_spec[0]]
+    taps = math.prod(operands[1]) // features
+    return 2 * math.prod(result) * taps // math.prod(params["lhs_dilation"])
+
+
+def _per_entry(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    return math.prod(operands[0])
+
+
+def _per_update(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    return math.prod(operands[2])
+
+
+def _windows(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    return math.prod(result) * math.prod(params["window_dimensions"])
+
+
+def _sort(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    side = operands[0][params.get("dimension", -1)]
+    return math.prod(operands[0]) * max(side - 1, 1).bit_length()
+
+
+def _none(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    return 0
+
+
+Operations = Callable[[dict[str, Any], Shapes, tuple[int, ...]], int]
+
+# Fused with what makes their operands; their results are stored.
+REDUCTIONS: dict[str, Operations] = dict.fromkeys(
+    ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or", "reduce_xor", "reduce",
+     "argmax", "argmin"),
+    _per_entry,
+)  # fmt: skip
+
+# Fused with nothing: operands and results are stored.
+KERNELS: dict[str, Operations] = {
+    "dot_general": _dot,
+    "conv_general_dilated": _conv,
+    "gather": _none,
+    "scatter": _none,
+    "scatter-add": _per_update,
+    "scatter-mul": _per_update,
+    "scatter-min": _per_update,
+    "scatter-max": _per_update,
+    "dynamic_update_slice": _none,
+    "sort": _sort,
+    "top_k": _sort,
+    "cumsum": _per_entry,
+    "cumprod": _per_entry,
+    "cummax": _per_entry,
+    "cummin": _per_entry,
+    "cumlogsumexp": _per_entry,
+    "reduce_window": _windows,
+    "reduce_window_sum": _windows,
+    "reduce_window_max": _windows,
+    "reduce_window_min": _windows,
+    "select_and_scatter_add": _windows,
+    "select_and_gather_add": _windows,
+}

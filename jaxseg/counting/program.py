@@ -1,0 +1,264 @@
+"""A jaxpr as a list of steps, each with its cost; see ``Count`` for what is counted."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend import core
+
+from jaxseg.counting.operations import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, REDUCTIONS
+
+Scopes = tuple[str, ...]  # modules, named scopes and transformations around an equation, outermost first
+BACKWARD = "transpose"  # the transformation around what runs after the forward pass, for the gradient
+
+
+class Step(NamedTuple):
+    """One step of a program."""
+
+    scopes: Scopes
+    flops: int
+    moved: int  # bytes
+    alive: int  # bytes, while it runs
+
+
+class Kept(NamedTuple):
+    """A value that the forward pass stores for the backward pass."""
+
+    scopes: Scopes  # of the step that made it
+    shape: tuple[int, ...]
+    bytes: int
+
+
+@dataclass(eq=False)
+class Value:
+    """An array of the program; one that is not stored is computed within the steps that read it."""
+
+    size: int  # bytes
+    shape: tuple[int, ...] = ()
+    stored: bool = False
+    reads: dict[Value, int] = field(default_factory=dict)  # stored values that it is made of, and bytes of each
+
+    @classmethod
+    def of(cls, atom: Any) -> Value:
+        """Return the value of a variable."""
+        return cls(math.prod(atom.aval.shape) * atom.aval.dtype.itemsize, atom.aval.shape)
+
+    @property
+    def sources(self) -> dict[Value, int]:
+        """What reading it reads."""
+        return {self: self.size} if self.stored else self.reads
+
+
+@dataclass
+class Equation:
+    """One equation of the jaxpr."""
+
+    name: str
+    params: dict[str, Any]
+    shapes: list[tuple[int, ...]]  # of the operands
+    operands: list[Value]
+    results: list[Value]
+    scopes: Scopes
+
+    @property
+    def whole(self) -> bool:
+        """Whether its operands must lie in memory, and so will its results."""
+        return self.name in KERNELS or self.name in BODIES
+
+    @property
+    def flops(self) -> int:
+        """Operations; those of a body are its own."""
+        if self.name in MOVES or self.name in PARTS or self.name in BODIES:
+            return 0
+        if rule := KERNELS.get(self.name) or REDUCTIONS.get(self.name):
+            return rule(self.params, self.shapes, self.results[0].shape)
+        return math.prod(self.results[0].shape)
+
+
+class Run(NamedTuple):
+    """An equation at work."""
+
+    scopes: Scopes
+    flops: int
+    moved: int
+    reads: dict[Value, int]
+    writes: list[Value]
+    reused: int = 0  # bytes of what it writes that may take the place of what it reads last
+    body: Sequence[Step] = ()  # of a loop; its steps count what it moves and what it carries
+
+
+class Program:
+    """A jaxpr with the calls in it inlined.
+
+    Args:
+        jaxpr: the program.
+        arguments: values of its constants and arguments.
+        owned: those of the arguments that live in its own memory, as what a loop carries.
+
+    """
+
+    def __init__(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], owned: Sequence[Value] = ()) -> None:
+        for value in arguments:
+            value.stored = True
+        self.owned = owned
+        self.equations: list[Equation] = []
+        self.results = set(self._inline(jaxpr, arguments, ()))
+        self._drop_and_fuse()
+        self.runs = [_run(equation) for equation in self.equations]
+        self.last = {value: time for time, run in enumerate(self.runs) for value in run.reads}
+
+    def _inline(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], scopes: Scopes) -> list[Value]:
+        """Append the equations of ``jaxpr``, and return its results."""
+        values: dict[Any, Value] = dict(zip((*jaxpr.constvars, *jaxpr.invars), arguments, strict=True))
+
+        def value(atom: Any) -> Value:
+            return Value(0) if isinstance(atom, core.Literal) else values[atom]
+
+        for equation in jaxpr.eqns:
+            name, operands = equation.primitive.name, [value(atom) for atom in equation.invars]
+            here = (*scopes, *(entry.name for entry in equation.source_info.name_stack.stack))
+            if name in ALIASES:
+                results = operands
+            elif called := _called(name, equation.params):
+                body, constants = _open(called)
+                results = self._inline(body, [*constants, *operands[len(operands) - len(body.invars) :]], here)
+            else:
+                _refuse(name, equation.params)
+                results = [Value.of(atom) for atom in equation.outvars]
+                shapes = [atom.aval.shape for atom in equation.invars]  # type: ignore[attr-defined]
+                self.equations.append(Equation(name, equation.params, shapes, operands, results, here))
+            values.update(zip(equation.outvars, results, strict=False))
+        return [value(atom) for atom in jaxpr.outvars]
+
+    def _drop_and_fuse(self) -> None:
+        """Drop the equations whose results nothing reads, and decide which values are stored."""
+        readers = Counter(self.results)
+        for value in self.results:
+            value.stored = True
+        alive = []
+        for equation in reversed(self.equations):
+            if not any(readers[value] for value in equation.results):
+                continue
+            alive.append(equation)
+            readers.update(set(equation.operands))
+            for value in equation.results:
+                again = equation.name in DEAR and readers[value] > 1
+                value.stored |= equation.whole or equation.name in REDUCTIONS or again
+            if equation.whole:
+                for value in equation.operands:
+                    value.stored = True
+        self.equations = alive[::-1]
+
+    def steps(self, base: int) -> list[Step]:
+        """Return the steps in order, with ``base`` bytes alive besides the program's own."""
+        alive = base + sum(value.size for value in self.owned)
+        made = dict.fromkeys(self.owned, 0)
+        steps = []
+        for time, run in enumerate(self.runs):
+            made.update(dict.fromkeys(run.writes, time))
+            dying = (value for value in {*run.reads, *run.writes} if value in made and value not in self.results)
+            freed = sum(value.size for value in dying if self.last.get(value, made[value]) == time)
+            written = sum(value.size for value in run.writes)
+            during = alive + written - min(freed, run.reused)
+            steps += [
+                step._replace(scopes=run.scopes + step.scopes, alive=during - run.reused + step.alive)
+                for step in run.body
+            ] or [Step(run.scopes, run.flops, run.moved, during)]
+            alive += written - freed
+        return steps
+
+    def kept(self) -> list[Kept]:
+        """Return what the forward pass stores for the backward pass, besides arguments."""
+        backward = (time for time, run in enumerate(self.runs) if BACKWARD in run.scopes)
+        turn = next(backward, len(self.runs))
+        return [
+            Kept(run.scopes, value.shape, value.size)
+            for run in self.runs[:turn]
+            for value in run.writes
+            if self.last.get(value, 0) >= turn
+        ]
+
+
+def _run(equation: Equation) -> Run:
+    """Return what an equation reads and stores, those before it being settled."""
+    reads: dict[Value, int] = {}
+    for value in equation.operands:
+        for source, size in value.sources.items():
+            reads[source] = min(reads.get(source, 0) + size, source.size)
+    if equation.name in PARTS:
+        whole = sum(value.size for value in equation.results)
+        reads = {source: min(size, whole) for source, size in reads.items()}
+    for value in equation.results:
+        value.reads = reads
+    writes = [value for value in equation.results if value.stored]
+    written = sum(value.size for value in writes)
+    if equation.name in BODIES:
+        return BODIES[equation.name](equation, reads, writes)
+    if not writes:
+        return Run(equation.scopes, equation.flops, 0, {}, [])
+    in_place = equation.name in IN_PLACE or not (equation.whole or equation.name in REDUCTIONS)
+    reused, moved = written if in_place else 0, sum(reads.values()) + written
+    # These touch no more of their first operand than they take from it or put into it.
+    if equation.name in IN_PLACE:
+        moved = 2 * sum(value.size for value in equation.operands[1:])
+    elif equation.name == "gather":
+        moved = 2 * written + equation.operands[1].size
+    return Run(equation.scopes, equation.flops, moved, reads, writes, reused)
+
+
+def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
+    """Return the body, as often as it runs."""
+    length, carried = equation.params["length"], equation.params["num_carry"]
+    body, constants = _open(equation.params["jaxpr"])
+    arguments = [Value.of(atom) for atom in body.invars]
+    steps = Program(body, [*constants, *arguments], arguments[equation.params["num_consts"] :]).steps(0)
+    steps = [step._replace(flops=length * step.flops, moved=length * step.moved) for step in steps]
+    reused = sum(value.size for value in equation.results[:carried])
+    return Run(equation.scopes, 0, 0, reads, writes, reused, steps)
+
+
+def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
+    """Return the branch with the most operations."""
+    branches = []
+    for branch in equation.params["branches"]:
+        body, constants = _open(branch)
+        branches.append(Program(body, [*constants, *map(Value.of, body.invars)]).steps(0))
+    steps = max(branches, key=lambda steps: sum(step.flops for step in steps))
+    return Run(equation.scopes, 0, 0, reads, writes, 0, steps)
+
+
+BODIES = {"scan": _scan, "cond": _cond}
+PLATFORMS = {"cpu": {"cpu"}, "gpu": {"gpu", "cuda", "rocm"}, "tpu": {"tpu"}}  # of a backend, as lowering rules name it
+
+
+def _called(name: str, params: dict[str, Any]) -> Any:
+    """Return the jaxpr that an equation calls, if it does; of those for several platforms the one for ours."""
+    if name in CALLS:
+        return params[CALLS[name]]
+    if name == "cond" and (platforms := params.get("branches_platforms")):
+        ours = PLATFORMS[jax.default_backend()]
+        fits = (names is None or ours & set(names) for names in platforms)
+        return next(branch for branch, fit in zip(params["branches"], fits, strict=True) if fit)
+    return None
+
+
+def _open(jaxpr: Any) -> tuple[core.Jaxpr, list[Value]]:
+    """Return a jaxpr and the values of the constants that are bound to it."""
+    if isinstance(jaxpr, core.ClosedJaxpr):
+        return jaxpr.jaxpr, [Value.of(atom) for atom in jaxpr.jaxpr.constvars]
+    return jaxpr, []
+
+
+def _refuse(name: str, params: dict[str, Any]) -> None:
+    """Raise ValueError for a primitive with a body that is not known, as a loop of unknown length."""
+    if name in BODIES or name in KERNELS or name in REDUCTIONS or not list(core.jaxprs_in_params(params)):
+        return
+    raise ValueError(
+        f"the operation {name!r} does not say what it costs before it runs; "
+        "write a while loop as jax.lax.scan, or a fori_loop whose bounds are numbers."
+    )
