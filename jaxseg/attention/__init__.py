@@ -9,6 +9,11 @@ from typing import Any
 import flax.linen as nn
 
 from jaxseg.attention import joint as _joint
+from jaxseg.attention.channel import ChannelAttention as ChannelAttention
+from jaxseg.attention.channel import ChannelGate as ChannelGate
+from jaxseg.attention.channel import SqueezeExcite as SqueezeExcite
+from jaxseg.attention.cost import Cost as Cost
+from jaxseg.attention.cost import cost as cost
 from jaxseg.attention.form import Dense as Dense
 from jaxseg.attention.form import Form as Form
 from jaxseg.attention.joint import Parts as Parts
@@ -19,9 +24,15 @@ from jaxseg.attention.maps import gates as gates
 from jaxseg.attention.maps import rows as rows
 from jaxseg.attention.mechanisms.attention import Attention as Attention
 from jaxseg.attention.mechanisms.attention import none
+from jaxseg.attention.mechanisms.axial import axial
 from jaxseg.attention.mechanisms.context import danet, key_only
-from jaxseg.attention.mechanisms.convolution import conv1x1, conv3x3
+from jaxseg.attention.mechanisms.convolution import average_pool, conv1x1, conv3x3, depthwise_conv, dilated_conv
+from jaxseg.attention.mechanisms.cross import criss_cross
+from jaxseg.attention.mechanisms.deformable import deformable_conv
+from jaxseg.attention.mechanisms.dynamic import dynamic_conv, involution
+from jaxseg.attention.mechanisms.gates import attention_gate, bam, cbam
 from jaxseg.attention.mechanisms.generalized import generalized
+from jaxseg.attention.mechanisms.local import neighborhood, swin
 from jaxseg.attention.mechanisms.multi_head import efficient_attention, linear_attention, multi_head
 from jaxseg.attention.mechanisms.pointwise import pwa, pwa_linear
 from jaxseg.attention.mechanisms.psa import psa_collect, psa_distribute
@@ -63,6 +74,9 @@ MECHANISMS: dict[str, Callable[..., nn.Module]] = {
     "none": none,
     "pwa": pwa,
     "pwa_linear": pwa_linear,
+    "cbam": cbam,
+    "bam": bam,
+    "attention_gate": attention_gate,
     "sa": sa,
     "nonlocal_gaussian": nonlocal_gaussian,
     "nonlocal_embedded": nonlocal_embedded,
@@ -70,10 +84,20 @@ MECHANISMS: dict[str, Callable[..., nn.Module]] = {
     "nonlocal_concat": nonlocal_concat,
     "conv1x1": conv1x1,
     "conv3x3": conv3x3,
+    "dilated_conv": dilated_conv,
+    "depthwise_conv": depthwise_conv,
+    "average_pool": average_pool,
+    "deformable_conv": deformable_conv,
+    "involution": involution,
+    "dynamic_conv": dynamic_conv,
     "multi_head": multi_head,
     "linear_attention": linear_attention,
     "efficient_attention": efficient_attention,
     "danet": danet,
+    "criss_cross": criss_cross,
+    "axial": axial,
+    "swin": swin,
+    "neighborhood": neighborhood,
     "key_only": key_only,
     "generalized": generalized,
     "psa_collect": psa_collect,

@@ -5,4 +5,5 @@ from jaxseg.layers.convolution import conv as conv
 from jaxseg.layers.normalization import BatchNorm as BatchNorm
 from jaxseg.layers.resampling import avg_pool as avg_pool
 from jaxseg.layers.resampling import max_pool as max_pool
+from jaxseg.layers.resampling import resize as resize
 from jaxseg.layers.resampling import upsample2 as upsample2

@@ -23,12 +23,14 @@ class BatchNorm(nn.Module):
     Args:
         dtype: type of the result; None keeps the promoted type of input and parameters.
         scale_init: initialiser of the scale.
+        momentum: what the running statistics keep of themselves at a step.
         axis_name: mapped axis (of ``pmap`` or ``vmap``) over which training statistics are averaged.
 
     """
 
     dtype: jnp.dtype | None = None
     scale_init: Callable[..., Array] = nn.initializers.ones_init()
+    momentum: float = MOMENTUM
     axis_name: str | None = None
 
     @nn.compact
@@ -52,8 +54,9 @@ class BatchNorm(nn.Module):
                 moments = lax.pmean(moments, self.axis_name)
             mean, var = moments[0], jnp.maximum(moments[1] - jnp.square(moments[0]), 0)
             if not self.is_initializing():
-                mean_state.value = MOMENTUM * mean_state.value + (1 - MOMENTUM) * mean.astype(jnp.float32)
-                var_state.value = MOMENTUM * var_state.value + (1 - MOMENTUM) * var.astype(jnp.float32)
+                keep = self.momentum
+                mean_state.value = keep * mean_state.value + (1 - keep) * mean.astype(jnp.float32)
+                var_state.value = keep * var_state.value + (1 - keep) * var.astype(jnp.float32)
         gain = scale * lax.rsqrt(var + EPSILON)
         shape = (1,) * (x.ndim - 1) + (channels,)
         return (wide * gain.reshape(shape) + (bias - mean * gain).reshape(shape)).astype(dtype)

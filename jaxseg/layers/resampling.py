@@ -1,7 +1,8 @@
-"""Pooling and upsampling between the levels of a network, with TensorFlow's semantics.
+"""Pooling and upsampling between the levels of a network, with TensorFlow's semantics, and resizing between any grids.
 
-Each works along one axis at a time, on the even and the odd pixels apart, as element-wise sums that XLA fuses. On a
-CPU this is 1.5 to 3 times faster, gradient included, than ``reduce_window`` or products with interpolation matrices.
+Pooling and ``upsample2`` work along one axis at a time, on the even and the odd pixels apart, as element-wise sums that
+XLA fuses. On a CPU this is 1.5 to 3 times faster, gradient included, than ``reduce_window`` or products with
+interpolation matrices, which is what ``resize`` needs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 ROWS, COLUMNS = 1, 2  # axes of [batch, height, width, channels]
 
@@ -49,6 +50,33 @@ def upsample2(x: Float[Array, "batch height width channels"]) -> Float[Array, "b
         odd = _along(axis, lead, y.dtype) * _moved(y, axis, -1) + _along(axis, 1 - lead, y.dtype) * y
         pairs = jnp.stack([even, odd], axis + 1)
         y = pairs.reshape(*y.shape[:axis], 2 * side, *y.shape[axis + 1 :])
+    return y.astype(x.dtype)
+
+
+def resize(
+    x: Float[Array, "batch *spatial channels"],
+    grid: tuple[int, ...],
+    old: Int[Array, "batch axes"],
+    new: Int[Array, "batch axes"],
+    *,
+    align_corners: bool,
+) -> Float[Array, "batch *resized channels"]:
+    """Interpolate ``x`` linearly to ``grid``, its real part, ``old`` long along each axis, to a real part ``new`` long.
+
+    So the result at real pixels does not depend on the frame around them. Output o reads the input at
+    o (n - 1) / (m - 1) with ``align_corners``, else at (o + 1/2) n / m - 1/2, n and m being the old and the new
+    length; beyond the first and the last real pixel it reads those.
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    y = x.astype(wide)
+    for axis, side in enumerate(grid):
+        n, m = (lengths[:, axis, None].astype(wide) for lengths in (old, new))
+        o = jnp.arange(side, dtype=wide)
+        place = o * (n - 1) / jnp.maximum(m - 1, 1) if align_corners else (o + 0.5) * n / m - 0.5
+        distance = jnp.abs(jnp.clip(place, 0, n - 1)[..., None] - jnp.arange(x.shape[axis + 1]))
+        y = jnp.moveaxis(y, axis + 1, 1)
+        y = jnp.einsum("boi,bi...->bo...", jnp.maximum(1 - distance, 0), y)
+        y = jnp.moveaxis(y, 1, axis + 1)
     return y.astype(x.dtype)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseg.layers import avg_pool, max_pool, upsample2
+from jaxseg.layers import avg_pool, max_pool, resize, upsample2
 
 
 def xla_max_pool(x):
@@ -86,3 +86,32 @@ def test_the_type_stays_and_bfloat16_is_rounded_once(layer):
     y, wide = jax.jit(lambda x: (layer(x), layer(x.astype(jnp.float32))))(x)
     assert y.dtype == jnp.bfloat16
     np.testing.assert_array_equal(y, wide.astype(jnp.bfloat16))
+
+
+def sides(*real):
+    """Return the lengths of two images' real parts."""
+    return jnp.array([real, real])
+
+
+def test_resizing_is_what_its_names_say():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 5, 2)), jnp.float32)
+
+    @jax.jit
+    def run(x):
+        corners = resize(x, (6, 10), sides(3, 5), sides(6, 10), align_corners=True)
+        edges = resize(x, (7, 6), sides(3, 5), sides(7, 6), align_corners=False)
+        return corners, upsample2(x), edges, jax.image.resize(x, (2, 7, 6, 2), "linear")
+
+    corners, doubled, edges, image = run(x)
+    np.testing.assert_allclose(corners, doubled, atol=1e-5)
+    np.testing.assert_allclose(edges, image, atol=1e-5)
+
+
+def test_resizing_sees_nothing_of_the_frame():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 1)).astype(np.float32)
+    framed = np.pad(x, ((0, 0), (0, 2), (0, 4), (0, 0)), constant_values=np.float32(7))
+    run = jax.jit(resize, static_argnames=("grid", "align_corners"))
+    for corners in (False, True):
+        alone = run(x, grid=(7, 6), old=sides(3, 5), new=sides(7, 6), align_corners=corners)
+        inside = run(framed, grid=(9, 9), old=sides(3, 5), new=sides(7, 6), align_corners=corners)
+        np.testing.assert_allclose(inside[:, :7, :6], alone, atol=1e-5)

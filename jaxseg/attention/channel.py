@@ -1,0 +1,140 @@
+"""Channel attention: what matters, beside where; ordinary modules that compose with the mechanisms.
+
+It is no instance of Eq. 1. There a weight A_m(x_i, x_j, D_ij) belongs to a pair of positions and all channels share it:
+it says where i looks. Squeeze-and-excitation weighs channel c by a ReLU and a sigmoid of a mean over all positions,
+
+    y_i[c] = sigma(W_1 ReLU(W_0 mean_j x_j))[c] x_i[c].
+
+That is no sum over j of functions of (x_i, x_j, D_ij), for the non-linearities come after the mean; the weight differs
+between channels, and is the same for every i. It could be written with C heads, Omega(i) = {i} and a weight made from
+the whole image, but then A says nothing about positions. Only without its non-linearities does it fit:
+y_i[c] = sum_j (x_i[c] / N) (V x_j)[c] has C heads that look everywhere with A_c = x_i[c] / N, and the rows of V as W.
+DANet's channel attention is Eq. 1 with channels in the place of positions: the same operator on another axis.
+
+The layers take ``(x, *, train, valid=None, gate=None)`` as the mechanisms do, x [batch, *spatial, channels] on a grid
+of any number of dimensions, and return its shape and type. Padding (``valid`` False) is not pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxseg.attention.mechanisms.attention import Features, Gate, Input, Mask, flat, flat_mask
+from jaxseg.attention.options import at_least_one, choose
+
+
+def euclidean(x: Float[Array, "B P C"], ok: Bool[Array, "#B P 1"]) -> Float[Array, "B C"]:
+    """Return the Euclidean norm; its gradient is zero, not NaN, where the norm is (a channel that a ReLU closed)."""
+    total = jnp.square(x).sum(1, where=ok)
+    return jnp.where(total > 0, jnp.sqrt(jnp.where(total > 0, total, 1)), 0)
+
+
+# What a channel is pooled by: functions of x [B, P, C] and of the positions that count, [1 or B, P, 1].
+POOLS: dict[str, Callable[[Array, Array], Array]] = {
+    "avg": lambda x, ok: x.mean(1, where=ok),
+    "max": lambda x, ok: x.max(1, where=ok, initial=-jnp.inf),
+    "lp": euclidean,
+    "lse": lambda x, ok: nn.logsumexp(x, 1, where=ok),
+}
+
+
+def pooled(x: Features, valid: Mask, pool: str) -> Float[Array, "batch channels"]:
+    """Return each channel of ``x`` pooled over the positions that exist, in float32 at least."""
+    v, ok = flat(x), flat_mask(valid)
+    ok = jnp.ones((1, v.shape[1]), bool) if ok is None else jnp.asarray(ok)
+    ok |= ~ok.any(1, keepdims=True)  # An image of nothing but padding is pooled whole: a number, rather than NaN.
+    return POOLS[pool](v.astype(jnp.promote_types(v.dtype, jnp.float32)), ok[..., None])
+
+
+def narrow(channels: int, reduction: int) -> int:
+    """Return the width of a bottleneck: channels / reduction, at least 1."""
+    return max(channels // reduction, 1)
+
+
+def over_grid(w: Float[Array, "batch channels"], rank: int) -> Float[Array, "batch *ones channels"]:
+    """Return a weight for each channel that broadcasts over a grid of ``rank`` dimensions."""
+    return w.reshape(w.shape[0], *(1,) * rank, w.shape[1])
+
+
+class ChannelGate(nn.Module):
+    """CBAM's channel gate y = sigmoid(sum over pools of W_1 ReLU(W_0 pool(x))) x, one network for all pools.
+
+    Woo et al. 2018, "CBAM", Eq. 2; code Jongchan/attention-module.
+
+    Args:
+        reduction: channels over hidden width.
+        pools: what each channel is pooled by: "avg", "max", "lp" (the Euclidean norm), "lse" (log of the sum of
+            exponentials), one or several.
+        use_bias: biases of W_0 and W_1.
+        dtype: what the network computes in; None keeps float32 at least, as pooling does.
+
+    Raises:
+        ValueError: for a pool that does not exist, for none, or a reduction below 1.
+    """
+
+    reduction: int = 16
+    pools: tuple[str, ...] = ("avg", "max")
+    use_bias: bool = True
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments."""
+        at_least_one(reduction=self.reduction, pools=len(self.pools))
+        for pool in self.pools:
+            choose("pool", pool, POOLS)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
+        """Return ``x``, each channel scaled."""
+        x = jnp.asarray(x)
+        dense = {"use_bias": self.use_bias, "dtype": self.dtype, "kernel_init": nn.initializers.glorot_uniform()}
+        s = jnp.stack([pooled(x, valid, pool) for pool in self.pools], 1)
+        h = nn.relu(nn.Dense(narrow(x.shape[-1], self.reduction), **dense, name="reduce")(s))
+        w = nn.sigmoid(nn.Dense(x.shape[-1], **dense, name="expand")(h).sum(1))
+        return x * over_grid(w, x.ndim - 2).astype(x.dtype)
+
+
+class SqueezeExcite(ChannelGate):
+    """Squeeze-and-excitation y = sigmoid(W_1 ReLU(W_0 mean(x))) x: the gate by the mean alone.
+
+    Hu et al. 2018, "Squeeze-and-Excitation Networks", Eq. 2-4; code moskomule/senet.pytorch. The arguments are those
+    of ``ChannelGate``. There are no biases, as in the paper; the authors' Caffe models have them (``use_bias=True``).
+    """
+
+    pools: tuple[str, ...] = ("avg",)
+    use_bias: bool = False
+
+
+class ChannelAttention(nn.Module):
+    """DANet's channel attention y[c] = beta sum_d softmax_d(max_e E[c, e] - E[c, d]) x[d] + x[c], E = sum_i x_i x_i^T.
+
+    Fu et al. 2019, "Dual Attention Network", Eq. 3-4; code junfu1115/DANet. The gain beta starts at 0; there is no
+    other parameter.
+
+    Args:
+        inverted: whether channels that resemble c weigh less, as in the authors' code; their paper has softmax_d of
+            E[c, d] itself.
+        dtype: what products are computed in; None keeps the type of x. Energies and softmax are in float32 at least.
+    """
+
+    inverted: bool = True
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
+        """Return ``x`` and, in each channel, the other channels' share."""
+        x = jnp.asarray(x)
+        v = flat(x if valid is None else jnp.where(valid[..., None], x, 0)).astype(self.dtype or x.dtype)
+        wide = jnp.promote_types(v.dtype, jnp.float32)
+        energy = jnp.einsum("bnc,bnd->bcd", v, v, preferred_element_type=wide)
+        # The maximum of a row would add the same to its every entry: softmax does not feel it.
+        weights = nn.softmax(-energy if self.inverted else energy)
+        y = jnp.einsum("bcd,bnd->bnc", weights.astype(v.dtype), v)
+        beta = self.param("beta", nn.initializers.zeros_init(), (), jnp.float32)
+        return x + (beta * y).astype(x.dtype).reshape(x.shape)
