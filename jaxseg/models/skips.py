@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, Int
 
 from jaxseg import attention
 from jaxseg.attention.joint import STRUCTURES, Joint
-from jaxseg.models.denseunet import DenseUNet
 
 AnyArray = Array | np.ndarray
 Pixels = Sequence[Sequence[int]] | AnyArray
@@ -121,6 +120,11 @@ class Skip:
         }
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of cells that are no padding."""
+        return -(-self.size[0] // self.stride), -(-self.size[1] // self.stride)
+
+    @property
     def _beside(self) -> dict[str, Array | None]:
         return {"valid": self.valid, "gate": self.gate}
 
@@ -135,7 +139,7 @@ class Skip:
 
 
 def skips(
-    model: DenseUNet,
+    model: Any,
     variables: Any,
     images: Float[AnyArray, "1 height width channels"],
     sizes: Int[AnyArray, "1 2"] | None = None,
@@ -143,7 +147,7 @@ def skips(
     """Run a network once, and return what arrives at the attention of each of its skips, by level.
 
     Args:
-        model: a trained network.
+        model: a trained network, from ``build``.
         variables: its variables.
         images: one image, normalised, [1, height, width, channels], of any size.
         sizes: its real height and width, where the rest of it is padding; None: all is real.
@@ -156,23 +160,25 @@ def skips(
             "this network has no attention (attention 'none', or no levels), so there is nothing to see; train one "
             "with --config.model.attention=ja9, say"
         )
-    size = images.shape[1:3] if sizes is None else (int(sizes[0, 0]), int(sizes[0, 1]))
+    height, width = (int(side) for side in (images.shape[1:3] if sizes is None else sizes[0]))
     bound = model.bind(variables)
     found = {}
     for level, arrived in _arriving(model, variables, jnp.asarray(images), sizes).items():
         module, its_variables = getattr(bound, f"attention{level}").unbind()
-        found[level] = Skip(module, its_variables, **arrived, stride=2 ** (level + 1), size=size, shown=size)
+        found[level] = Skip(
+            module, its_variables, **arrived, stride=2 ** (level + 1), size=(height, width), shown=(height, width)
+        )
     return found
 
 
 @partial(jax.jit, static_argnums=0)
-def _arriving(model: DenseUNet, variables: Any, images: Array, sizes: AnyArray | None) -> dict[int, dict[str, Any]]:
+def _arriving(model: Any, variables: Any, images: Array, sizes: AnyArray | None) -> dict[int, dict[str, Any]]:
     """Return the arguments with which the network calls each of its attention modules."""
-    levels: Mapping[tuple[str, ...], int] = {(f"attention{level}",): level for level in model.levels}
+    levels = {f"attention{level}": level for level in model.levels}
     found = {}
 
     def keep(call: Any, args: tuple, kwargs: dict[str, Any], context: nn.module.InterceptorContext) -> Any:
-        level = levels.get(context.module.path)
+        level = levels.get("/".join(context.module.path))
         if level is not None and context.method_name == "__call__":
             found[level] = {"x": args[0], "valid": kwargs["valid"], "gate": kwargs["gate"]}
         return call(*args, **kwargs)

@@ -1,5 +1,8 @@
-"""What people look at: tables, learning curves, example images, and the report that holds them together."""
+"""What people look at: tables, learning curves, example images, attention, and the report that holds them together."""
 
+from jaxseg.report.attention import Scene as Scene
+from jaxseg.report.attention import draw_comparison as draw_comparison
+from jaxseg.report.attention import draw_pixel as draw_pixel
 from jaxseg.report.learning_curves import draw_curves as draw_curves
 from jaxseg.report.overlays import Example as Example
 from jaxseg.report.overlays import draw_examples as draw_examples

@@ -1,0 +1,93 @@
+"""Look into a trained network: what it reads from any pixel of an image, as pictures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxseg import attention, inference, report
+from jaxseg.data.images import read_image
+
+
+def inspect_run(
+    workdir: str | Path,
+    image: str | Path,
+    pixel: Sequence[int],
+    *,
+    output: str | Path | None = None,
+    checkpoint: str = "best",
+) -> Path:
+    """Draw the attention of a run's network at every skip as it looks from a pixel of an image; return the picture.
+
+    Args:
+        workdir: the run's folder.
+        image: a photograph.
+        pixel: row and column in the photograph's own size, from 0 at the top left.
+        output: the PNG to write; None: ``figures/attention_<image>_<row>_<column>.png`` of the run.
+        checkpoint: the best on val, or the latest.
+
+    Raises:
+        FileNotFoundError: there is no such run or image.
+        FileExistsError: the picture is there already.
+        ValueError: the pixel is off the image, the network has no attention, or a file is damaged.
+    """
+    y, x = pixel
+    path = Path(workdir, "figures", f"attention_{Path(image).stem}_{y}_{x}.png") if output is None else Path(output)
+    if path.suffix != ".png":
+        raise ValueError(f"{path}: the picture is a PNG; name a file that ends in .png")
+    if path.exists():
+        raise FileExistsError(f"{path} is there already; choose another --output, or move it away")
+    predictor = inference.load(workdir, checkpoint)
+    seen = scene(predictor, read_image(image), f"{Path(image).name}, step {predictor.step} of {Path(workdir).name}")
+    figure = report.draw_pixel(seen, (y, x))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def scene(predictor: inference.Predictor, image: UInt8[np.ndarray, "height width 3"], title: str) -> report.Scene:
+    """Return what a picture of attention shows of an image: its prediction, its skips, and words about both.
+
+    Raises:
+        ValueError: the network has no attention.
+    """
+    skips = predictor.skips(image)
+    name = predictor.model.attention
+    about = [describe(name)]
+    if predictor.tile or predictor.flips:
+        about.append(
+            f"The prediction is that of {predictor.describe()}; the attention that of the whole image at once."
+        )
+    return report.Scene(f"{name}: {title}", tuple(about), image, predictor(image), skips)
+
+
+def draw_structures(seen: report.Scene, level: int, pixel: tuple[int, int], figure: Any = None) -> Any:
+    """Draw the paper's nine structures at one skip of a network with a joint one, all with the weights of that one.
+
+    Args:
+        seen: from ``scene``.
+        level: which skip.
+        pixel: row and column in the image.
+        figure: a figure to clear and draw on; None makes one.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: the pixel is off the image, or the skip carries no joint structure.
+    """
+    skip: Any = seen.skips[level]
+    arranged = {f"{name}\n{describe(name)}": other for name, other in skip.structures().items()}
+    about = f"The nine structures at skip {level}, stride {skip.stride}: one network's weights, arranged in nine ways."
+    return report.draw_comparison(seen._replace(about=(about,)), arranged, pixel, figure)
+
+
+def describe(name: str) -> str:
+    """Return what a mechanism computes, in its own words, each formula on a line of its own."""
+    words = (inspect.getdoc(attention.MECHANISMS[name]) or name).split("\n\n")[0]
+    return words.replace(":  ", "\n").replace(";  ", "\n")
