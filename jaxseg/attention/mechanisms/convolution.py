@@ -1,4 +1,4 @@
-"""Convolutions and pooling as instances of Eq. 1: a tap is a head, its weight the indicator of a position (Eq. 2, 3)."""
+"""Convolutions and pooling as instances of Eq. 1: a tap is a head, its weight the indicator of a position (Eq. 3)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,140 @@
+"""Attention among neighbours: Swin's windows, which tile the grid, and NAT's, one around each query."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxseg.attention.form import Form
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat_mask
+from jaxseg.attention.mechanisms.multi_head import project
+from jaxseg.attention.mechanisms.self_attention import Output
+from jaxseg.attention.norms import softmax
+from jaxseg.attention.options import at_least_one
+from jaxseg.attention.scores import Dot, Relative, Sum
+from jaxseg.attention.supports import Box, Grid, Neighborhood, Tiles
+
+
+class Neighbours(nn.Module):
+    """The factors of scaled dot products with a position bias b_m[j - i], in heads that are kept apart.
+
+    A subclass says what ``support`` a grid has; keys lie less than ``size`` from the query along each axis.
+
+    Args:
+        size: side of the windows.
+        heads: M; None is one for each 32 channels of x, at least 1.
+        use_bias: biases of the projections.
+        dtype: what to compute in; None keeps the type of x.
+
+    """
+
+    size: int
+    heads: int | None
+    use_bias: bool
+    dtype: Any
+
+    def support(self, grid: Grid) -> Box:
+        """Return Omega."""
+        raise NotImplementedError
+
+    @nn.compact
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
+        """Return attention at ``x`` as Eq. 1, without what follows it."""
+        grid, channels = x.shape[1:-1], x.shape[-1]
+        heads = self.heads or max(channels // 32, 1)
+        width = max(channels // heads, 1)
+        init = nn.initializers.glorot_uniform()
+        in_heads = partial(project, x, heads, width, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
+        q, k, v = (in_heads(name=name) for name in ("query", "key", "value"))
+        offsets = (2 * self.size - 1,) * len(grid)
+        bias = self.param("bias", nn.initializers.truncated_normal(0.02), (*offsets, heads, 1), jnp.float32)
+        score = Sum((Dot(q * width**-0.5, k), Relative(bias, grid, tuple(range(len(grid))))))
+        return Form(self.support(grid), score, softmax, v, flat_mask(valid), groups=heads)
+
+
+class Windows(Neighbours):
+    """Swin's windows, which start at ``shift``."""
+
+    shift: int
+
+    def support(self, grid: Grid) -> Tiles:
+        """Return the windows; a side no longer than one is whole, and is not shifted."""
+        size = tuple(min(side, self.size) for side in grid)
+        return Tiles(grid, size, tuple(0 if side <= self.size else self.shift for side in grid))
+
+
+class Nearest(Neighbours):
+    """NAT's windows."""
+
+    def support(self, grid: Grid) -> Neighborhood:
+        """Return the windows."""
+        return Neighborhood(grid, (self.size,) * len(grid))
+
+
+def _attention(factors: Neighbours) -> Attention:
+    at_least_one(size=factors.size, heads=factors.heads)
+    return Attention(factors, Output(False, 1.0, True, factors.dtype, None, parent=None), parent=None)
+
+
+def swin(
+    *,
+    size: int = 7,
+    shift: int = 0,
+    heads: int | None = None,
+    use_bias: bool = True,
+    dtype: Any = None,
+    axis_name: str | None = None,
+) -> Attention:
+    """Window attention of the Swin transformer: the grid is cut into windows, and each attends within itself.
+
+    Omega: the window that holds i; those at a border are cut, since padding would be no key.
+    A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.  Heads: ``heads``.  Level N.  Liu et al. 2021,
+    "Swin Transformer", Eq. 4; code microsoft/Swin-Transformer, WindowAttention.
+
+    A pair with ``shift=0`` and then ``shift=size // 2`` is the source's pair of blocks. Its masks keep what the cyclic
+    shift brings together apart; here the shifted windows end at the border.
+
+    Args:
+        size: side of the windows; an axis no longer than that is one window.
+        shift: where windows start, along each axis.
+        heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
+        use_bias: biases of queries, keys and values.
+        dtype: what to compute in; None keeps the type of x.
+        axis_name: unused, there are no batch statistics.
+
+    Raises:
+        ValueError: for a size or heads below 1, or a shift that is not less than the size.
+    """
+    if not 0 <= shift < size:
+        raise ValueError(f"shift is {shift}; it must be at least 0 and less than size, which is {size}.")
+    return _attention(Windows(size, heads, use_bias, dtype, shift, parent=None))
+
+
+def neighborhood(
+    *,
+    size: int = 7,
+    heads: int | None = None,
+    use_bias: bool = True,
+    dtype: Any = None,
+    axis_name: str | None = None,
+) -> Attention:
+    """Neighbourhood attention: each query attends to the keys nearest to it, at a border too as many as elsewhere.
+
+    Omega: the ``size`` nearest keys along each axis.  A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.
+    Heads: ``heads``.  Level N.  Hassani et al. 2023, "Neighborhood Attention Transformer", Eq. 2-4; code
+    SHI-Labs/NATTEN, NeighborhoodAttention2D.
+
+    Args:
+        size: keys along each axis; one no longer than that is read whole (the source pads it with zeros).
+        heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
+        use_bias: biases of queries, keys and values.
+        dtype: what to compute in; None keeps the type of x.
+        axis_name: unused, there are no batch statistics.
+
+    Raises:
+        ValueError: for a size or heads below 1.
+    """
+    return _attention(Nearest(size, heads, use_bias, dtype, parent=None))

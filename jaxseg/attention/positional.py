@@ -1,0 +1,66 @@
+"""Attention along lines whose values have a position term: sum_j A_ij (v_j and R_{j - i}).
+
+The second kind of value depends on the pair; as Eq. 1 it would take a constant feature and a head an offset. Along a
+line, of length L, it is one product of the weights with the L x L vectors R of all pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from jaxseg.attention.form import Form
+from jaxseg.attention.lowerings.cells import CELLS, join, split
+from jaxseg.attention.lowerings.everywhere import existing
+from jaxseg.attention.options import within
+
+
+def with_offsets(form: Form, table: Float[Array, "offsets d"]) -> tuple[Float[Array, "B N Gd"], Float[Array, "B N Gd"]]:
+    """Return sum_j A_ij v_j, which is Eq. 1, and sum_j A_ij R_{j - i}, in heads summed and set side by side like it.
+
+    Some lines at a time hold their weights, L numbers a query; the backward pass makes them again.
+
+    Args:
+        form: a pairwise score over ``Tiles`` that are lines: of one position along all axes but one.
+        table: R, [2 span - 1, d], the same for all heads; at 0 that of offset 1 - span, in the middle that of 0.
+
+    Raises:
+        ValueError: if the tiles are no lines, or the table covers less than their length.
+    """
+    grid, size, shift = form.support.queries, form.support.size, form.support.shift
+    length, v = math.prod(size), form.values()
+    if max(size) != length:
+        raise ValueError(f"tiles are {size} on the grid {grid}; position values need lines, of 1 along all other axes.")
+    pairs = offsets(table, length)
+    ok = jnp.broadcast_to(existing(form), v.shape[:2])
+    lines = jax.tree.map(partial(split, grid=grid, size=size, shift=shift), (form.score.q, form.score.k, v, ok))
+    place = jnp.ravel_multi_index(tuple(jnp.indices(size).reshape(len(size), -1)), grid, mode="clip")
+    wide = jnp.promote_types(v.dtype, jnp.float32)
+
+    def attend(line: tuple) -> tuple[Array, Array]:
+        q, k, values, exists = line
+        k = jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1)[None, None], k)
+        a = form.score.pair(jax.tree.map(lambda a: a[None], q), k, place, place[None, None, None])
+        a = form.norm(a, exists)[0].astype(v.dtype)  # [L, M, L]
+        values = jnp.broadcast_to(values, (length, form.heads, values.shape[-1]))
+        y = jnp.einsum("imj,jmd->imd", a, values, preferred_element_type=wide)
+        z = jnp.einsum("imj,ijd->imd", a, pairs.astype(a.dtype), preferred_element_type=wide)
+        return y, z
+
+    together = max(CELLS // (length * length * form.heads), 1)
+    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), lines, batch_size=together)
+    y, z = (form.merge(join(a, grid, size, shift)).astype(v.dtype) for a in sums)
+    return y, z
+
+
+def offsets(table: Float[Array, "offsets d"], length: int) -> Float[Array, "L L d"]:
+    """Return R_{j - i} at [i, j] of a line of ``length`` positions; raise ValueError if the table covers less."""
+    span = (len(table) + 1) // 2
+    within(span, (length,))
+    i = jnp.arange(length)
+    return table[i - i[:, None] + span - 1]
