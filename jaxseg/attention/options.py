@@ -54,7 +54,7 @@ def divide(what: str, parts: int | None, channels: int, most: int) -> int:
 
 
 def within(span: int, grid: tuple[int, ...]) -> None:
-    """Raise ValueError if a side of ``grid`` is longer than ``span``, the longest side that a mechanism has places for."""
+    """Raise ValueError if a side of ``grid`` is longer than ``span``, the longest that a mechanism has weights for."""
     if max(grid) > span:
         raise ValueError(
             f"the grid {grid} has a side longer than span {span}, for which this mechanism has no position weights; "

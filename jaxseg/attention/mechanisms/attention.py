@@ -80,9 +80,9 @@ def none(*, dtype: Any = None, axis_name: str | None = None) -> Identity:
 
 def flat(x: Input) -> Float[Array, "batch N channels"]:
     """Return the positions of ``x`` in one row-major axis."""
-    return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
+    return jnp.asarray(x).reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
 
 
 def flat_mask(valid: Mask) -> Bool[Array, "batch N"] | None:
     """Return a key mask likewise."""
-    return None if valid is None else jnp.reshape(valid, (valid.shape[0], -1))
+    return None if valid is None else jnp.asarray(valid).reshape(valid.shape[0], -1)

@@ -1,0 +1,144 @@
+"""Point-wise spatial attention (Zhao et al. 2018): every position scores every offset from itself.
+
+Position p has a score a_D(p) = U_D . h(p) for every offset D, with h its hidden features and U a table. The query
+scores its keys, or each key scores the query:
+
+    collect       A = softmax_j a_(j - i)(x_i)
+    distribute    A = softmax_j a_(i - j)(x_j)
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from jaxtyping import Array, Float
+
+from jaxseg.attention.form import Form
+from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.norms import plain, softmax
+from jaxseg.attention.options import accepts, at_least_one, options, within
+from jaxseg.attention.scores import Relative
+from jaxseg.attention.supports import Everywhere
+from jaxseg.layers import BatchNorm
+
+
+class Reduced(nn.Module):
+    """1x1 convolution without bias, batch normalisation, ReLU."""
+
+    features: int
+    dtype: Any
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b d"]:
+        """Return the features."""
+        init = nn.initializers.glorot_uniform()
+        y = nn.Dense(self.features, use_bias=False, dtype=self.dtype, kernel_init=init, name="conv")(x)
+        return nn.relu(BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="norm")(y, train=train))
+
+
+class PointwiseSpatial(nn.Module):
+    """The factors of one branch of point-wise spatial attention. See ``psa_collect`` for the arguments."""
+
+    collects: bool
+    width: int | None
+    span: int
+    use_softmax: bool
+    normalization_factor: float | None
+    dtype: Any
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Features,
+        *,
+        train: bool,
+        valid: Mask = None,
+        gate: Gate = None,
+    ) -> Form:
+        """Return the branch at ``x`` as Eq. 1, without what follows it."""
+        grid = x.shape[1:-1]
+        within(self.span, grid)
+        width, axes = self.width or max(x.shape[-1] // 4, 1), tuple(range(len(grid)))
+        reduced = partial(Reduced, width, self.dtype, self.axis_name)
+        x = reduced(name="reduce")(x, train=train)
+        h = flat(reduced(name="hidden")(x, train=train))[:, :, None]
+
+        init = nn.initializers.glorot_uniform(in_axis=-1, out_axis=-2, batch_axis=axes)
+        table = self.param("table", init, (*(2 * self.span - 1 for _ in grid), 1, width), jnp.float32)
+        (table,) = promote_dtype(table, dtype=h.dtype)
+        # An entry scores the offset from the position that holds h, be it the query or the key.
+        table = table if self.collects else jnp.flip(table, axes)
+        score = Relative(table, grid, axes, **{"q" if self.collects else "k": h})
+        factor = self.normalization_factor or (2 * self.span - 1) ** len(grid)
+        norm = softmax if self.use_softmax else plain
+        return Form(Everywhere(grid, grid), score, norm, flat(x)[:, :, None] / factor, flat_mask(valid))
+
+
+class Output(nn.Module):
+    """The projection back to the channels of x, with batch normalisation and ReLU."""
+
+    dtype: Any
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
+        """Return ReLU(BN(W_O y))."""
+        return Reduced(x.shape[-1], self.dtype, self.axis_name, name="proj")(y, train=train)
+
+
+def _psa(
+    collects: bool,
+    *,
+    width: int | None = None,
+    span: int = 64,
+    use_softmax: bool = True,
+    normalization_factor: float | None = 1.0,
+    shortcut: bool = True,
+    dtype: Any = None,
+    axis_name: str | None = None,
+) -> Attention:
+    at_least_one(width=width, span=span)
+    factors = PointwiseSpatial(collects, width, span, use_softmax, normalization_factor, dtype, axis_name, parent=None)
+    return Attention(factors, Output(dtype, axis_name, parent=None), shortcut, parent=None)
+
+
+_shared = {name: option for name, option in options(_psa).items() if name != "collects"}
+
+
+@accepts(_shared)
+def psa_collect(**options: Any) -> Attention:
+    """Collect, y_i = x_i + ReLU(BN(W_O sum_j A g_j)): the query scores its keys by their offset from it.
+
+    Omega: everywhere.  A: softmax_j a_(j - i)(x_i), or a itself.  W: W_O and g, both with BN and ReLU.  Heads: 1.
+    Level N, or S.  Zhao et al. 2018, "PSANet"; hszhao/semseg, PSA with psa_type 0 and shrink_factor 1, which
+    concatenates to x what is added to it here.
+
+    Options:
+        width: channels of g and of the hidden features; None, the default, is a quarter of those of x, at least 1.
+        span: the longest side whose offsets have weights, 64 by default; U has (2 span - 1)^axes times width entries.
+        use_softmax: whether a softmax runs over the keys, True by default.
+        normalization_factor: what the sum is divided by, 1 by default; None is the number of offsets in the table.
+        shortcut: whether x is added, True by default; without it the result is what the source concatenates.
+        dtype: what to compute in; None keeps the type of x.
+        axis_name: mapped axis over which batch statistics are averaged.
+
+    Raises:
+        ValueError: for a width or span below 1; when called, for a side longer than ``span``.
+    """
+    return _psa(True, **options)
+
+
+@accepts(_shared)
+def psa_distribute(**options: Any) -> Attention:
+    """Distribute, as ``psa_collect`` with its options, but each key scores the query by its offset from it.
+
+    Omega: everywhere.  A: softmax_j a_(i - j)(x_j), or a itself.  W: W_O and g, both with BN and ReLU.  Heads: 1.
+    Level N, or S.  Zhao et al. 2018, "PSANet"; hszhao/semseg, PSA with psa_type 1.
+    """
+    return _psa(False, **options)

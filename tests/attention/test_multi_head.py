@@ -1,0 +1,84 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from drawing import random_variables
+from recorded import channels_last, linear, recorded
+
+from jaxseg.attention import build, dense
+
+
+def block(weights, query, key, value, output):
+    factors = {"query": query, "key": key, "value": value}
+    return {"params": {"factors": factors, "output": {"w_z": linear(weights, output)}}}
+
+
+def test_multi_head_is_torchs():
+    ref = recorded("multi_head")
+    kernels, biases = np.split(ref["in_proj_weight"], 3), np.split(ref["in_proj_bias"], 3)
+    projections = ({"kernel": kernel.T, "bias": bias} for kernel, bias in zip(kernels, biases, strict=True))
+    variables, module = block(ref, *projections, "out_proj"), build("multi_head", heads=2)
+    with jax.enable_x64(True):
+        x = jnp.asarray(ref["x"])
+        masked = module.apply(variables, x, train=False, valid=ref["valid"])
+        np.testing.assert_allclose(masked, ref["masked"], atol=1e-10)
+        whole = dense(module, variables, x[:1])
+    np.testing.assert_allclose(whole.weights, ref["weights"], atol=1e-10)
+    w_o = variables["params"]["output"]["w_z"]
+    np.testing.assert_allclose(np.asarray(whole.out) @ w_o["kernel"] + w_o["bias"], ref["y"][0], atol=1e-10)
+
+
+def test_linear_attention_is_fast_transformers():
+    ref = recorded("linear_attention")
+    projections = (linear(ref, f"{name}_projection") for name in ("query", "key", "value"))
+    variables = block(ref, *projections, "out_projection")
+    module = build("linear_attention", heads=2, width=3, value_width=5)
+    with jax.enable_x64(True):
+        x = jnp.asarray(ref["x"])
+        # Its divisor has 1e-6 more.
+        np.testing.assert_allclose(module.apply(variables, x, train=False), ref["y"], atol=1e-6)
+        masked = module.apply(variables, x, train=False, valid=ref["valid"])
+        np.testing.assert_allclose(masked, ref["masked"], atol=1e-6)
+
+
+def test_efficient_attention_is_its_authors():
+    ref = recorded("efficient_attention")
+    variables = block(ref, *(linear(ref, name) for name in ("queries", "keys", "values")), "reprojection")
+    module = build("efficient_attention", heads=2, width=3, value_width=5)
+    with jax.enable_x64(True):
+        x, y = channels_last(ref["x"]), channels_last(ref["y"])
+        np.testing.assert_allclose(module.apply(variables, x, train=False), y, atol=1e-10)
+        valid = jnp.arange(5) < 4 * jnp.ones((2, 3, 1), int).at[1].set(0)
+        masked = module.apply(variables, x, train=False, valid=valid)
+        weights = module.apply(variables, x, valid=valid, method="form").dense().weights
+    masked, weights, w_o = np.asarray(masked), np.asarray(weights), variables["params"]["output"]["w_z"]
+    np.testing.assert_allclose(masked[1] - w_o["bias"], np.asarray(x)[1], atol=1e-10)  # No key: nothing is read.
+    np.testing.assert_allclose(weights[0].sum(-1), 1, atol=1e-10)
+    np.testing.assert_array_equal(weights[0].reshape(2, 15, 3, 5)[..., 4], 0)
+
+
+def test_a_feature_far_below_zero_keeps_its_weight():
+    ref = recorded("linear_attention")
+    projections = (linear(ref, f"{name}_projection") for name in ("query", "key", "value"))
+    variables = block(ref, *projections, "out_projection")
+    variables["params"]["factors"]["query"]["bias"] = np.full(6, -40, np.float32)  # elu is -1 here, to the last digit.
+    module = build("linear_attention", heads=2, width=3, value_width=5)
+    weights = dense(module, variables, ref["x"][:1]).weights
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "heads", "width"), [(3, {}, 1, 3), (96, {}, 3, 32), (3, {"heads": 8}, 8, 1)]
+)
+def test_heads_and_widths(channels, options, heads, width):
+    x = jnp.ones((1, 2, channels))
+    module = build("linear_attention", **options)
+    form = module.apply(random_variables(module, x), x, method="form")
+    assert form.score.q.shape == form.value.shape == (1, 2, heads, width)
+
+
+def test_wrong_options_are_refused():
+    with pytest.raises(ValueError, match="heads is 0; it must be at least 1"):
+        build("multi_head", heads=0)
+    with pytest.raises(ValueError, match="value_width is 0; it must be at least 1"):
+        build("linear_attention", value_width=0)
