@@ -18,6 +18,7 @@ of any number of dimensions, and return its shape and type. Padding (``valid`` F
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -52,8 +53,11 @@ def pooled(x: Features, valid: Mask, pool: str) -> Float[Array, "batch channels"
 
 
 def narrow(channels: int, reduction: int) -> int:
-    """Return the width of a bottleneck: channels / reduction, at least 1."""
-    return max(channels // reduction, 1)
+    """Return the width of a bottleneck: channels / reduction, or all channels if they are fewer than the reduction.
+
+    There the papers' formula leaves none, and a single one would be cut off by the first ReLU that closes.
+    """
+    return channels // reduction or channels
 
 
 def over_grid(w: Float[Array, "batch channels"], rank: int) -> Float[Array, "batch *ones channels"]:
@@ -93,10 +97,11 @@ class ChannelGate(nn.Module):
     def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
         """Return ``x``, each channel scaled."""
         x = jnp.asarray(x)
-        dense = {"use_bias": self.use_bias, "dtype": self.dtype, "kernel_init": nn.initializers.glorot_uniform()}
+        init = nn.initializers.glorot_uniform()
+        dense = partial(nn.Dense, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
         s = jnp.stack([pooled(x, valid, pool) for pool in self.pools], 1)
-        h = nn.relu(nn.Dense(narrow(x.shape[-1], self.reduction), **dense, name="reduce")(s))
-        w = nn.sigmoid(nn.Dense(x.shape[-1], **dense, name="expand")(h).sum(1))
+        h = nn.relu(dense(narrow(x.shape[-1], self.reduction), name="reduce")(s))
+        w = nn.sigmoid(dense(x.shape[-1], name="expand")(h).sum(1))
         return x * over_grid(w, x.ndim - 2).astype(x.dtype)
 
 

@@ -1,5 +1,6 @@
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ from recorded import channels_last, recorded
 
 from jaxseg.attention import build
 from jaxseg.attention.mechanisms.gates import attention_gate, bam, cbam
+from jaxseg.layers import conv
 
 # The layers' paths here, and their names in the public code.
 CBAM = {
@@ -88,6 +90,35 @@ def test_the_public_code_agrees(name, layers, outputs):
         np.testing.assert_allclose(w[..., 0].reshape(x.shape) * x, ys["product"], atol=1e-6)
     if name == "attention_gate":
         np.testing.assert_allclose(w[:, :, 0, 0], ref["weights"].reshape(2, -1), atol=1e-10)
+
+
+def test_the_batch_normalisation_of_cbam_is_optional_and_may_start_at_zero():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 5, 3)), jnp.float32)
+    paper, code = cbam(use_bn=False), cbam(gamma_init=0.0)
+
+    @jax.jit
+    def run(x):
+        y, variables = paper.init_with_output(jax.random.key(0), x, train=False)
+        pair = jnp.stack([x.max(-1), x.mean(-1)], -1)
+        gate = nn.sigmoid(conv(pair, variables["params"]["factors"]["map"]["kernel"]))
+        return y, gate * x, code.init_with_output(jax.random.key(0), x, train=False)[0]
+
+    y, formula, halved = run(x)
+    np.testing.assert_allclose(y, formula, atol=1e-6)
+    np.testing.assert_allclose(halved, x / 2, atol=1e-6)
+
+
+def test_the_frame_changes_no_gate_of_a_coarser_grid():
+    rng, module = np.random.default_rng(0), attention_gate()
+    x, gate = (jnp.asarray(rng.normal(size=(2, *grid, 3)), jnp.float32) for grid in ((5, 7), (3, 4)))
+    valid = jnp.zeros((2, 8, 10), bool).at[:, :5, :7].set(True)
+    framed, framed_gate = (
+        jnp.pad(a, ((0, 0), (0, more), (0, more), (0, 0)), constant_values=9.0) for a, more in ((x, 3), (gate, 1))
+    )
+    weights = random_variables(module, x)
+    run = jax.jit(partial(module.apply, train=False))
+    y = run(weights, framed, gate=framed_gate, valid=valid)
+    np.testing.assert_allclose(y[:, :5, :7], run(weights, x, gate=gate), atol=1e-5)
 
 
 def test_without_a_gate_x_gates_itself():

@@ -22,7 +22,7 @@ from jaxseg.attention.supports import Itself
 from jaxseg.layers import BatchNorm, Conv, resize
 
 # How BAM's two branches meet before the sigmoid: the authors' code multiplies them, their paper (Eq. 2) adds them.
-MERGES = {"none": lambda spatial, channel: spatial, "product": jnp.multiply, "sum": jnp.add}
+MERGES = {"product": jnp.multiply, "sum": jnp.add}
 
 
 class SpatialGate(nn.Module):
@@ -143,7 +143,7 @@ def bam(
     Raises:
         ValueError: for a way to join that does not exist, or a reduction or dilation below 1.
     """
-    choose("channel", channel, MERGES)
+    choose("channel", channel, ("none", *MERGES))
     at_least_one(reduction=reduction, dilations=min(dilations, default=1))
     return Attention(Bottleneck(reduction, tuple(dilations), channel, dtype, axis_name, parent=None), parent=None)
 
@@ -223,7 +223,8 @@ def attention_gate(
     """
     at_least_one(inner=inner, sub_sample=sub_sample)
     factors = GridGate(inner, sub_sample, align_corners, use_bn, dtype, axis_name, parent=None)
-    return Attention(factors, Output(True, 1.0, True, dtype, axis_name, parent=None) if project else None, parent=None)
+    w = Output(use_bn=True, gamma_init=1.0, use_bias=True, dtype=dtype, axis_name=axis_name, parent=None)
+    return Attention(factors, w if project else None, parent=None)
 
 
 def gated(x: Features, w: Float[Array, "batch *spatial maps"], valid: Mask) -> Form:
@@ -242,6 +243,5 @@ def extent(x: Features, valid: Mask) -> Int[Array, "batch axes"]:
     grid = x.shape[1:-1]
     if valid is None:
         return jnp.broadcast_to(jnp.array(grid), (x.shape[0], len(grid)))
-    others = [tuple(a for a in range(1, len(grid) + 1) if a != axis) for axis in range(1, len(grid) + 1)]
-    reached = [jnp.asarray(valid).any(axes) for axes in others]  # [batch, side] each
-    return jnp.stack([jnp.where(hit, jnp.arange(hit.shape[1]) + 1, 1).max(1) for hit in reached], 1)
+    places = jnp.stack(jnp.indices(grid), -1) + 1
+    return jnp.where(jnp.asarray(valid)[..., None], places, 1).max(tuple(range(1, len(grid) + 1)))
