@@ -3,7 +3,7 @@
     python gates.py CLONE_OF_ATTENTION_MODULE CLONE_OF_ATTENTION_GATED_NETWORKS CLONE_OF_IMAGE_SEGMENTATION \
         CLONE_OF_SENET CLONE_OF_DANET
 
-cbam, bam              Jongchan/attention-module 459efad (MIT): MODELS/cbam.py and MODELS/bam.py
+cbam, bam              Jongchan/attention-module (MIT): MODELS/cbam.py at e4ee180 and MODELS/bam.py at 3a34385
 attention_gate         ozan-oktay/Attention-Gated-Networks d8a69fd (MIT): models/layers/grid_attention_layer.py, as it
                        runs today, and with corners aligned as in the PyTorch that it was written for
 attention_gate_1x1     LeeJunHyun/Image_Segmentation 7a6e5f9 (no licence; run only): Attention_block of network.py
