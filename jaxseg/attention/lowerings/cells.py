@@ -17,7 +17,7 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs
 from jaxseg.attention.scores import Pairwise
 from jaxseg.attention.supports import Cross, Grid, Tiles
 
-CELLS = 2**22  # numbers that the scores of the cells of one step may hold
+CELLS = 2**20  # numbers that the scores of the cells of one step may hold
 
 
 def tiled(form: Form) -> Array:
