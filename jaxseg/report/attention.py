@@ -15,16 +15,10 @@ from jaxseg.report.panels import HELD, Pixel, Sheet, View, aspect, number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches: around all, between panels with their bars, above all, a heading, a panel's title; the width of a panel, of a
-# small one where mechanisms are compared, and of the words beside it.
-_MARGIN, _GAP, _HEAD, _HEADING, _TITLE = 0.2, 0.85, 0.45, 0.42, 0.42
-_PANEL, _SMALL, _WORDS = 2.9, 1.5, 2.9
-_READING = (
-    "A map multiplies the features. What the pixel reads are the weights of all positions in the result at the cross, "
-    "channel maps aside: red adds, blue takes away.",
-    f"The colours hold {HELD}% of the weights, the pixel's own aside; an arrowhead says that some lie beyond. Where a "
-    "weight is exactly zero, the photograph shows.",
-)
+# Inches: around all, between panels with their bars, above all, a heading, a panel's title of two lines and of one; the
+# width of a panel, of a small one where mechanisms are compared, and of the words beside it; the height of a text.
+_MARGIN, _GAP, _HEAD, _HEADING, _TITLE, _CAPTION = 0.2, 0.85, 0.45, 0.42, 0.42, 0.24
+_PANEL, _SMALL, _WORDS, _TEXT = 2.9, 1.5, 3.3, 2.0
 
 
 class Attends(Protocol):
@@ -88,11 +82,11 @@ def draw_pixel(scene: Scene, pixel: Pixel, figure: Figure | None = None) -> Figu
     panel = _PANEL * aspect(scene.image)
     step = _TITLE + panel + _MARGIN
     lefts = [_MARGIN + column * (_PANEL + _GAP) for column in range(max(len(seen), 3))]
-    height = _HEAD + step + len(parts) * (_HEADING + step)
-    sheet = Sheet(scene.image, pixel, (lefts[-1] + _PANEL + _GAP, height), figure)
+    top = _HEAD + _TITLE + max(panel, _TEXT) + _MARGIN
+    size = lefts[-1] + _PANEL + _GAP, top + len(parts) * (_HEADING + step)
+    sheet = Sheet(scene.image, pixel, size, figure)
     _introduce(sheet, scene, [(left, _HEAD + _TITLE, _PANEL, panel) for left in lefts[:2]])
-    _explain(sheet, lefts[2], _HEAD + _TITLE, (*scene.about, *_READING))
-    top = _HEAD + step
+    _explain(sheet, lefts[2], _HEAD + _TITLE, (*scene.about, _reading(parts)))
     for part, drawn in parts.items():
         sheet.write(_MARGIN, top + 0.25, drawn[0].name, fontsize=12, fontweight="bold")
         top += _HEADING
@@ -120,20 +114,21 @@ def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, fi
     seen = {label: views(skip, pixel) for label, skip in skips.items()}
     parts = _parts(seen.values())
     panel = _SMALL * aspect(scene.image)
-    step = panel + _MARGIN / 2
+    step = _CAPTION + panel + _MARGIN / 2
     lefts = [_MARGIN + _WORDS + column * (_SMALL + _GAP) for column in range(max(len(parts), 2))]
-    height = _HEAD + 2 * _TITLE + (len(seen) + 1) * step + _MARGIN
-    sheet = Sheet(scene.image, pixel, (lefts[-1] + _SMALL + _GAP, height), figure)
+    top = _HEAD + _TITLE + max(panel, _TEXT) + _HEADING
+    sheet = Sheet(scene.image, pixel, (lefts[-1] + _SMALL + _GAP, top + len(seen) * step + _MARGIN), figure)
     _introduce(sheet, scene, [(left, _HEAD + _TITLE, _SMALL, panel) for left in lefts[:2]])
-    _explain(sheet, _MARGIN, _HEAD + _TITLE, scene.about)
-    top = _HEAD + 2 * _TITLE + step
+    _explain(sheet, _MARGIN, _HEAD + _TITLE, (*scene.about, _reading(parts)))
+    for left, like in zip(lefts, parts.values(), strict=False):
+        sheet.write(left, top, like[0].name, fontsize=9, fontweight="bold")
     for label, found in seen.items():
         name, _, formula = label.partition("\n")
-        sheet.write(_MARGIN, top + 0.2, name, fontsize=12, fontweight="bold")
-        sheet.write(_MARGIN, top + 0.3, formula, fontsize=9, verticalalignment="top")
-        for left, (part, drawn) in zip(lefts, parts.items(), strict=False):
+        sheet.write(_MARGIN, top + _CAPTION + 0.15, name, fontsize=12, fontweight="bold")
+        sheet.write(_MARGIN, top + _CAPTION + 0.25, formula, fontsize=9, verticalalignment="top")
+        for left, (part, like) in zip(lefts, parts.items(), strict=False):
             if (view := found.get(part)) is not None:
-                _draw(sheet, (left, top, _SMALL, panel), view, drawn, view.name if view is drawn[0] else "")
+                _draw(sheet, (left, top + _CAPTION, _SMALL, panel), view, like, view.told())
         top += step
     return sheet.figure
 
@@ -146,6 +141,21 @@ def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, f
     _title(sheet, boxes[0], f"image\npixel {y}, {x}")
     sheet.probability(boxes[1], scene.probability)
     _title(sheet, boxes[1], f"prediction\nat the pixel {number(float(scene.probability[y, x]))}")
+
+
+def _reading(parts: Mapping[str, Sequence[View]]) -> str:
+    """Return how to read what is drawn."""
+    drawn = [view for like in parts.values() for view in like]
+    words = {
+        "A map is what each position's features are multiplied by.": any(view.kind == "map" for view in drawn),
+        "What the pixel reads are the weights of all positions in the result at the cross, channel maps aside.": any(
+            view.kind == "row" for view in drawn
+        ),
+        "Red weights are positive, blue ones negative.": any((view.weights < 0).any() for view in drawn),
+        "Where a weight is exactly zero, the photograph shows.": any((view.weights == 0).any() for view in drawn),
+        f"Colours hold {HELD}% of the weights, the pixel's own aside; an arrowhead says that some lie beyond.": True,
+    }
+    return "\n".join(sentence for sentence, holds in words.items() if holds)
 
 
 def _explain(sheet: Sheet, left: float, top: float, paragraphs: Iterable[str]) -> None:

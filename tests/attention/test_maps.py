@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawing import KINDS, draw, random_variables
 
-from jaxseg.attention import build, dense, rows
+from jaxseg.attention import build, dense, gates, rows
 
 X = np.random.default_rng(0).normal(size=(1, 3, 4, 4)).astype(np.float32)
 VALID = np.ones((1, 3, 4), bool)
@@ -75,6 +75,26 @@ def test_pooled_keys_have_their_own_grid_and_no_composition():
     assert picked.self.shape == (1, 1, 1, 2)
     assert picked.point_wise.shape == (1, 1, 3, 4)
     assert picked.composed is None
+
+
+@pytest.mark.parametrize(("name", "part"), [("pwa", ""), ("bam", ""), ("conv1x1", ""), ("ja5", "point_wise")])
+def test_a_gate_is_the_diagonal_of_its_weights(name, part):
+    module, x = build(name), jnp.asarray(X)
+    variables = random_variables(module, X)
+    found, written = gates(module, variables, x), dense(module, variables, x)
+    weights = np.asarray((getattr(written, part) if part else written).weights)
+    assert list(found) == [part]
+    assert found[part].shape == (len(weights), 3, 4)
+    np.testing.assert_allclose(found[part].reshape(-1, 12), weights.diagonal(0, 1, 2), rtol=1e-5)
+    masked = gates(module, variables, X[0], valid=VALID[0])[part]
+    assert (masked[:, 2] == 0).all()
+    assert (masked[:, :2] != 0).all()
+
+
+@pytest.mark.parametrize("name", ["sa", "conv3x3", "axial"])
+def test_what_is_not_point_wise_has_no_gate(name):
+    module = build(name)
+    assert gates(module, random_variables(module, X), X) == {}
 
 
 @pytest.mark.parametrize(
