@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ _MARGIN, _GAP, _HEAD, _HEADING, _TITLE, _CAPTION = 0.2, 0.85, 0.45, 0.42, 0.42, 
 _PANEL, _SMALL, _WORDS, _TEXT = 2.9, 1.5, 3.3, 2.0
 
 
+@runtime_checkable
 class Attends(Protocol):
     """What a picture needs of a skip; ``models.Skip`` is one."""
 

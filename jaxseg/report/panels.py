@@ -49,11 +49,13 @@ class View(NamedTuple):
         return words if self.heads == 1 else f"{words}, mean of {self.heads} heads"
 
     def others(self) -> Float[np.ndarray, " entries"]:
-        """Return the weights that are not zero, a row's own cell aside: it may be a thousand times all the others."""
-        kept = self.weights != 0
+        """Return what the colours are for: weights that are not zero; a row's own aside, often by far the largest."""
+        there = self.weights != 0
+        others = there.copy()
         if self.kind == "row" and self.own is not None:
-            kept[self.own] = False
-        return self.weights[kept] if kept.any() else self.weights.ravel()
+            others[self.own] = False
+        chosen = next((places for places in (others, there) if places.any()), ~there)
+        return self.weights[chosen]
 
 
 class Scale(NamedTuple):
@@ -105,7 +107,7 @@ class Sheet:
         axis = self._axis(box)
         shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=self.frame, aspect="auto")
         self._cross(axis)
-        self._bar(box, shading, Scale(0, 1))
+        self._bar(box, shading, Scale(0.0, 1.0))
 
     def weights(self, box: Box, view: View, *, signed: bool) -> None:
         """Draw weights; the photograph shows where they are zero, enlarged where only few of a row are not."""

@@ -144,3 +144,29 @@ def test_a_real_network_answers_as_if_it_padded_by_itself(make_image):
     own = jax.nn.softmax(logits, axis=-1)[0, ..., 1]
     assert np.ptp(probability) > 0.01  # neither saturated nor constant
     np.testing.assert_allclose(probability, own, atol=1e-5)
+
+
+def test_attention_is_shown_in_the_pixels_of_the_photograph(make_image):
+    """Resized from 80 x 60 to 40 x 50 and padded to 64 x 64, in one pass even where predictions are tiled."""
+    model = models.build("denseunet", size="micro", attention="pwa", levels=(3,))
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False))
+    variables = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.1, leaf.dtype), shapes)
+    predictor = Predictor(model, variables, dataclasses.replace(PLAIN, image_size=(40, 50)), tile=(32, 32))
+    (skip,) = predictor.skips(make_image(80, 60)).values()
+    assert skip.x.shape[:3] == (1, 4, 4)
+    assert (skip.size, skip.shown, skip.grid) == ((40, 50), (80, 60), (3, 4))
+    np.testing.assert_array_equal(np.asarray(skip.valid[0]).sum(0), [3, 3, 3, 3])
+    np.testing.assert_array_equal(skip.cells([(31, 18), (32, 19), (79, 59)]), [[0, 0], [1, 1], [2, 3]])
+    found = skip.rows([(79, 59)])
+    assert np.argwhere(found.values).tolist() == [[0, 0, 2, 3]]
+    np.testing.assert_allclose(found.cell, (32, 19.2))
+    with pytest.raises(ValueError, match=r"pixel \(80, 0\) is off the image of 80 rows and 60 columns"):
+        skip.rows([(80, 0)])
+
+
+def test_attention_of_a_wrong_image_or_network_is_refused(make_image):
+    predictor = Predictor(models.build("denseunet", size="micro"), {}, PLAIN)
+    with pytest.raises(ValueError, match="want uint8"):
+        predictor.skips(np.zeros((4, 5, 3), np.float32))
+    with pytest.raises(ValueError, match="no attention"):
+        predictor.skips(make_image())

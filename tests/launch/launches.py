@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jaxseg.cli
 import jaxseg.evaluation
+import jaxseg.inspection
 import jaxseg.presets  # noqa: F401
 
 HERE = Path(__file__).parents[2] / "launch"

@@ -93,6 +93,11 @@ def ended(tmp_path_factory):
     commands["no-run"] = ["evaluate.py", f"--workdir={home / 'nowhere'}"]
     commands["split"] = ["evaluate.py", f"--workdir={home}", "--split=tset"]
     commands["predict"] = ["predict.py", f"--workdir={home}", f"--images={home}", f"--output={home / 'out'}"]
+    inspect = ["inspect_attention.py", f"--workdir={home / 'nowhere'}", f"--image={home / 'eye.png'}"]
+    commands["inspect"] = [*inspect, "--pixel=1,2"]
+    commands["pixel"] = [*inspect, "--pixel=1;2"]
+    commands["no-pixel"] = inspect
+    commands["picture"] = [*inspect, "--pixel=1,2", f"--output={home / 'eye.jpg'}"]
     ran = subprocess.run(
         [sys.executable, Path(__file__).with_name("launches.py")],
         input=json.dumps(list(commands.values())), capture_output=True, text=True, check=False,
@@ -115,6 +120,10 @@ WANTED = {
     "no-run": ["nowhere", "--workdir"],
     "split": ["tset", "train"],
     "predict": ["no trained run", "--workdir"],
+    "inspect": ["nowhere", "--workdir"],
+    "pixel": ["--pixel=120,64"],
+    "no-pixel": ["pixel"],
+    "picture": ["eye.jpg", ".png"],
 }
 
 

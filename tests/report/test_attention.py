@@ -1,0 +1,181 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from jaxseg.report import Scene, draw_comparison, draw_pixel
+from jaxseg.report.attention import views
+from jaxseg.report.panels import Scale, View
+
+
+class Map(NamedTuple):
+    values: np.ndarray
+    cell: tuple[float, float]
+
+    @property
+    def extent(self):
+        rows, columns = self.values.shape[-2:]
+        return -0.5, columns * self.cell[1] - 0.5, rows * self.cell[0] - 0.5, -0.5
+
+
+class Both(NamedTuple):
+    point_wise: object
+    passes: tuple
+    composed: object
+
+
+class Shown:
+    """A map as a leaf, as ``models.Map`` is one."""
+
+    def __init__(self, values, cell):
+        self.values, self.extent = values, Map(values, cell).extent
+
+
+class Skip:
+    """A skip of stride 8 over an image of 48 x 64 pixels, by hand."""
+
+    stride, grid = 8, (6, 8)
+
+    def __init__(self, rows, gates=()):
+        self._rows, self._gates = rows, dict(gates)
+
+    def rows(self, pixels):
+        return self._rows
+
+    def gates(self):
+        return self._gates
+
+    def cells(self, pixels):
+        if pixels[0][0] > 47:
+            raise ValueError("off the image")
+        return np.array(pixels) // 8
+
+
+PIXEL = (20, 35)  # in cell (2, 4)
+
+
+def row(values=None, seed=0, cell=(8.0, 8.0), heads=1):
+    if values is None:
+        values = np.random.default_rng(seed).normal(size=(1, heads, 6, 8)).astype(np.float32)
+    return Shown(values, cell)
+
+
+@pytest.fixture
+def joint():
+    gate = Shown(np.random.default_rng(1).random((1, 6, 8), np.float32), (8.0, 8.0))
+    pooled = Shown(np.ones((1, 1, 3, 4), np.float32), (16.0, 16.0))
+    return Skip(Both(row(), (row(heads=3), pooled), None), {"point_wise": gate})
+
+
+def scene(**skips):
+    rng = np.random.default_rng(2)
+    image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    levels = {int(name[1:]): skip for name, skip in skips.items()}
+    return Scene("ja9: eye", ("how it is made",), image, rng.random((48, 64), np.float32), levels)
+
+
+def written(figure):
+    return [text.get_text() for text in figure.texts] + [t.get_text() for axis in figure.axes for t in axis.texts]
+
+
+def test_every_part_is_seen_once_by_its_name(joint):
+    found = views(joint, PIXEL)
+    assert list(found) == ["point-wise", "passes 0", "passes 1"]
+    assert [view.kind for view in found.values()] == ["map", "row", "row"]
+    assert [view.own for view in found.values()] == [(2, 4), (2, 4), None]
+    np.testing.assert_array_equal(found["point-wise"].weights, joint.gates()["point_wise"].values[0])
+    np.testing.assert_allclose(found["passes 0"].weights, joint.rows([PIXEL]).passes[0].values[0].mean(0))
+    assert found["passes 0"].told().endswith("mean of 3 heads")
+    assert found["passes 1"].told() == "sum 12"
+    assert list(views(Skip(row()), PIXEL)) == [""]
+
+
+def view(weights, kind="row", own=(0, 0)):
+    return View("", kind, np.asarray(weights, np.float32), (-0.5, 0.5, 0.5, -0.5), own, 1)
+
+
+def test_one_huge_weight_on_itself_leaves_the_others_readable():
+    weights = np.linspace(-1e-4, 1e-4, 1000).reshape(20, 50)
+    weights[3, 7] = 40
+    scale = Scale.of(view(weights, own=(3, 7)), signed=True)
+    assert scale.low == -scale.high
+    assert scale.high == pytest.approx(0.99e-4, rel=1e-2)
+    assert scale.extend == "both"  # 1% of the others lie beyond, and the huge one
+    assert view(weights, own=(3, 7)).told() == f"sum 40, itself {40 / (40 + 0.05):.2%}"
+
+
+@pytest.mark.parametrize(
+    ("weights", "signed", "wanted"),
+    [
+        ([[0, 1], [2, 2]], False, Scale(0, 2)),  # its own zero left out, as any other
+        ([[0, 0], [0, 0]], False, Scale(0, 1)),  # nothing is read
+        ([[5, 0], [0, 0]], False, Scale(0, 5)),  # but itself
+        ([[0, -2], [2, 2]], True, Scale(-2, 2)),
+    ],
+)
+def test_scales(weights, signed, wanted):
+    found = Scale.of(view(weights), signed=signed)
+    assert found == wanted
+
+
+def test_a_map_keeps_the_pixels_own_weight():
+    assert Scale.of(view([[3, 0], [1, 1]], kind="map"), signed=False).high == pytest.approx(3, rel=0.02)
+    assert view([[3, 0], [1, -1]], kind="map", own=(1, 1)).told() == "at the pixel −1"
+
+
+def test_the_figure_tells_skip_stride_part_and_pixel(joint):
+    figure = draw_pixel(scene(s1=joint, s2=Skip(row())), PIXEL)
+    told = "\n".join(written(figure))
+    assert "ja9: eye" in told
+    assert "image\npixel 20, 35" in told
+    assert "how it is made" in told
+    assert "skip 1, stride 8, 6 × 8 cells\nat the pixel 0." in told
+    for heading in ("point-wise: map", "passes 0: what the pixel reads", "passes 1: what the pixel reads"):
+        assert heading in told
+    panels = [axis for axis in figure.axes if axis.images]
+    assert len(panels) == 2 + 4
+    for panel in panels:
+        (cross,) = panel.lines
+        assert (cross.get_xdata()[0], cross.get_ydata()[0]) == (35, 20)
+        assert panel.get_xlim() == (-0.5, 63.5)
+        assert panel.get_ylim() == (47.5, -0.5)
+    shadings = [panel.images[-1] for panel in panels[2:]]
+    assert [shading.get_cmap().name for shading in shadings] == ["magma", "RdBu_r", "magma", "RdBu_r"]
+    assert shadings[1].get_clim()[0] == -shadings[1].get_clim()[1]
+    bars = [axis for axis in figure.axes if not axis.images]
+    assert len(bars) == len(panels) - 1  # all but the photograph's
+
+
+def test_a_small_place_is_enlarged_and_the_photograph_shows_around_it(tmp_path):
+    values = np.zeros((1, 1, 6, 8), np.float32)
+    values[..., 2, 4] = 1
+    figure = draw_pixel(scene(s0=Skip(row(values))), PIXEL)
+    panel = figure.axes[3]
+    assert "enlarged 4 ×" in [text.get_text() for text in panel.texts]
+    left, right = panel.get_xlim()
+    bottom, top = panel.get_ylim()
+    assert left < 31.5 < 39.5 < right  # the cell
+    assert top < 15.5 < 23.5 < bottom
+    assert (right - left) / (bottom - top) == pytest.approx(64 / 48)
+    assert np.ma.count(panel.images[1].get_array()) == 1
+    figure.savefig(tmp_path / "x.png", dpi=30)
+    assert (tmp_path / "x.png").stat().st_size > 0
+
+
+def test_a_comparison_has_a_row_a_label(joint):
+    figure = draw_comparison(scene(s1=joint), {"first\ny = x": joint, "second\ny = 2 x": Skip(row())}, PIXEL)
+    told = written(figure)
+    assert {"first", "y = x", "second", "y = 2 x", "point-wise: map"} <= set(told)
+    assert len([axis for axis in figure.axes if axis.images]) == 2 + 3 + 1
+
+
+def test_a_figure_that_is_given_is_cleared_and_drawn_on(joint):
+    first = draw_pixel(scene(s1=joint), PIXEL)
+    axes = len(first.axes)
+    assert draw_pixel(scene(s1=joint), (1, 1), first) is first
+    assert len(first.axes) == axes
+
+
+def test_a_pixel_off_the_image_is_told(joint):
+    with pytest.raises(ValueError, match="off the image"):
+        draw_pixel(scene(s1=joint), (48, 0))
