@@ -1,0 +1,71 @@
+"""Every mechanism on the skips of a network: one train step at 64 x 64 from random parameters."""
+
+import itertools
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from filling import fill, shapes
+
+from jaxseg import attention, config, losses, models
+from jaxseg.models import denseunet
+
+# One of each family: gates, sampled and dynamic kernels, global, by offset, windows, lines.
+FAMILIES = [
+    ("attention_gate", "deformable_conv", "generalized", "neighborhood"),
+    ("psa_distribute", "involution", "criss_cross", "linear_attention"),
+]
+
+
+@pytest.mark.parametrize("names", FAMILIES)
+def test_a_step_moves_every_kernel_of_four_skips(names, monkeypatch):
+    """Compiling is what costs: one network, whose skips carry a mechanism each."""
+    built = itertools.cycle(names)
+    monkeypatch.setattr(
+        denseunet, "mechanisms", SimpleNamespace(build=lambda _, **like: attention.build(next(built), **like))
+    )
+    take_a_step(denseunet.DenseUNet(denseunet.SIZES["micro"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", attention.MECHANISMS)
+def test_a_step_moves_every_kernel(name):
+    wanted = config.defaults()
+    wanted.model.attention = name
+    wanted.model.size = "micro"
+    config.validate(wanted)
+    take_a_step(models.build("denseunet", size="micro", attention=name))
+
+
+def take_a_step(model):
+    variables = fill(shapes(model))
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.normal(size=(2, 64, 64, 3)), jnp.float32)
+    labels = jnp.asarray(rng.random((2, 64, 64)) < 0.3, jnp.int32)
+    sizes = jnp.array([[64, 64], [50, 64]])
+    optimizer = optax.adam(1e-3)
+
+    @jax.jit
+    def step(params, stats):
+        def loss(params):
+            logits, updates = model.apply(
+                {"params": params, "batch_stats": stats}, images, train=True, sizes=sizes, mutable=["batch_stats"]
+            )
+            total, count = losses.cross_entropy(logits, labels, jnp.ones(labels.shape, bool))
+            return total / count, updates
+
+        gradients, _ = jax.grad(loss, has_aux=True)(params)
+        updates, _ = optimizer.update(gradients, optimizer.init(params), params)
+        return gradients, optax.apply_updates(params, updates)
+
+    gradients, moved = step(variables["params"], variables["batch_stats"])
+    scale = max(float(jnp.abs(gradient).max()) for gradient in jax.tree.leaves(gradients))
+    for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
+        at = jax.tree_util.keystr(path)
+        assert np.isfinite(gradient).all(), at
+        if "bias" not in path[-1].key:
+            assert np.abs(gradient).max() > 1e-9 * scale, at
+    assert jax.tree.all(jax.tree.map(lambda a: bool(jnp.isfinite(a).all()), moved))
