@@ -1,9 +1,15 @@
 """What public references computed, stored in ``references`` beside the scripts that ran them."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxseg.attention.mechanisms import attention
 
 
 def recorded(name: str) -> dict[str, np.ndarray]:
@@ -28,3 +34,14 @@ def norm(weights: dict[str, np.ndarray], name: str) -> tuple[dict[str, np.ndarra
     """Return parameters and running statistics of torch's batch normalisation ``name``."""
     parameters = {"scale": weights[f"{name}.weight"], "bias": weights[f"{name}.bias"]}
     return parameters, {"mean": weights[f"{name}.running_mean"], "var": weights[f"{name}.running_var"]}
+
+
+def written_out(module: Any, variables: Any, x: Any, **options: Any) -> Any:
+    """Return ``module.apply`` with Eq. 1 by its dense form: no fast one is compiled, and they are tested elsewhere."""
+
+    def aggregate(form: Any) -> Any:
+        y = form.dense().out
+        return y.reshape(y.shape[0], *form.support.queries, y.shape[-1])
+
+    with mock.patch.object(attention, "aggregate", aggregate):
+        return jax.jit(partial(module.apply, **options))(variables, x)

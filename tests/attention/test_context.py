@@ -1,9 +1,11 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import random_variables
-from recorded import channels_last, linear, recorded
+from recorded import channels_last, linear, recorded, written_out
 
 from jaxseg.attention import build, lowering, rows
 
@@ -13,7 +15,7 @@ def test_danet_is_its_authors():
     factors = {name: linear(ref, f"{name}_conv") for name in ("query", "key", "value")}
     variables = {"params": {"factors": factors, "output": {"gamma": ref["gamma"]}}}
     with jax.enable_x64(True):
-        y = build("danet").apply(variables, channels_last(ref["x"]), train=False)
+        y = written_out(build("danet"), variables, channels_last(ref["x"]), train=False)
         np.testing.assert_allclose(y, channels_last(ref["y"]), atol=1e-10)
 
 
@@ -28,7 +30,8 @@ def test_the_global_context_block_is_its_authors():
     key = {"kernel": linear(ref, "conv_mask")["kernel"]}  # Its bias changes no softmax.
     variables = {"params": {"factors": {"key": key}, "output": output}}
     with jax.enable_x64(True):
-        y = build("key_only", output="bottleneck", reduction=2).apply(variables, channels_last(ref["x"]), train=False)
+        module = build("key_only", output="bottleneck", reduction=2)
+        y = jax.jit(partial(module.apply, train=False))(variables, channels_last(ref["x"]))
         np.testing.assert_allclose(y, channels_last(ref["y"]), atol=1e-10)
 
 
@@ -39,7 +42,7 @@ def test_the_simplified_non_local_block_is_its_formula():
     variables = random_variables(module, x)
     p = variables["params"]
     with jax.enable_x64(True):
-        y = module.apply(variables, jnp.asarray(x), train=False, valid=jnp.asarray(valid))
+        y = np.asarray(jax.jit(partial(module.apply, train=False))(variables, x, valid=valid))
     for image in range(2):
         keys = x[image][valid[image]]
         a = np.exp(keys @ p["factors"]["key"]["kernel"])

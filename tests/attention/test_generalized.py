@@ -1,11 +1,13 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import random_variables
-from recorded import channels_last, linear, recorded
+from recorded import channels_last, linear, recorded, written_out
 
-from jaxseg.attention import Dot, OfKey, Sum, build
+from jaxseg.attention import Dot, OfKey, Sum, build, dense
 
 TERMS = [f"{subset:04b}" for subset in range(1, 16)]
 
@@ -29,42 +31,30 @@ def variables(ref, terms):
     }
 
 
-@pytest.mark.parametrize("terms", TERMS)
-def test_every_subset_of_terms_is_the_reference(terms):
+def test_every_subset_of_terms_is_the_reference():
     ref = recorded("generalized")
-    weights = variables(ref, terms)
-    module, output = build("generalized", terms=terms, heads=2), weights["params"]["output"]
+    chosen = {f"y {terms}": {"terms": terms} for terms in TERMS}
+    chosen |= {"strided": {"kv_stride": 2}, "magnified": {"terms": "0101", "magnitude": 0.5}}
+    modules = {stored: build("generalized", heads=2, **options) for stored, options in chosen.items()}
+    weights = {stored: variables(ref, options.get("terms", "1111")) for stored, options in chosen.items()}
+
+    @jax.jit  # one compilation
+    def attend(weights, x):
+        return {stored: written_out(module, weights[stored], x, train=False) for stored, module in modules.items()}
+
     with jax.enable_x64(True):
-        x = channels_last(ref["x"])
-        attended = np.asarray(module.apply(weights, x, method="form").dense().out).reshape(x.shape)
-    added = attended @ output["w_o"]["kernel"] + output["w_o"]["bias"]
-    # The outputs are float32.
-    y = np.moveaxis(ref["x"], 1, -1) + ref["gamma"] * added
-    np.testing.assert_allclose(y, np.moveaxis(ref[f"y {terms}"], 1, -1), atol=1e-6)
+        for stored, y in attend(weights, channels_last(ref["x"])).items():
+            # The outputs are float32.
+            np.testing.assert_allclose(y, channels_last(ref[stored]), atol=1e-6, err_msg=stored)
 
 
-@pytest.mark.parametrize(
-    ("stored", "options"), [("strided", {"kv_stride": 2}), ("magnified", {"terms": "0101", "magnitude": 0.5})]
-)
-def test_the_options_are_the_references(stored, options):
-    ref = recorded("generalized")
-    weights, module = variables(ref, options.get("terms", "1111")), build("generalized", heads=2, **options)
-    with jax.enable_x64(True):
-        y = module.apply(weights, channels_last(ref["x"]), train=False)
-        np.testing.assert_allclose(y, channels_last(ref[stored]), atol=1e-6)
-
-
-def test_a_subset_is_the_score_it_needs():
-    x = jnp.ones((1, 3, 5, 8))
-    kinds = {terms: type(form(terms, x).score) for terms in ("0010", "1010", "0001", "0011", "1111")}
-    assert kinds == {"0010": OfKey, "1010": Dot, "0001": Dot, "0011": Sum, "1111": Sum}
-    # Two features for each of the C / 4 waves of both axes, whatever the size of the grid.
-    assert form("0001", x).score.k.shape == (1, 15, 1, 8)
-
-
-def form(terms, x, **options):
-    module = build("generalized", terms=terms, heads=2, **options)
-    return module.apply(random_variables(module, x), x, method="form")
+@pytest.mark.parametrize(("terms", "kind"), [("0010", OfKey), ("1010", Dot), ("0001", Dot), ("0011", Sum)])
+def test_a_subset_is_the_score_it_needs(terms, kind):
+    module, x = build("generalized", terms=terms, heads=2), jnp.ones((1, 3, 5, 8))
+    form = jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, method="form")[0], x)
+    assert type(form.score) is kind
+    if terms == "0001":  # Two features for each of the C / 4 waves of both axes, whatever the size of the grid.
+        assert form.score.k.shape == (1, 15, 1, 8)
 
 
 def test_offsets_reach_every_axis_of_a_volume():
@@ -72,23 +62,24 @@ def test_offsets_reach_every_axis_of_a_volume():
     with jax.enable_x64(True):
         module = build("generalized", terms="0100", heads=1)
         weights = random_variables(module, x)
-        p = weights["params"]["factors"]
-        a = module.apply(weights, jnp.asarray(x), method="form").score(jnp.arange(12), jnp.arange(12)[None, None, None])
-    places = np.indices((2, 3, 2)).reshape(3, -1).T
+        a = np.asarray(dense(module, weights, x).weights[0])
+    p, places = weights["params"]["factors"], np.indices((2, 3, 2)).reshape(3, -1).T
+    energies = np.zeros((12, 12))
     for i, j in np.ndindex(12, 12):
-        energy = 0
         for axis, offset in enumerate(places[i] - places[j]):
             angles = offset / 1000 ** (np.arange(2) / 2)
             encoded = np.concatenate([np.sin(angles), np.cos(angles)]) @ p[f"offset_{axis}"] / np.sqrt(3)
-            energy += x.reshape(12, 8)[i] @ p["query"]["kernel"] @ encoded
-        np.testing.assert_allclose(a[0, i, 0, j], energy, atol=1e-10)
+            energies[i, j] += x.reshape(12, 8)[i] @ p["query"]["kernel"] @ encoded
+    expected = np.exp(energies)
+    np.testing.assert_allclose(a, expected / expected.sum(-1, keepdims=True), atol=1e-10)
 
 
 def test_a_range_cuts_the_softmax():
-    x = np.random.default_rng(0).normal(size=(1, 3, 5, 8))
+    ref = recorded("generalized")
+    ranges = [build("generalized", heads=2, spatial_range=reach) for reach in (None, 1)]
     with jax.enable_x64(True):
-        x = jnp.asarray(x)
-        whole, cut = form("1111", x).dense().weights, form("1111", x, spatial_range=1).dense().weights
+        x = channels_last(ref["x"])
+        whole, cut = (np.asarray(dense(module, variables(ref, "1111"), x).weights) for module in ranges)
     rows, columns = np.indices((3, 5)).reshape(2, -1)
     near = (abs(rows[:, None] - rows) <= 1) & (abs(columns[:, None] - columns) <= 1)
     expected = np.where(near, whole, 0)
@@ -116,8 +107,12 @@ def test_wrong_options_are_refused(options, message):
         build("generalized", **options)
 
 
-def test_a_side_beyond_the_span_is_refused():
-    x = jnp.ones((1, 3, 5, 4))
+@pytest.mark.parametrize("terms", ["0100", "1010"])
+def test_a_side_beyond_the_span_is_refused(terms):
+    x = jax.ShapeDtypeStruct((1, 3, 5, 4), jnp.float32)
+    init = partial(build("generalized", terms=terms, span=4).init, train=False)
+    if terms == "1010":  # None of these looks at offsets.
+        jax.eval_shape(init, jax.random.key(0), x)
+        return
     with pytest.raises(ValueError, match=r"the grid \(3, 5\) has a side longer than span 4.*span=5 or more"):
-        form("0100", x, span=4)
-    form("1010", x, span=4)  # No term of these looks at offsets.
+        jax.eval_shape(init, jax.random.key(0), x)

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from drawing import random_variables
-from recorded import channels_last, linear, norm, recorded
+from recorded import channels_last, linear, norm, recorded, written_out
 
 from jaxseg.attention import build, lowering
 
@@ -42,24 +41,21 @@ def test_the_branch_is_its_authors(name, stored, options):
     module = build(name, width=4, span=5, shortcut=False, **options)
     with jax.enable_x64(True):
         x = channels_last(ref["x"])
-        y, _ = module.apply(variables(ref), x, train=train, mutable=["batch_stats"])
+        y, _ = written_out(module, variables(ref), x, train=train, mutable=["batch_stats"])
         np.testing.assert_allclose(y, channels_last(ref[stored]), atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["psa_collect", "psa_distribute"])
+@pytest.mark.parametrize("name", ["collect", "distribute"])
 def test_no_score_is_stored_for_a_pair(name):
-    x = jnp.ones((1, 3, 5, 8))
-    module = build(name, span=6)
-    form = module.apply(random_variables(module, x), x, method="form")
-    assert lowering(form).name == "lines"
-    assert max(a.size for a in jax.tree.leaves(form)) == 11 * 11 * 2  # the table
-
-
-def test_the_shortcut_adds_x():
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 2, 3, 4)), jnp.float32)
-    weights = random_variables(build("psa_collect", span=3), x)
-    y, alone = (build("psa_collect", span=3, shortcut=s).apply(weights, x, train=False) for s in (True, False))
-    np.testing.assert_allclose(y, x + alone, atol=1e-6)
+    ref = recorded("psa")
+    module = build(f"psa_{name}", width=4, span=5)
+    with jax.enable_x64(True):
+        x = channels_last(ref["x"])
+        form = module.apply(variables(ref), x, method="form")
+        assert lowering(form).name == "lines"
+        assert max(a.size for a in jax.tree.leaves(form)) == 9 * 9 * 4  # the table
+        y = jax.jit(partial(module.apply, train=False))(variables(ref), x)
+        np.testing.assert_allclose(y - x, channels_last(ref[name]), atol=1e-10)  # The source has x beside it.
 
 
 def test_a_side_beyond_the_span_is_refused():
