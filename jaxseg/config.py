@@ -123,6 +123,25 @@ def validate(config: Settings) -> None:
     _validate_eval(config.eval)
 
 
+def training_batch(config: Settings) -> tuple[int, int, int, int]:
+    """Check the network and say what one training step shows it: (images, height, width, channels); reads no data.
+
+    Raises:
+        ValueError: as ``validate``, and where the size of the images is the owner's alone to know.
+    """
+    _validate_model(config)
+    _validate_train(config.train)
+    _validate_sizes(config.data)
+    data = config.data
+    own = (data.synthetic.size,) * 2 if data.name == "synthetic" else ()
+    size = data.patch_size or data.image_size or own
+    wanted = "the images keep sizes of their own; give one, as --config.data.patch_size='(584, 565)'"
+    _require(
+        len(size) == 2, "data.patch_size", data.patch_size, f"(height, width): with data.image_size () too, {wanted}"
+    )
+    return (config.train.batch_size, *size, 3)
+
+
 def _validate_model(config: Settings) -> None:
     """Build the network, and its mechanism on an abstract input: options of a wrong type show only there."""
     settings = config.model.to_dict()
@@ -153,11 +172,7 @@ def _validate_data(data: Settings) -> None:
         raise DATASETS[data.name].nothing(f"data.dir is empty, and {data.name} needs the folder of its images")
     _require(bool(data.cache_dir), "data.cache_dir", data.cache_dir, "a folder")
     _require(0 <= data.split_seed < 2**32, "data.split_seed", data.split_seed, "0 to 2**32 - 1")
-    for name in ("image_size", "patch_size"):
-        _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
-    if data.image_size and data.patch_size:
-        fits = all(p <= i for p, i in zip(data.patch_size, data.image_size, strict=True))
-        _require(fits, "data.patch_size", data.patch_size, f"a crop within data.image_size {data.image_size}")
+    _validate_sizes(data)
     for name in ("holdout", "test"):
         _require(data[name] >= 0, f"data.{name}", data[name], "a number of images, 0 or more")
     _require(not data.labels or data.name == "folder", "data.labels", data.labels, "() for all but data.name 'folder'")
@@ -166,6 +181,14 @@ def _validate_data(data: Settings) -> None:
     augment = Augment(**data.augment.to_dict())
     if frame := data.patch_size or data.image_size:
         augment.check(tuple(frame))
+
+
+def _validate_sizes(data: Settings) -> None:
+    for name in ("image_size", "patch_size"):
+        _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
+    if data.image_size and data.patch_size:
+        fits = all(p <= i for p, i in zip(data.patch_size, data.image_size, strict=True))
+        _require(fits, "data.patch_size", data.patch_size, f"a crop within data.image_size {data.image_size}")
 
 
 def _validate_train(train: Settings) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from jaxseg.config import defaults, validate
+from jaxseg.config import defaults, training_batch, validate
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -81,3 +81,18 @@ def test_a_patch_larger_than_the_image_is_refused():
     config.data.image_size, config.data.patch_size = (128, 128), (256, 256)
     with pytest.raises(ValueError, match=r"data.patch_size is \(256, 256\); want a crop within data.image_size"):
         validate(config)
+
+
+def test_what_a_training_step_sees():
+    config = defaults()
+    assert training_batch(config) == (4, 96, 96, 3)
+    config.data.name, config.data.image_size = "folder", (128, 96)  # No data.dir: nothing is read.
+    assert training_batch(config) == (4, 128, 96, 3)
+    config.data.patch_size = (64, 32)
+    assert training_batch(config) == (4, 64, 32, 3)
+    config.data.image_size = config.data.patch_size = ()
+    with pytest.raises(ValueError, match=r"data.patch_size is \(\); want \(height, width\): .*sizes of their own"):
+        training_batch(config)
+    config.train.batch_size = 0
+    with pytest.raises(ValueError, match=r"train.batch_size is 0"):
+        training_batch(config)

@@ -10,6 +10,7 @@ import jax
 from jaxseg.counting.modules import Called as Called
 from jaxseg.counting.modules import labelled as labelled
 from jaxseg.counting.modules import owner as owner
+from jaxseg.counting.program import BACKWARD as BACKWARD
 from jaxseg.counting.program import Kept as Kept
 from jaxseg.counting.program import Program, Value
 from jaxseg.counting.program import Step as Step
@@ -35,11 +36,16 @@ class Count(NamedTuple):
 
     Attributes:
         steps: the steps in order.
-        kept: what the forward pass stores for the backward pass, where the program has both; arguments aside.
+        kept: what the forward pass stores for the backward pass, arguments and results aside, where the program has
+            both.
+        given: bytes of the arguments.
+        returned: bytes of the results.
     """
 
     steps: list[Step]
     kept: list[Kept]
+    given: int
+    returned: int
 
     @property
     def flops(self) -> int:
@@ -54,7 +60,12 @@ class Count(NamedTuple):
     @property
     def peak(self) -> int:
         """The most bytes alive at once."""
-        return max((step.alive for step in self.steps), default=0)
+        return max((step.alive for step in self.steps), default=self.given)
+
+    @property
+    def temporary(self) -> int:
+        """How many of these are neither arguments nor results."""
+        return max(self.peak - self.given - self.returned, 0)
 
 
 def count(function: Callable, *arguments: Any) -> Count:
@@ -64,9 +75,10 @@ def count(function: Callable, *arguments: Any) -> Count:
         ValueError: for a loop of unknown length, and other operations that do not say what they cost.
     """
     jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
-    values = [Value.of(atom) for atom in (*jaxpr.constvars, *jaxpr.invars)]
-    program = Program(jaxpr, values)
-    return Count(program.steps(sum(value.size for value in values)), program.kept())
+    values = [Value.of(atom, stored=True) for atom in (*jaxpr.constvars, *jaxpr.invars)]
+    program, given = Program(jaxpr, values), sum(value.size for value in values)
+    returned = sum(value.size for value in program.results.difference(values))
+    return Count(program.steps(given), program.kept(), given, returned)
 
 
 def with_gradients(function: Callable[..., tuple[Any, Any]]) -> Callable:

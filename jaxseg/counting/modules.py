@@ -27,6 +27,12 @@ class Called:
     module: nn.Module
     results: list[Any] = field(default_factory=list)
 
+    @property
+    def output(self) -> tuple[int, ...]:
+        """The shape of the last array that it returned by itself; () if there is none."""
+        arrays = (result.shape for result in reversed(self.results) if isinstance(result, jax.ShapeDtypeStruct))
+        return next(arrays, ())
+
 
 @contextmanager
 def labelled() -> Iterator[Mapping[str, Called]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend import core
 
-from jaxseg.counting.operations import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, REDUCTIONS
+from jaxseg.counting.primitives import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, REDUCTIONS
 
 Scopes = tuple[str, ...]  # modules, named scopes and transformations around an equation, outermost first
 BACKWARD = "transpose"  # the transformation around what runs after the forward pass, for the gradient
@@ -44,9 +44,9 @@ class Value:
     reads: dict[Value, int] = field(default_factory=dict)  # stored values that it is made of, and bytes of each
 
     @classmethod
-    def of(cls, atom: Any) -> Value:
+    def of(cls, atom: Any, *, stored: bool = False) -> Value:
         """Return the value of a variable."""
-        return cls(math.prod(atom.aval.shape) * atom.aval.dtype.itemsize, atom.aval.shape)
+        return cls(math.prod(atom.aval.shape) * atom.aval.dtype.itemsize, atom.aval.shape, stored)
 
     @property
     def sources(self) -> dict[Value, int]:
@@ -97,14 +97,12 @@ class Program:
 
     Args:
         jaxpr: the program.
-        arguments: values of its constants and arguments.
+        arguments: values of its constants and arguments, all of them stored.
         owned: those of the arguments that live in its own memory, as what a loop carries.
 
     """
 
     def __init__(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], owned: Sequence[Value] = ()) -> None:
-        for value in arguments:
-            value.stored = True
         self.owned = owned
         self.equations: list[Equation] = []
         self.results = set(self._inline(jaxpr, arguments, ()))
@@ -173,14 +171,14 @@ class Program:
         return steps
 
     def kept(self) -> list[Kept]:
-        """Return what the forward pass stores for the backward pass, besides arguments."""
+        """Return what the forward pass stores for the backward pass, besides arguments and results."""
         backward = (time for time, run in enumerate(self.runs) if BACKWARD in run.scopes)
         turn = next(backward, len(self.runs))
         return [
             Kept(run.scopes, value.shape, value.size)
             for run in self.runs[:turn]
             for value in run.writes
-            if self.last.get(value, 0) >= turn
+            if self.last.get(value, 0) >= turn and value not in self.results
         ]
 
 
@@ -215,7 +213,7 @@ def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> R
     """Return the body, as often as it runs."""
     length, carried = equation.params["length"], equation.params["num_carry"]
     body, constants = _open(equation.params["jaxpr"])
-    arguments = [Value.of(atom) for atom in body.invars]
+    arguments = [Value.of(atom, stored=True) for atom in body.invars]
     steps = Program(body, [*constants, *arguments], arguments[equation.params["num_consts"] :]).steps(0)
     steps = [step._replace(flops=length * step.flops, moved=length * step.moved) for step in steps]
     reused = sum(value.size for value in equation.results[:carried])
@@ -227,7 +225,8 @@ def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> R
     branches = []
     for branch in equation.params["branches"]:
         body, constants = _open(branch)
-        branches.append(Program(body, [*constants, *map(Value.of, body.invars)]).steps(0))
+        arguments = [Value.of(atom, stored=True) for atom in body.invars]
+        branches.append(Program(body, [*constants, *arguments]).steps(0))
     steps = max(branches, key=lambda steps: sum(step.flops for step in steps))
     return Run(equation.scopes, 0, 0, reads, writes, 0, steps)
 
@@ -250,7 +249,7 @@ def _called(name: str, params: dict[str, Any]) -> Any:
 def _open(jaxpr: Any) -> tuple[core.Jaxpr, list[Value]]:
     """Return a jaxpr and the values of the constants that are bound to it."""
     if isinstance(jaxpr, core.ClosedJaxpr):
-        return jaxpr.jaxpr, [Value.of(atom) for atom in jaxpr.jaxpr.constvars]
+        return jaxpr.jaxpr, [Value.of(atom, stored=True) for atom in jaxpr.jaxpr.constvars]
     return jaxpr, []
 
 

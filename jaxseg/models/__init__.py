@@ -14,6 +14,8 @@ from jaxseg.models.denseunet import DenseUNet as DenseUNet
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
 from jaxseg.models.skips import skips as skips
+from jaxseg.models.summary import Summary as Summary
+from jaxseg.models.summary import summarise as summarise
 
 MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet.denseunet}
 

@@ -59,6 +59,11 @@ FLAGS = {
     "turns": (["--config.data.name=folder", "--config.data.dir=x", "--config.data.image_size=(64, 32)"], ["64 x 32"]),
     "stray": (["runs/demo"], ["runs/demo", "--name=value"]),
 }
+INSPECTED = {
+    "inspected": ["--config.model.size=micro", "--config.model.attention=none", "--config.data.patch_size=(32, 32)"],
+    "own sizes": ["--config.data.patch_size=()"],
+    "depth": ["--depth=0"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,8 @@ def ended(tmp_path_factory):
     commands["no-workdir"] = ["train.py", f"--config={ROOT / 'configs' / 'demo_ja9.py'}"]
     commands["no-run"] = ["evaluate.py", f"--workdir={home / 'nowhere'}"]
     commands["split"] = ["evaluate.py", f"--workdir={home}", "--split=tset"]
+    for name, flags in INSPECTED.items():
+        commands[name] = ["inspect_model.py", f"--config={ROOT / 'configs' / 'folder_ja9.py'}", *flags]
     commands["predict"] = ["predict.py", f"--workdir={home}", f"--images={home}", f"--output={home / 'out'}"]
     inspect = ["inspect_attention.py", f"--workdir={home / 'nowhere'}", f"--image={home / 'eye.png'}"]
     commands["inspect"] = [*inspect, "--pixel=1,2"]
@@ -140,3 +147,10 @@ def test_a_mistake_ends_in_one_line_with_the_cause_and_the_remedy(ended, name):
 
 def test_a_mistake_leaves_no_run_behind(ended):
     assert ended["left behind"] == []
+
+
+def test_a_network_is_inspected_without_its_data(ended):
+    outcome = ended["inspected"]
+    assert (outcome["code"], outcome["err"]) == (0, "")
+    for word in ("stem", "16 x 16 x 8", "8,518", "a training step on 4 x 32 x 32 x 3"):
+        assert word in outcome["out"]

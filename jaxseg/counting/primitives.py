@@ -46,6 +46,7 @@ DEAR = frozenset(
 IN_PLACE = frozenset({"dynamic_update_slice", "scatter", "scatter-add", "scatter-mul", "scatter-min", "scatter-max"})
 
 Shapes = Sequence[tuple[int, ...]]
+Operations = Callable[[dict[str, Any], Shapes, tuple[int, ...]], int]
 
 
 def _dot(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
@@ -77,11 +78,19 @@ def _sort(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> 
     return math.prod(operands[0]) * max(side - 1, 1).bit_length()
 
 
+def _attention(products: int) -> Operations:
+    """A fused attention kernel takes so many products of queries x keys x channels, and stores none of the weights."""
+
+    def rule(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+        queries, keys, axis = operands[0], operands[1], 1 + params["layout"]
+        return 2 * products * math.prod(queries) * keys[axis]
+
+    return rule
+
+
 def _none(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
     return 0
 
-
-Operations = Callable[[dict[str, Any], Shapes, tuple[int, ...]], int]
 
 # Fused with what makes their operands; their results are stored.
 REDUCTIONS: dict[str, Operations] = dict.fromkeys(
@@ -114,4 +123,6 @@ KERNELS: dict[str, Operations] = {
     "reduce_window_min": _windows,
     "select_and_scatter_add": _windows,
     "select_and_gather_add": _windows,
+    "dot_product_attention_fwd_wrapper": _attention(2),
+    "dot_product_attention_bwd_wrapper": _attention(5),
 }
