@@ -2,8 +2,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from matplotlib.backend_bases import MouseEvent
+from matplotlib.figure import Figure
 
-from jaxseg.report import Scene, draw_comparison, draw_pixel
+from jaxseg.report import Scene, draw_comparison, draw_pixel, follow_clicks
 from jaxseg.report.attention import views
 from jaxseg.report.panels import Scale, View
 
@@ -174,6 +176,22 @@ def test_a_figure_that_is_given_is_cleared_and_drawn_on(joint):
     axes = len(first.axes)
     assert draw_pixel(scene(s1=joint), (1, 1), first) is first
     assert len(first.axes) == axes
+
+
+def test_a_click_in_a_panel_chooses_the_pixel():
+    figure = Figure()
+    follow_clicks(scene(s1=Skip(row())), PIXEL, figure)
+
+    def click(axis, x, y):
+        at = axis.transData.transform((x, y))
+        MouseEvent("button_press_event", figure.canvas, *at, button=1)._process()
+
+    click(figure.axes[3], 63.4, 2.2)
+    assert "image\npixel 2, 63" in written(figure)
+    click(figure.axes[2], 0.5, 0.5)  # a colour bar
+    assert "image\npixel 2, 63" in written(figure)
+    click(figure.axes[0], -0.4, 47.3)
+    assert "image\npixel 47, 0" in written(figure)
 
 
 def test_a_pixel_off_the_image_is_told(joint):
