@@ -20,6 +20,7 @@ from jaxseg.attention.lowerings.everywhere import existing
 from jaxseg.attention.options import within
 
 
+@jax.named_scope("tiled")  # As that lowering does it, so that counts and profiles name it so.
 def with_offsets(form: Form, table: Float[Array, "offsets d"]) -> tuple[Float[Array, "B N Gd"], Float[Array, "B N Gd"]]:
     """Return sum_j A_ij v_j, which is Eq. 1, and sum_j A_ij R_{j - i}, in heads summed and set side by side like it.
 

@@ -227,6 +227,6 @@ class Points:
 def take(a: Shaped[Array, "B P H ..."], j: Int[Array, "b r m K"]) -> Shaped[Array, "B r h K ..."]:
     """Gather the keys' entries ``a`` at ``j``; h is H, or m where the heads share their entries but not their keys."""
     if j.shape[0] == j.shape[2] == 1:  # One index for all images and heads: a cheaper gather.
-        return jnp.moveaxis(jnp.asarray(a)[:, j[0, :, 0]], 3, 2)
+        return jnp.moveaxis(a[:, j[0, :, 0]], 3, 2)
     images, heads = np.arange(a.shape[0]), np.arange(a.shape[2])
-    return jnp.asarray(a)[images[:, None, None, None], j, heads[:, None]]
+    return a[images[:, None, None, None], j, heads[:, None]]

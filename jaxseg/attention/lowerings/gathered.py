@@ -35,13 +35,16 @@ def gathered(form: Form) -> Array:
 def sampled(form: Form) -> Array:
     """Gather and sum the features for each head, then project them: the values of all keys are never made."""
     x, kernel, heads = form.value.x, form.value.kernel, form.heads
-    kernel = jnp.tile(kernel, (heads // len(kernel), 1, 1))
+    kernel = jnp.tile(kernel, (heads // len(kernel), 1, 1)).reshape(form.groups, -1, kernel.shape[2])
     wide = jnp.promote_types(x.dtype, jnp.float32)
 
     def attend(i: Array) -> Array:
         a, j = form.weights(i)
         u = weighted(a, take(x[:, :, None], j), wide).astype(x.dtype)
-        return form.merge(jnp.einsum("brmc,mcd->brmd", u, kernel, preferred_element_type=wide)).astype(x.dtype)
+        u = u.reshape(*u.shape[:2], form.groups, -1)  # One product sums the heads of a group.
+        # XLA's CPU backend takes bfloat16 in this order of the operands alone.
+        y = jnp.einsum("gcd,brgc->brgd", kernel, u, preferred_element_type=wide)
+        return y.reshape(*y.shape[:2], -1).astype(x.dtype)
 
     return _by_blocks(form, attend, max(x.shape[-1], form.score.macs))
 

@@ -70,7 +70,8 @@ class LineFactors(nn.Module):
         terms = [Dot(normed(q, "dot_norm", q_lines, k_lines), k)]
         if self.position != "none":
             init = nn.initializers.normal(d**-0.5)
-            tables = [self.param(name, init, (2 * self.span - 1, c), jnp.float32) for name in ("q_table", "k_table")]
+            shape = (2 * self.span - 1, c)
+            tables = [jnp.asarray(self.param(name, init, shape, jnp.float32)) for name in ("q_table", "k_table")]
             of_q, of_k = (offsets(table, grid[self.axis])[:, :, None] for table in tables)  # [i, j, 1, c]
             q = normed(q, "q_norm", q_lines.swapaxes(0, 1), of_q)
             k = normed(k, "k_norm", k_lines.swapaxes(0, 1), of_k.swapaxes(0, 1))
@@ -137,7 +138,7 @@ class LineOutput(nn.Module):
             return norm(aggregate(form), "value_norm")
         d = form.value.shape[-1]
         table = self.param("table", nn.initializers.normal(d**-0.5), (2 * self.span - 1, d), jnp.float32)
-        y, z = with_offsets(form, table)
+        y, z = with_offsets(form, jnp.asarray(table))
         return norm(y, "value_norm") + norm(z, "table_norm")
 
 

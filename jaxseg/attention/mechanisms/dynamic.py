@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.mechanisms.self_attention import Output
 from jaxseg.attention.norms import plain, softmax
 from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Taps
@@ -96,23 +97,12 @@ class Kernel(nn.Module):
         if self.dynamic:
             w = _heads(dense(heads * window.slots, use_bias=False, name="taps")(v), heads)
         else:
-            w = self.param("taps", init, (heads, window.slots), jnp.float32)[None, None]
+            w = jnp.asarray(self.param("taps", init, (heads, window.slots), jnp.float32))[None, None]
         if self.renormalise:
             score, norm = Taps(w), softmax
         else:
             score, norm = Taps(softmax(w, jnp.ones((1,), bool))), plain
         return Form(window, score, norm, _heads(v, heads), flat_mask(valid), groups=heads)
-
-
-class Merge(nn.Module):
-    """A linear map back to the channels of x."""
-
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
-        """Return W_O y + b."""
-        return nn.Dense(x.shape[-1], dtype=self.dtype, kernel_init=nn.initializers.glorot_uniform(), name="w_o")(y)
 
 
 def dynamic_conv(
@@ -146,7 +136,7 @@ def dynamic_conv(
     """
     at_least_one(size=size, heads=heads)
     factors = Kernel(size, heads, dynamic, glu, renormalise, dtype, parent=None)
-    return Attention(factors, Merge(dtype, parent=None), parent=None)
+    return Attention(factors, Output(False, 1.0, True, dtype, axis_name, parent=None), parent=None)
 
 
 def _heads(a: Float[Array, "batch *N channels"], heads: int) -> Float[Array, "batch positions heads width"]:

@@ -21,17 +21,17 @@ from jaxseg.attention.supports import Box, Grid, Neighborhood, Tiles
 class Neighbours(nn.Module):
     """The factors of scaled dot products with a position bias b_m[j - i], in heads that are kept apart.
 
-    A subclass says what ``support`` a grid has; keys lie less than ``size`` from the query along each axis.
+    A subclass says what ``support`` a grid has; keys lie less than ``window`` from the query along each axis.
 
     Args:
-        size: side of the windows.
+        window: its side.
         heads: M; None is one for each 32 channels of x, at least 1.
         use_bias: biases of the projections.
         dtype: what to compute in; None keeps the type of x.
 
     """
 
-    size: int
+    window: int
     heads: int | None
     use_bias: bool
     dtype: Any
@@ -49,9 +49,9 @@ class Neighbours(nn.Module):
         init = nn.initializers.glorot_uniform()
         in_heads = partial(project, x, heads, width, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
         q, k, v = (in_heads(name=name) for name in ("query", "key", "value"))
-        offsets = (2 * self.size - 1,) * len(grid)
+        offsets = (2 * self.window - 1,) * len(grid)
         bias = self.param("bias", nn.initializers.truncated_normal(0.02), (*offsets, heads, 1), jnp.float32)
-        score = Sum((Dot(q * width**-0.5, k), Relative(bias, grid, tuple(range(len(grid))))))
+        score = Sum((Dot(q * width**-0.5, k), Relative(jnp.asarray(bias), grid, tuple(range(len(grid))))))
         return Form(self.support(grid), score, softmax, v, flat_mask(valid), groups=heads)
 
 
@@ -62,8 +62,8 @@ class Windows(Neighbours):
 
     def support(self, grid: Grid) -> Tiles:
         """Return the windows; a side no longer than one is whole, and is not shifted."""
-        size = tuple(min(side, self.size) for side in grid)
-        return Tiles(grid, size, tuple(0 if side <= self.size else self.shift for side in grid))
+        size = tuple(min(side, self.window) for side in grid)
+        return Tiles(grid, size, tuple(0 if side <= self.window else self.shift for side in grid))
 
 
 class Nearest(Neighbours):
@@ -71,17 +71,17 @@ class Nearest(Neighbours):
 
     def support(self, grid: Grid) -> Neighborhood:
         """Return the windows."""
-        return Neighborhood(grid, (self.size,) * len(grid))
+        return Neighborhood(grid, (self.window,) * len(grid))
 
 
 def _attention(factors: Neighbours) -> Attention:
-    at_least_one(size=factors.size, heads=factors.heads)
+    at_least_one(window=factors.window, heads=factors.heads)
     return Attention(factors, Output(False, 1.0, True, factors.dtype, None, parent=None), parent=None)
 
 
 def swin(
     *,
-    size: int = 7,
+    window: int = 7,
     shift: int = 0,
     heads: int | None = None,
     use_bias: bool = True,
@@ -94,11 +94,11 @@ def swin(
     A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.  Heads: ``heads``.  Level N.  Liu et al. 2021,
     "Swin Transformer", Eq. 4; code microsoft/Swin-Transformer, WindowAttention.
 
-    A pair with ``shift=0`` and then ``shift=size // 2`` is the source's pair of blocks. Its masks keep what the cyclic
-    shift brings together apart; here the shifted windows end at the border.
+    A pair with ``shift=0`` and then ``shift=window // 2`` is the source's pair of blocks. Its masks keep apart what the
+    cyclic shift brings together; here the shifted windows end at the border.
 
     Args:
-        size: side of the windows; an axis no longer than that is one window.
+        window: side of the windows; an axis no longer than that is one window.
         shift: where windows start, along each axis.
         heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
         use_bias: biases of queries, keys and values.
@@ -106,16 +106,16 @@ def swin(
         axis_name: unused, there are no batch statistics.
 
     Raises:
-        ValueError: for a size or heads below 1, or a shift that is not less than the size.
+        ValueError: for a window or heads below 1, or a shift that is not less than the window.
     """
-    if not 0 <= shift < size:
-        raise ValueError(f"shift is {shift}; it must be at least 0 and less than size, which is {size}.")
-    return _attention(Windows(size, heads, use_bias, dtype, shift, parent=None))
+    if not 0 <= shift < window:
+        raise ValueError(f"shift is {shift}; it must be at least 0 and less than window, which is {window}.")
+    return _attention(Windows(window, heads, use_bias, dtype, shift, parent=None))
 
 
 def neighborhood(
     *,
-    size: int = 7,
+    window: int = 7,
     heads: int | None = None,
     use_bias: bool = True,
     dtype: Any = None,
@@ -123,18 +123,18 @@ def neighborhood(
 ) -> Attention:
     """Neighbourhood attention: each query attends to the keys nearest to it, at a border too as many as elsewhere.
 
-    Omega: the ``size`` nearest keys along each axis.  A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.
+    Omega: the ``window`` nearest keys along each axis.  A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.
     Heads: ``heads``.  Level N.  Hassani et al. 2023, "Neighborhood Attention Transformer", Eq. 2-4; code
     SHI-Labs/NATTEN, NeighborhoodAttention2D.
 
     Args:
-        size: keys along each axis; one no longer than that is read whole (the source pads it with zeros).
+        window: keys along each axis; one no longer than that is read whole (the source pads it with zeros).
         heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
         use_bias: biases of queries, keys and values.
         dtype: what to compute in; None keeps the type of x.
         axis_name: unused, there are no batch statistics.
 
     Raises:
-        ValueError: for a size or heads below 1.
+        ValueError: for a window or heads below 1.
     """
-    return _attention(Nearest(size, heads, use_bias, dtype, parent=None))
+    return _attention(Nearest(window, heads, use_bias, dtype, parent=None))
