@@ -5,6 +5,10 @@
 Each measurement is a process of its own. Its resident memory is given above that of an idle JAX and, in brackets, as a
 whole with what compiling took; ``counted`` is what ``jaxseg.counting`` said beforehand. The naive form is not started
 where it is counted to need more than the guard.
+
+Two cores of a busy x86 server, jax 0.10.2: self-attention on 584 x 565 x 96 in 6.7 s and 1053 MiB (1250 as a whole),
+where the naive form is counted to need 812 GiB; at 128 x 128 that one took 170 times as long and 23 times the memory.
+Of the others on 128 x 128 x 32, axial took most, 401 MiB, and the rest 63 to 255 MiB.
 """
 
 import argparse

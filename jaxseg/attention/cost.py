@@ -116,9 +116,15 @@ def by_part(steps: Sequence[Step], modules: Mapping[str, Called], *, backward: b
 
 
 def place(step: Step, modules: Mapping[str, Called]) -> tuple[str, str]:
-    """Return the label of the module around a step, and the lowering of the Eq. 1 that it is part of, or ""."""
+    """Return the label of the module around a step, and "" or the lowering of the Eq. 1 that it is part of.
+
+    An Eq. 1 belongs to the module that gave its form, at the step or around it.
+    """
     label, within = counting.owner(step.scopes, modules)
-    return label, next((scope for scope in within if scope in LOWERINGS), "")
+    lowering = next((scope for scope in within if scope in LOWERINGS), "")
+    path = _path(label, modules)
+    around = ("/" + "/".join(path[:depth]) for depth in range(len(path), -1, -1) if lowering)
+    return next((name for name in around if forms_at(name, modules)), label), lowering
 
 
 def alone(compute: Callable[[Form], Array], form: Form, *, backward: bool) -> Count:
@@ -137,7 +143,7 @@ def written_out(form: Form) -> Float[Array, "B N Gd"]:
 
 
 def forms_at(label: str, modules: Mapping[str, Called]) -> list[Form]:
-    """Return the forms that a module returned, one a call."""
+    """Return the forms that a module gave, one a call."""
     return [result for result in modules[label].results if isinstance(result, Form)] if label in modules else []
 
 
