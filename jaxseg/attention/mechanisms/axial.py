@@ -84,6 +84,7 @@ class LogitGain(nn.Module):
     """The gain of batch normalisation of logits a . b for each head, without the logits.
 
     Its shift is the same for all keys of a query and cancels in the softmax: there is no bias and no running mean.
+    Padding is counted like any position, as by ``BatchNorm``.
     """
 
     axis_name: str | None

@@ -71,7 +71,7 @@ def dilated_conv(
         dilation: step between taps.
         use_bias: whether a bias is added.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a dilation below 1.
@@ -111,7 +111,7 @@ def depthwise_conv(
         size: taps along each axis.
         use_bias: whether a bias is added.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a size below 1.
@@ -148,7 +148,7 @@ def average_pool(
         count_padding: whether keys off the grid and masked ones count as zeros, as in torch; else the mean is over the
             keys that exist.
         dtype: unused, nothing is projected; the sum is accumulated in float32 at least.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a size below 1.

@@ -55,7 +55,7 @@ def criss_cross(
         use_bias: biases of the three projections.
         gamma_init: the gain that C starts with; at 0 the block starts as the identity.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a recurrence or width below 1.

@@ -89,7 +89,7 @@ def deformable_conv(
         modulated: whether each tap has a mask (version 2), else version 1.
         use_bias: whether a bias is added.
         dtype: what to compute in; None keeps the type of x. Places are float32 at least.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a number below 1; when called, for groups that do not divide the channels.

@@ -129,7 +129,7 @@ def dynamic_conv(
         renormalise: whether the softmax leaves out taps off the grid and on masked keys; else, as in the source, it
             runs over all taps and those read zeros.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a number below 1; when called, for heads that do not divide the channels.

@@ -103,7 +103,7 @@ def swin(
         heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
         use_bias: biases of queries, keys and values.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a window or heads below 1, or a shift that is not less than the window.
@@ -132,7 +132,7 @@ def neighborhood(
         heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
         use_bias: biases of queries, keys and values.
         dtype: what to compute in; None keeps the type of x.
-        axis_name: unused, there are no batch statistics.
+        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a window or heads below 1.
