@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import random_variables
 from recorded import channels_last, linear, recorded, written_out
 
 from jaxseg.attention import build, dense
@@ -72,6 +73,17 @@ def test_heads_and_widths(channels, options, heads, width):
     init = partial(build("linear_attention", **options).init_with_output, method="form")
     form, _ = jax.eval_shape(init, jax.random.key(0), x)
     assert form.score.q.shape == form.value.shape == (1, 2, heads, width)
+
+
+def test_heads_of_several_images_in_bfloat16():
+    x = jnp.asarray(recorded("multi_head")["x"], jnp.float32)
+    variables = random_variables(build("multi_head", heads=2), x)
+    wide, narrow = (
+        jax.jit(partial(build("multi_head", heads=2, dtype=dtype).apply, train=False))(variables, x.astype(dtype))
+        for dtype in (jnp.float32, jnp.bfloat16)
+    )
+    assert narrow.dtype == jnp.bfloat16
+    np.testing.assert_allclose(narrow.astype(jnp.float32), wide, atol=0.02 * np.abs(wide).max())
 
 
 def test_wrong_options_are_refused():

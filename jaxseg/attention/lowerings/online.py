@@ -40,7 +40,6 @@ def start(shape: tuple[int, ...], width: int, dtype: Any) -> Sums:
 def fold(norm: Callable, sums: Sums, a: Array, ok: Array, v: Array) -> Sums:
     """Add a tile: scores ``a`` and mask ``ok``, broadcastable to [B, R, M, K], and values [B, 1 or R, H, K, d]."""
     a = a.astype(sums.y.dtype)
-    shape = jnp.broadcast_shapes(a.shape, ok.shape)
     if norm is softmax:
         a = jnp.where(ok, a, -jnp.inf)
         # The result does not depend on the maximum, so no gradient need pass through it.
@@ -50,7 +49,7 @@ def fold(norm: Callable, sums: Sums, a: Array, ok: Array, v: Array) -> Sums:
     else:
         a = jnp.where(ok, a, 0)
     counted = {plain: jnp.zeros(()), mean: ok}.get(norm, a)
-    counted = jnp.broadcast_to(counted.astype(a.dtype), shape).sum(-1, keepdims=True)
+    counted = jnp.broadcast_to(counted.astype(a.dtype), a.shape).sum(-1, keepdims=True)
     return Sums(sums.y + weighted(a, v, sums.y.dtype), sums.top, sums.total + counted)
 
 
@@ -119,7 +118,8 @@ def blocks(length: int, largest: int) -> tuple[int, int]:
 def weighted(a: Array, v: Array, dtype: Any) -> Array:
     """Return [B, R, M, d] of weights a [B, R, M, K] and values [B, 1 or R, H, K, d], accumulated in ``dtype``."""
     a = jnp.broadcast_to(a, (*a.shape[:-1], v.shape[-2]))  # A uniform score has one entry for all keys.
-    return jnp.einsum("brmk,brmkd->brmd", a.astype(v.dtype), v, preferred_element_type=dtype)
+    # The values first: in the other order XLA's CPU backend has no product of bfloat16 heads for several images.
+    return jnp.einsum("brmkd,brmk->brmd", v, a.astype(v.dtype), preferred_element_type=dtype)
 
 
 def _split(a: Array, number: int, size: int) -> Array:
