@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxseg.attention.form import Form
-from jaxseg.attention.lowerings.cells import CELLS, join, split
+from jaxseg.attention.lowerings.cells import at_once, join, split
 from jaxseg.attention.lowerings.everywhere import existing
 from jaxseg.attention.options import within
 
@@ -53,8 +53,7 @@ def with_offsets(form: Form, table: Float[Array, "offsets d"]) -> tuple[Float[Ar
         z = jnp.einsum("imj,ijd->imd", a, pairs.astype(a.dtype), preferred_element_type=wide)
         return y, z
 
-    together = max(CELLS // (length * length * form.heads), 1)
-    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), lines, batch_size=together)
+    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), lines, batch_size=at_once(length, form.heads))
     y, z = (form.merge(join(a, grid, size, shift)).astype(v.dtype) for a in sums)
     return y, z
 

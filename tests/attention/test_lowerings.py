@@ -32,7 +32,7 @@ def ragged_tiles(monkeypatch):
     """Tiles that divide neither the queries nor the keys of these tests."""
     monkeypatch.setattr(lowerings.online, "CPU_TILE", (5, 4))
     monkeypatch.setattr(lowerings.gathered, "GATHERED", 300)
-    monkeypatch.setattr(lowerings.cells, "CELLS", 300)
+    monkeypatch.setattr(lowerings.cells, "CPU_CELLS", 300)
     monkeypatch.setattr(lowerings.everywhere, "LINES", 60)
 
 

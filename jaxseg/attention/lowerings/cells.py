@@ -17,7 +17,9 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs
 from jaxseg.attention.scores import Pairwise
 from jaxseg.attention.supports import Cross, Grid, Tiles
 
-CELLS = 2**20  # numbers that the scores of the cells of one step may hold
+# Numbers that the scores of the cells of one step may hold. On a CPU small steps are as fast as large ones, and the
+# backward pass holds about ten of them.
+CPU_CELLS, CELLS = 2**18, 2**22
 
 
 def tiled(form: Form) -> Array:
@@ -49,7 +51,7 @@ def within(form: Form, size: Grid, shift: Grid, *, distinct: bool = False) -> Su
     length, ok = math.prod(size), jnp.broadcast_to(existing(form), v.shape[:2])
     tiles = jax.tree.map(partial(split, grid=grid, size=size, shift=shift), (form.score.q, form.score.k, v, ok))
     number = -(-v.shape[0] * math.prod(_counts(grid, size, shift)))
-    steps, together = blocks(number, max(CELLS // (length * length * heads), 1))
+    steps, together = blocks(number, at_once(length, heads))
     tiles = jax.tree.map(
         lambda a: jnp.pad(a, [(0, steps * together - number)] + [(0, 0)] * (a.ndim - 1)).reshape(
             steps, together, *a.shape[1:]
@@ -64,6 +66,12 @@ def within(form: Form, size: Grid, shift: Grid, *, distinct: bool = False) -> Su
 
     sums = lax.map(jax.checkpoint(attend, prevent_cse=False), tiles)
     return Sums(*(join(a.reshape(-1, *a.shape[2:])[:number], grid, size, shift) for a in sums))
+
+
+def at_once(length: int, heads: int) -> int:
+    """Return how many cells of ``length`` positions one step takes."""
+    room = CPU_CELLS if jax.default_backend() == "cpu" else CELLS
+    return max(room // (length * length * heads), 1)
 
 
 def split(a: Array, grid: Grid, size: Grid, shift: Grid) -> Array:

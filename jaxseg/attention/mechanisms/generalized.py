@@ -17,7 +17,7 @@ from jaxseg.attention.mechanisms.context import Gain
 from jaxseg.attention.mechanisms.multi_head import project
 from jaxseg.attention.norms import softmax
 from jaxseg.attention.options import at_least_one, choose, within
-from jaxseg.attention.scores import Dot, OfKey, Pairwise, Sum
+from jaxseg.attention.scores import Dot, OfKey
 from jaxseg.attention.supports import Everywhere, Grid, Window
 
 TERMS = tuple(f"{subset:04b}" for subset in range(1, 16))
@@ -63,12 +63,13 @@ class FourTerms(nn.Module):
             vector = self.param(name, VECTOR, (self.heads, width), jnp.float32)
             return jnp.asarray(vector, value.dtype)[None, None]
 
-        terms: list[Pairwise] = []
+        terms: list[Dot] = []
         nothing = jnp.zeros((), value.dtype)
         q = in_heads(x, name="query") if e1 or e2 else nothing
         if e1 or e3:
             k, u = in_heads(source, name="key"), vector("u") if e3 else nothing
-            terms.append(Dot(q + u, k) if e1 else OfKey((k * u).sum(-1)))
+            one = jnp.ones((1, 1, self.heads, 1), k.dtype)
+            terms.append(Dot(q + u, k) if e1 else Dot(one, (k * u).sum(-1, keepdims=True)))
         if e2 or e4:
             within(self.span, grid)
             shape = (2 * waves, self.heads * width)
@@ -76,13 +77,23 @@ class FourTerms(nn.Module):
             kernels = [jnp.asarray(kernel, value.dtype) for kernel in kernels]
             asks = (q if e2 else nothing) + (vector("v") if e4 else nothing)
             terms.append(by_offset(asks, kernels, grid, self.kv_stride, self.magnitude))
-        score = terms[0] if len(terms) == 1 else Sum(tuple(terms))
+        score = joined(terms) if e1 or e2 or e4 else OfKey(terms[0].k[..., 0])
 
         if self.spatial_range is None:
             support = Everywhere(grid, source.shape[1:-1])
         else:
             support = Window(grid, (2 * self.spatial_range + 1,) * len(grid))
         return Form(support, score, softmax, value, flat_mask(ok), groups=self.heads)
+
+
+def joined(dots: Sequence[Dot]) -> Dot:
+    """Return the sum of dot products as one, of the features of all: one product a tile of pairs."""
+
+    def side(arrays: Sequence[Array]) -> Array:
+        shape = jnp.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+        return jnp.concatenate([jnp.broadcast_to(a, (*shape, a.shape[-1])) for a in arrays], axis=-1)
+
+    return Dot(side([dot.q for dot in dots]), side([dot.k for dot in dots]))
 
 
 def by_offset(
