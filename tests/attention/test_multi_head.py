@@ -7,7 +7,8 @@ import pytest
 from drawing import random_variables
 from recorded import channels_last, linear, recorded, written_out
 
-from jaxseg.attention import build, dense
+from jaxseg.attention import Dot, Everywhere, Form, build, dense, softmax
+from jaxseg.attention.lowerings.everywhere import fused
 
 
 def block(weights, query, key, value, output):
@@ -84,6 +85,17 @@ def test_heads_of_several_images_in_bfloat16():
     )
     assert narrow.dtype == jnp.bfloat16
     np.testing.assert_allclose(narrow.astype(jnp.float32), wide, atol=0.02 * np.abs(wide).max())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_fused_kernel_is_called_as_the_dense_form(masked):
+    rng = np.random.default_rng(0)
+    # Queries and keys that all images share, keys that all heads share.
+    q, k, v = (jnp.asarray(rng.normal(size=(*shape, 4)), jnp.float32) for shape in ((1, 15, 2), (1, 15, 1), (3, 15, 2)))
+    valid = jnp.asarray(rng.random((3, 15)) < 0.7).at[1].set(False) if masked else None
+    form = Form(Everywhere((3, 5), (3, 5)), Dot(q, k), softmax, v, valid, groups=2)
+    y, truth = jax.jit(lambda form: (fused(form, "xla"), form.dense().out))(form)  # cuDNN's stands on a GPU alone.
+    np.testing.assert_allclose(y, truth, atol=1e-5)
 
 
 def test_wrong_options_are_refused():

@@ -68,7 +68,8 @@ def fused(form: Form, implementation: str = "cudnn") -> Array:
 
     A masked key gets a channel that sends its score to nothing, since a mask array would be N x P.
     """
-    q, k, v = form.score.q, form.score.k, form.values()
+    v = form.values()
+    q, k = (jnp.broadcast_to(a, (form.batch, *a.shape[1:])) for a in (form.score.q, form.score.k))
     if form.valid is not None:
         out = jnp.where(form.valid, 0, -0.5 * float(jnp.finfo(k.dtype).max))[..., None, None]
         q = jnp.concatenate([q, jnp.ones((*q.shape[:-1], 1), q.dtype)], axis=-1)
