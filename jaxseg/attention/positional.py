@@ -45,12 +45,13 @@ def with_offsets(form: Form, table: Float[Array, "offsets d"]) -> tuple[Float[Ar
 
     def attend(line: tuple) -> tuple[Array, Array]:
         q, k, values, exists = line
-        k = jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1)[None, None], k)
-        a = form.score.pair(jax.tree.map(lambda a: a[None], q), k, place, place[None, None, None])
-        a = form.norm(a, exists)[0].astype(v.dtype)  # [L, M, L]
+        q = jax.tree.map(lambda a: a.swapaxes(0, 1)[None], q)
+        k = jax.tree.map(lambda a: a.swapaxes(0, 1)[None, :, None], k)
+        a = form.score.pair(q, k, place, place[None, None, None])
+        a = form.norm(a, exists)[0].astype(v.dtype)  # [M, L, L]
         values = jnp.broadcast_to(values, (length, form.heads, values.shape[-1]))
-        y = jnp.einsum("imj,jmd->imd", a, values, preferred_element_type=wide)
-        z = jnp.einsum("imj,ijd->imd", a, pairs.astype(a.dtype), preferred_element_type=wide)
+        y = jnp.einsum("mij,jmd->imd", a, values, preferred_element_type=wide)
+        z = jnp.einsum("mij,ijd->imd", a, pairs.astype(a.dtype), preferred_element_type=wide)
         return y, z
 
     sums = lax.map(jax.checkpoint(attend, prevent_cse=False), lines, batch_size=at_once(length, form.heads))

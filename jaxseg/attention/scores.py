@@ -32,14 +32,18 @@ class Pairwise:
     macs: int
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
-        """Return [B, R, M, K] from the entries of R queries, [B, R, H, ...], and K keys, [B, 1 or R, H, K, ...]."""
+        """Return [B, M, R, K] from the entries of R queries, [B, H, R, ...], and K keys, [B, H, 1 or R, K, ...].
+
+        Heads come before queries here, since products are then those of whole matrices. The places are i [R] and j,
+        broadcastable to [B, M, R, K]; so is the result.
+        """
         raise NotImplementedError
 
     def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "#B #R M #K"]:
         """Return the scores of queries ``i`` on keys ``j``."""
-        q = jax.tree.map(lambda a: a[:, i], self.q)
-        k = jax.tree.map(lambda a: take(a, j), self.k)
-        return self.pair(q, k, i, j)
+        q = jax.tree.map(lambda a: a[:, i].swapaxes(1, 2), self.q)
+        k = jax.tree.map(lambda a: take(a, j).swapaxes(1, 2), self.k)
+        return self.pair(q, k, i, j.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 @struct.dataclass
@@ -57,7 +61,7 @@ class Dot(Pairwise):
     def pair(self, q: Array, k: Array, i: Array, j: Array) -> Array:
         """Multiply."""
         wide = jnp.promote_types(jnp.result_type(q, k), jnp.float32)
-        return jnp.einsum("brmc,brmkc->brmk", q, k, preferred_element_type=wide)
+        return jnp.einsum("bmrc,bmrkc->bmrk", q, k, preferred_element_type=wide)
 
 
 @struct.dataclass
@@ -121,15 +125,13 @@ class Relative(Pairwise):
         """Look the offsets up and multiply."""
         here, there = jnp.unravel_index(i, self.grid), jnp.unravel_index(j, self.grid)
         spans = [(length + 1) // 2 for length in self.table.shape[:-2]]
-        offsets = [
-            there[axis] - here[axis][:, None, None] + span - 1 for axis, span in zip(self.axes, spans, strict=True)
-        ]
+        offsets = [there[axis] - here[axis][:, None] + span - 1 for axis, span in zip(self.axes, spans, strict=True)]
         flat = jnp.ravel_multi_index(tuple(offsets), self.table.shape[:-2], mode="clip")
-        r = take(self.table.reshape(1, -1, *self.table.shape[-2:]), flat)  # [1 or B, R, H, K, c]
-        factors = [("brmkc", r), ("brmc", q), ("brmkc", k)]
+        r = take(self.table.reshape(1, -1, *self.table.shape[-2:]), flat.swapaxes(1, 2))  # [1 or B, R, H, K, c]
+        factors = [("brmkc", r), ("bmrc", q), ("bmrkc", k)]
         letters, arrays = zip(*((letter, a) for letter, a in factors if a is not None), strict=True)
         wide = jnp.promote_types(jnp.result_type(*arrays), jnp.float32)
-        return jnp.einsum(f"{','.join(letters)}->brmk", *arrays, preferred_element_type=wide)
+        return jnp.einsum(f"{','.join(letters)}->bmrk", *arrays, preferred_element_type=wide)
 
 
 @struct.dataclass

@@ -86,19 +86,16 @@ def tapped(form: Form) -> Array:
 
 def shifted(form: Form) -> Array:
     """Score one slot after the other, K numbers a query, then weigh its values."""
-    i, (images, n) = jnp.arange(queries(form)), (form.batch, queries(form))
-
-    def score(k: Any, slot: Array) -> Array:
-        j = look(form, i[None, :, None], slot)[:, :, :, None]  # [1, N, 1, 1]
-        k = jax.tree.map(lambda a: a[:, :, :, None], k)
-        a = form.score.pair(form.score.q, k, i, j)
-        return jnp.broadcast_to(a, (images, n, a.shape[2], 1))[..., 0]
+    i, q = jnp.arange(queries(form)), jax.tree.map(lambda a: a.swapaxes(1, 2), form.score.q)
 
     def step(_: None, slot: Array) -> tuple[None, Array]:
-        return None, score(jax.tree.map(lambda a: look(form, a, slot), form.score.k), slot)
+        k = jax.tree.map(lambda a: look(form, a, slot).swapaxes(1, 2)[:, :, :, None], form.score.k)
+        j = look(form, i[None, :, None], slot)[:, None]  # [1, 1, N, 1]
+        a = form.score.pair(q, k, i, j)
+        return None, jnp.broadcast_to(a, (form.batch, a.shape[1], len(i), 1))[..., 0]
 
     _, a = lax.scan(jax.checkpoint(step, prevent_cse=False), None, jnp.arange(form.support.slots))
-    return _weigh(form, jnp.moveaxis(a, 0, -1))
+    return _weigh(form, a.transpose(1, 3, 2, 0))
 
 
 def _weigh(form: Form, a: Array) -> Array:

@@ -138,14 +138,14 @@ def by_lines(form: Form) -> Array:
             (k, values, ok), other = key_line
             strip = strips[index(line, other)]  # [R, 2 W - 1, H, c]
             a = _line_logits(q, k, strip)
-            a = a.reshape(a.shape[0], height * width, *a.shape[3:])
-            tile = jnp.moveaxis(values, 1, 2)[:, None]
+            a = a.reshape(*a.shape[:2], height * width, width)
+            tile = values.swapaxes(1, 2)[:, :, None]
             return fold(form.norm, sums, a, ok[:, None, None, :, 0], tile), None
 
         wide = jnp.promote_types(v.dtype, jnp.float32)
-        empty = start((batch, height * width, heads), v.shape[-1], wide)
+        empty = start((batch, heads, height * width), v.shape[-1], wide)
         sums, _ = lax.scan(jax.checkpoint(step, prevent_cse=False), empty, (there, jnp.arange(lines)))
-        return form.merge(finish(sums)).astype(v.dtype)
+        return form.merge(finish(sums).swapaxes(1, 2)).astype(v.dtype)
 
     line = jnp.minimum(jnp.arange(number * height), lines - 1).reshape(number, height)
     q = jax.tree.map(lambda a: _line_blocks(a, lines, width, number, height), score.q)
@@ -172,18 +172,14 @@ def _strips(table: Array, lead: list[int], width: int) -> tuple[Array, Callable[
 
 
 def _line_logits(q: Array | None, k: Array | None, strip: Array) -> Array:
-    """Return [B, R, W, M, W] of the queries of R lines on the keys of one."""
-    width = (strip.shape[1] + 1) // 2
+    """Return [B, M, R, W, W] of the queries of R lines, [B, R, W, M, c], on the keys of one, [B, W, M, c]."""
     wide = jnp.promote_types(strip.dtype, jnp.float32)
-    if k is not None:  # From key x' the offset to query x falls as x grows.
-        a = jnp.einsum("bymc,rtmc->brymt", k, strip[:, ::-1], preferred_element_type=wide)
-        return jnp.moveaxis(_skew(jnp.moveaxis(a, 2, -2)), -1, 2)
-    if q is None:
-        a = strip.sum(-1).transpose(0, 2, 1)[None, :, None]
-    else:
-        a = jnp.einsum("brxmc,rtmc->brxmt", q, strip, preferred_element_type=wide)
-    a = jnp.broadcast_to(a, (*a.shape[:2], width, *a.shape[3:]))
-    return jnp.moveaxis(_skew(jnp.moveaxis(a, 2, -2)), -2, 2)
+    if k is not None:  # From key y the offset to query x falls as x grows.
+        return _skew(jnp.einsum("bymc,rtmc->bmryt", k, strip[:, ::-1], preferred_element_type=wide)).swapaxes(-1, -2)
+    if q is not None:
+        return _skew(jnp.einsum("brxmc,rtmc->bmrxt", q, strip, preferred_element_type=wide))
+    a = strip.sum(-1).transpose(2, 0, 1)[None, :, :, None]
+    return _skew(jnp.broadcast_to(a, (*a.shape[:3], (strip.shape[1] + 1) // 2, strip.shape[1])))
 
 
 def _skew(a: Float[Array, "*b W T"]) -> Float[Array, "*b W W"]:

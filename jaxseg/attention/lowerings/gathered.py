@@ -23,11 +23,9 @@ def gathered(form: Form) -> Array:
     """Gather, weigh and sum the values. Fits every form."""
     v = form.values()
     everywhere = isinstance(form.support, Everywhere)  # Then all queries share their keys, and nothing is gathered.
-    wide = jnp.promote_types(v.dtype, jnp.float32)
 
     def attend(i: Array) -> Array:
-        a, j = form.weights(i)
-        return form.merge(weighted(a, take(v, j), wide)).astype(v.dtype)
+        return form.merge(_read(form, i, v)).astype(v.dtype)
 
     return _by_blocks(form, attend, 1 if everywhere else max(v.shape[-1], form.score.macs))
 
@@ -39,14 +37,20 @@ def sampled(form: Form) -> Array:
     wide = jnp.promote_types(x.dtype, jnp.float32)
 
     def attend(i: Array) -> Array:
-        a, j = form.weights(i)
-        u = weighted(a, take(x[:, :, None], j), wide).astype(x.dtype)
+        u = _read(form, i, x[:, :, None]).astype(x.dtype)
         u = u.reshape(*u.shape[:2], form.groups, -1)  # One product sums the heads of a group.
         # XLA's CPU backend takes bfloat16 in this order of the operands alone.
         y = jnp.einsum("gcd,brgc->brgd", kernel, u, preferred_element_type=wide)
         return y.reshape(*y.shape[:2], -1).astype(x.dtype)
 
     return _by_blocks(form, attend, max(x.shape[-1], form.score.macs))
+
+
+def _read(form: Form, i: Array, of_key: Array) -> Array:
+    """Return the weighted sum [B, R, M, d] of what the keys of queries ``i`` hold, ``of_key`` [B, P, H, d]."""
+    a, j = form.weights(i)
+    wide = jnp.promote_types(of_key.dtype, jnp.float32)
+    return weighted(a.swapaxes(1, 2), take(of_key, j).swapaxes(1, 2), wide).swapaxes(1, 2)
 
 
 def _by_blocks(form: Form, attend: Callable[[Array], Array], width: int) -> Array:

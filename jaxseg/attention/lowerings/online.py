@@ -24,21 +24,21 @@ CPU_TILE, TILE = (256, 512), (2048, 4096)
 
 
 class Sums(NamedTuple):
-    """What is known of some queries after some of their keys; [B, R, M, d], [B, R, M, 1], [B, R, M, 1]."""
+    """What is known of some queries after some of their keys, [B, M, R, ...] or [B, R, M, ...]."""
 
-    y: Array  # weighted values
-    top: Array  # largest score of a softmax; else unused
-    total: Array  # what ``y`` is to be divided by, zero for nothing
+    y: Array  # [..., d], weighted values
+    top: Array  # [..., 1], largest score of a softmax; else unused
+    total: Array  # [..., 1], what ``y`` is to be divided by, zero for nothing
 
 
 def start(shape: tuple[int, ...], width: int, dtype: Any) -> Sums:
-    """Return the sums over no key, for scores of ``shape`` [B, R, M] and values of ``width`` channels."""
+    """Return the sums over no key, for queries of ``shape`` [B, M, R] and values of ``width`` channels."""
     lowest = jnp.full((*shape, 1), jnp.finfo(dtype).min, dtype)
     return Sums(jnp.zeros((*shape, width), dtype), lowest, jnp.zeros((*shape, 1), dtype))
 
 
 def fold(norm: Callable, sums: Sums, a: Array, ok: Array, v: Array) -> Sums:
-    """Add a tile: scores ``a`` and mask ``ok``, broadcastable to [B, R, M, K], and values [B, 1 or R, H, K, d]."""
+    """Add a tile: scores ``a`` and mask ``ok``, broadcastable to [B, M, R, K], and values [B, H, 1 or R, K, d]."""
     a = a.astype(sums.y.dtype)
     if norm is softmax:
         a = jnp.where(ok, a, -jnp.inf)
@@ -83,13 +83,16 @@ def over_tiles(
         j: and of the keys, [P].
         heads: M.
         distinct: whether a query skips the key at its own place.
+
+    Returns:
+        ``Sums`` of [B, R, M, ...].
     """
     tile = CPU_TILE if jax.default_backend() == "cpu" else TILE
     rows, height = blocks(len(i), tile[0])
     columns, width = blocks(len(j), tile[1])
     wide = jnp.promote_types(v.dtype, jnp.float32)
     places = jnp.pad(j, (0, columns * width - len(j))).reshape(columns, 1, 1, 1, width)
-    keys = jax.tree.map(partial(_key_tiles, blocks=columns, size=width), (of_key, v, ok[..., None]))
+    keys = jax.tree.map(lambda a: _tiles(a, columns, width)[:, :, :, None], (of_key, v, ok[..., None]))
 
     def attend(block: tuple[Any, Array]) -> Sums:
         q, here = block
@@ -97,16 +100,17 @@ def over_tiles(
         def step(sums: Sums, tile: Any) -> tuple[Sums, None]:
             (k, values, exists), there = tile
             if distinct:
-                exists = exists & (there != here[None, :, None, None])
+                exists = exists & (there != here[:, None])
             return fold(norm, sums, score.pair(q, k, here, there), exists, values), None
 
-        empty = start((v.shape[0], height, heads), v.shape[-1], wide)
+        empty = start((v.shape[0], heads, height), v.shape[-1], wide)
         return lax.scan(jax.checkpoint(step, prevent_cse=False), empty, (keys, places))[0]
 
     here = jnp.pad(i, (0, rows * height - len(i))).reshape(rows, height)
-    q = jax.tree.map(lambda a: jnp.moveaxis(_split(a, rows, height), 1, 0), of_query)
-    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), (q, here))
-    return Sums(*(jnp.moveaxis(a, 0, 1).reshape(v.shape[0], -1, *a.shape[3:])[:, : len(i)] for a in sums))
+    q = jax.tree.map(partial(_tiles, number=rows, size=height), of_query)
+    sums = lax.map(jax.checkpoint(attend, prevent_cse=False), (q, here))  # [rows, B, M, height, ...]
+    order = (1, 0, 3, 2, 4)
+    return Sums(*(a.transpose(order).reshape(v.shape[0], -1, heads, a.shape[-1])[:, : len(i)] for a in sums))
 
 
 def blocks(length: int, largest: int) -> tuple[int, int]:
@@ -116,18 +120,13 @@ def blocks(length: int, largest: int) -> tuple[int, int]:
 
 
 def weighted(a: Array, v: Array, dtype: Any) -> Array:
-    """Return [B, R, M, d] of weights a [B, R, M, K] and values [B, 1 or R, H, K, d], accumulated in ``dtype``."""
+    """Return [B, M, R, d] of weights a [B, M, R, K] and values [B, H, 1 or R, K, d], accumulated in ``dtype``."""
     a = jnp.broadcast_to(a, (*a.shape[:-1], v.shape[-2]))  # A uniform score has one entry for all keys.
-    # The values first: in the other order XLA's CPU backend has no product of bfloat16 heads for several images.
-    return jnp.einsum("brmkd,brmk->brmd", v, a.astype(v.dtype), preferred_element_type=dtype)
+    return jnp.einsum("bmrk,bmrkd->bmrd", a.astype(v.dtype), v, preferred_element_type=dtype)
 
 
-def _split(a: Array, number: int, size: int) -> Array:
-    """Return [B, number, size, ...] of [B, length, ...], the last block padded with zeros."""
-    pad = [(0, 0), (0, number * size - a.shape[1])] + [(0, 0)] * (a.ndim - 2)
-    return jnp.pad(a, pad).reshape(a.shape[0], number, size, *a.shape[2:])
-
-
-def _key_tiles(a: Array, blocks: int, size: int) -> Array:
-    """Return [blocks, B, 1, H, size, ...] of [B, P, H, ...]."""
-    return jnp.moveaxis(_split(a, blocks, size), (1, 3), (0, 2))[:, :, None]
+def _tiles(a: Array, number: int, size: int) -> Array:
+    """Return [number, B, H, size, ...] of [B, length, H, ...], the last tile padded with zeros."""
+    a = jnp.pad(a, [(0, 0), (0, number * size - a.shape[1])] + [(0, 0)] * (a.ndim - 2))
+    a = a.reshape(a.shape[0], number, size, *a.shape[2:])
+    return jnp.moveaxis(a, (1, 3), (0, 2))
