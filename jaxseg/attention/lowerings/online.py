@@ -20,7 +20,7 @@ NORMS = (plain, mean, total, softmax)  # those that can be folded
 
 # Queries and keys of one tile. A small one stays in a core's cache (one of 1024 x 1024 took four times as long);
 # elsewhere fewer and larger steps keep the device busy.
-CPU_TILE, TILE = (256, 512), (2048, 4096)
+CPU_TILE, TILE = (128, 256), (2048, 4096)
 
 
 class Sums(NamedTuple):
