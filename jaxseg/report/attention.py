@@ -100,20 +100,6 @@ def draw_pixel(scene: Scene, pixel: Pixel, figure: Figure | None = None) -> Figu
     return sheet.figure
 
 
-def follow_clicks(scene: Scene, pixel: Pixel, figure: Figure) -> None:
-    """Draw on a figure of an interactive window, and again for each pixel that is clicked in one of its panels."""
-
-    def clicked(event: Any) -> None:
-        if event.inaxes is not None and event.inaxes.images:  # a panel, no colour bar
-            last = np.array(scene.image.shape[:2]) - 1
-            y, x = np.clip(np.rint([event.ydata, event.xdata]).astype(int), 0, last).tolist()
-            draw_pixel(scene, (y, x), figure)
-            figure.canvas.draw_idle()
-
-    draw_pixel(scene, pixel, figure)
-    figure.canvas.mpl_connect("button_press_event", clicked)
-
-
 def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, figure: Figure | None = None) -> Figure:
     """Draw several mechanisms at one skip, a row each.
 

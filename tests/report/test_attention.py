@@ -5,7 +5,7 @@ import pytest
 from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure
 
-from jaxseg.report import Scene, draw_comparison, draw_pixel, follow_clicks
+from jaxseg.report import Scene, draw_comparison, draw_pixel, follow_clicks, sliders
 from jaxseg.report.attention import views
 from jaxseg.report.panels import Scale, View
 
@@ -185,13 +185,22 @@ def test_a_click_in_a_panel_chooses_the_pixel():
     def click(axis, x, y):
         at = axis.transData.transform((x, y))
         MouseEvent("button_press_event", figure.canvas, *at, button=1)._process()
+        return [text for text in written(figure) if text.startswith("image")]
 
-    click(figure.axes[3], 63.4, 2.2)
-    assert "image\npixel 2, 63" in written(figure)
-    click(figure.axes[2], 0.5, 0.5)  # a colour bar
-    assert "image\npixel 2, 63" in written(figure)
-    click(figure.axes[0], -0.4, 47.3)
-    assert "image\npixel 47, 0" in written(figure)
+    assert click(figure.axes[3], 63.4, 2.2) == ["image\npixel 2, 63"]
+    assert click(figure.axes[2], 0.5, 0.5) == ["image\npixel 2, 63"]  # a colour bar
+    assert click(figure.axes[0], -0.4, 47.3) == ["image\npixel 47, 0"]
+
+
+def test_sliders_choose_the_pixel():
+    pytest.importorskip("ipywidgets")
+    box = sliders(scene(s1=Skip(row())), PIXEL)
+    down, across, picture = box.children
+    assert (down.value, down.max, across.value, across.max) == (20, 47, 35, 63)
+    before = picture.value
+    across.value = 1
+    assert before[:4] == picture.value[:4] == b"\x89PNG"
+    assert before != picture.value
 
 
 def test_a_pixel_off_the_image_is_told(joint):

@@ -1,0 +1,49 @@
+"""Ways to choose a pixel in a notebook: by clicks where the figure is a window, by sliders everywhere."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxseg.report.attention import Scene, draw_pixel
+from jaxseg.report.panels import Pixel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def follow_clicks(scene: Scene, pixel: Pixel, figure: Figure) -> None:
+    """Draw on a figure that is shown in a window (ipympl's too), again for each pixel that is clicked in a panel."""
+
+    def clicked(event: Any) -> None:
+        if event.inaxes is not None and event.inaxes.images:  # a panel, no colour bar
+            last = np.array(scene.image.shape[:2]) - 1
+            y, x = np.clip(np.rint([event.ydata, event.xdata]).astype(int), 0, last).tolist()
+            draw_pixel(scene, (y, x), figure)
+            figure.canvas.draw_idle()
+
+    draw_pixel(scene, pixel, figure)
+    figure.canvas.mpl_connect("button_press_event", clicked)
+
+
+def sliders(scene: Scene, pixel: Pixel) -> Any:
+    """Return two sliders over the picture that they choose; ipywidgets, for a notebook with a running kernel."""
+    from ipywidgets import Image, IntSlider, VBox  # pyright: ignore[reportMissingImports]  # the extra "notebook"
+
+    picture = Image(format="png")
+    row, column = (
+        IntSlider(value, 0, side - 1, description=name, continuous_update=False)
+        for name, value, side in zip(("row", "column"), pixel, scene.image.shape[:2], strict=True)
+    )
+
+    def draw(_: Any = None) -> None:
+        stream = io.BytesIO()
+        draw_pixel(scene, (row.value, column.value)).savefig(stream, dpi=80)
+        picture.value = stream.getvalue()
+
+    draw()
+    row.observe(draw, "value")
+    column.observe(draw, "value")
+    return VBox([row, column, picture])
