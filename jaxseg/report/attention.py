@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Inches: around all, between panels with their bars, above all, a heading, a panel's title of two lines and of one; the
 # width of a panel, of a small one where mechanisms are compared, and of the words beside it; the height of a text.
 _MARGIN, _GAP, _HEAD, _HEADING, _TITLE, _CAPTION = 0.2, 0.85, 0.45, 0.42, 0.42, 0.24
-_PANEL, _SMALL, _WORDS, _TEXT = 2.9, 1.5, 3.3, 2.0
+_PANEL, _SMALL, _WORDS, _TEXT = 2.9, 1.5, 3.3, 2.2
 
 
 @runtime_checkable
