@@ -23,6 +23,8 @@ from jaxseg.attention.maps import dense as dense
 from jaxseg.attention.maps import gates as gates
 from jaxseg.attention.maps import rows as rows
 from jaxseg.attention.mechanisms.attention import Attention as Attention
+from jaxseg.attention.mechanisms.attention import flat as flat
+from jaxseg.attention.mechanisms.attention import flat_mask as flat_mask
 from jaxseg.attention.mechanisms.attention import none
 from jaxseg.attention.mechanisms.axial import axial
 from jaxseg.attention.mechanisms.context import danet, key_only

@@ -87,7 +87,7 @@ class Form:
     @property
     def heads(self) -> int:
         """M."""
-        return jax.eval_shape(lambda: self.weights(jnp.zeros(1, int))[0]).shape[2]
+        return jax.eval_shape(lambda form: form.weights(jnp.zeros(1, int))[0], self).shape[2]
 
     def values(self) -> Float[Array, "B P H d"]:
         """Return the values of every key, for all heads (H = M) or shared by them (H = 1)."""

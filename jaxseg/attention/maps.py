@@ -32,7 +32,8 @@ def rows(
     Args:
         module: a mechanism, from ``build``.
         variables: its variables.
-        x: one image, [1, *spatial, channels]; a missing first axis is added.
+        x: one image, [1, *spatial, channels]. Where the first side is not 1 it is added; so several images would be
+            read as one volume.
         positions: the queries, flat indices [queries] or coordinates [queries, axes].
         valid: keys that exist, of the shape of ``x`` without channels.
         gate: features of another tensor, for the mechanisms that read one.
@@ -41,7 +42,7 @@ def rows(
         [queries, heads, *key grid]; of a joint structure ``Parts`` of them (point_wise, self, composed).
 
     Raises:
-        ValueError: for several images, or a position off the grid.
+        ValueError: for a mask of another shape than x, or a position off the grid.
     """
     x, valid, gate = one_image(x, valid, gate)
     i = flat_positions(positions, x.shape[1:-1])
@@ -121,6 +122,8 @@ def one_image(x: AnyArray, valid: AnyArray | None, gate: AnyArray | None) -> tup
         x, valid, gate = x[None], *(a if a is None else a[None] for a in (valid, gate))
     if x.ndim < 3:
         raise ValueError(f"x has shape {x.shape}; give one image, [1, *spatial, channels].")
+    if valid is not None and valid.shape != x.shape[:-1]:
+        raise ValueError(f"valid has shape {valid.shape} and x {x.shape}; give x without its channels, {x.shape[:-1]}.")
     return x, valid, gate
 
 

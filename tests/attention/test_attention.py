@@ -43,7 +43,7 @@ def test_none_is_the_identity():
     assert build("none").apply({}, x, train=True) is x
 
 
-@pytest.mark.parametrize("grid", [(5,), (3, 1), (2, 3, 3)])
+@pytest.mark.parametrize("grid", [(5,), (3, 1)])
 def test_every_name_keeps_the_shape_of_any_grid(grid):
     x = jax.ShapeDtypeStruct((2, *grid, 3), jnp.float32)
     for name in MECHANISMS.keys() - ({"axial"} if len(grid) < 2 else set()):  # Its passes are along two axes.

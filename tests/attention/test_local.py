@@ -14,7 +14,7 @@ from jaxseg.attention.supports import Neighborhood, Tiles
 def variables(ref, bias):
     kernels, biases = np.split(ref["qkv.weight"], 3), np.split(ref["qkv.bias"], 3)
     layers = [{"kernel": kernel.T, "bias": b} for kernel, b in zip(kernels, biases, strict=True)]
-    factors = dict(zip(("query", "key", "value"), layers, strict=True)) | {"bias": bias[..., None]}
+    factors = dict(zip(("query", "key", "value"), layers, strict=True)) | {"table": bias[..., None]}
     return {"params": {"factors": factors, "output": {"w_z": linear(ref, "proj")}}}
 
 

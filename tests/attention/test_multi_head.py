@@ -67,13 +67,18 @@ def test_a_feature_far_below_zero_keeps_its_weight():
 
 
 @pytest.mark.parametrize(
-    ("channels", "options", "heads", "width"), [(3, {}, 1, 3), (96, {}, 3, 32), (3, {"heads": 8}, 8, 1)]
+    ("channels", "options", "heads", "width"), [(3, {}, 1, 3), (96, {}, 3, 32), (8, {"heads": 8}, 8, 1)]
 )
 def test_heads_and_widths(channels, options, heads, width):
     x = jnp.ones((1, 2, channels))
     init = partial(build("linear_attention", **options).init_with_output, method="form")
     form, _ = jax.eval_shape(init, jax.random.key(0), x)
     assert form.score.q.shape == form.value.shape == (1, 2, heads, width)
+
+
+def test_heads_that_do_not_divide_are_told():
+    with pytest.raises(ValueError, match="heads is 8, which does not divide the 3 channels of x; take a divisor"):
+        jax.eval_shape(partial(build("multi_head", heads=8).init, train=False), jax.random.key(0), jnp.ones((1, 2, 3)))
 
 
 def test_heads_of_several_images_in_bfloat16():

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
@@ -8,7 +9,7 @@ from jaxseg.attention import Cross, Everywhere, Itself, Neighborhood, Tiles, Win
 
 def read(support, i):
     """Return the slots of each query as the oracle writes them: a flat key, or None."""
-    j, ok = support.at(jnp.asarray(i))
+    j, ok = jax.jit(support.at)(jnp.asarray(i))
     j, ok = (np.broadcast_to(a[0, :, 0], (len(i), support.slots)) for a in (j, ok))
     return [[int(key) if there else None for key, there in zip(*row, strict=True)] for row in zip(j, ok, strict=True)]
 

@@ -10,14 +10,17 @@ from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, build
 
 SMALLEST = {"denseunet": "micro"}
-TRAINED = ["ja9", "pwa", "sa"]  # the paper's; each costs a compilation
+SHAPED = ["none", "ja9", "attention_gate", "axial", "psa_collect", "swin", "deformable_conv"]
+TRAINED = ["ja9", "sa"]  # each costs a compilation
 
 
 def smallest(name, **options):
     return build(name, size=SMALLEST[name], **options)
 
 
-@pytest.mark.parametrize("attention", MECHANISMS)
+@pytest.mark.parametrize(
+    "attention", [pytest.param(name, marks=() if name in SHAPED else pytest.mark.slow) for name in MECHANISMS]
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_have_the_shape_of_the_images(name, attention):
     model = smallest(name, attention=attention, levels=(0, 3), num_classes=3)

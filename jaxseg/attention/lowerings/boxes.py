@@ -42,8 +42,12 @@ def masked(form: Form) -> Array:
 
 
 def _is_convolution(form: Form) -> bool:
-    """Say whether each group of heads is one window of taps."""
-    return form.heads == form.groups * form.support.slots
+    """Say whether each group of heads is one window of taps, with a kernel for each or one for all."""
+    return form.heads == form.groups * form.support.slots and len(form.value.kernel) in (
+        1,
+        form.support.slots,
+        form.heads,
+    )
 
 
 def _convolution_macs(form: Form) -> int:
@@ -57,11 +61,12 @@ def _convolution_macs(form: Form) -> int:
 def depthwise(form: Form) -> Array:
     """Add up the taps: a grouped convolution's gradients are slow on a CPU."""
     scale = jnp.broadcast_to(form.value.scale, (form.support.slots, form.value.width))
-    return over_slots(form, masked(form), lambda x, tap: x * tap, scale).astype(form.value.x.dtype)
+    wide = jnp.promote_types(form.value.x.dtype, jnp.float32)
+    return over_slots(form, masked(form), lambda x, tap: (x * tap).astype(wide), scale).astype(form.value.x.dtype)
 
 
 def _is_depthwise(form: Form) -> bool:
-    return form.score.gain is None and form.groups == 1
+    return form.score.gain is None and form.groups == 1 and len(form.value.scale) in (1, form.support.slots)
 
 
 # Taps over the query itself: a gate, one product.
@@ -76,7 +81,9 @@ def product(form: Form) -> Array:
     return form.merge(w.astype(v.dtype) * v)
 
 
-# Any taps, and any pairwise score.
+# Any taps, and any pairwise score over a box that is not so wide that its weights would outgrow the features.
+
+WIDEST = 256  # slots
 
 
 def tapped(form: Form) -> Array:
@@ -151,5 +158,5 @@ ROWS = (
     Lowering("depthwise", depthwise, value_macs, Window, Indicator, (plain,), Scaled, _is_depthwise),
     Lowering("product", product, pair_macs, Itself, Taps, (plain,)),
     Lowering("tapped", tapped, pair_macs, Box, Taps),
-    Lowering("shifted", shifted, pair_macs, Box, Pairwise),
+    Lowering("shifted", shifted, pair_macs, Box, Pairwise, when=lambda form: form.support.slots <= WIDEST),
 )

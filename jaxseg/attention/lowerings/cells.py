@@ -49,8 +49,9 @@ def within(form: Form, size: Grid, shift: Grid, *, distinct: bool = False) -> Su
     """
     grid, v, heads = form.support.queries, form.values(), form.heads
     length, ok = math.prod(size), jnp.broadcast_to(existing(form), v.shape[:2])
-    tiles = jax.tree.map(partial(split, grid=grid, size=size, shift=shift), (form.score.q, form.score.k, v, ok))
-    number = -(-v.shape[0] * math.prod(_counts(grid, size, shift)))
+    q, k = jax.tree.map(lambda a: jnp.broadcast_to(a, (v.shape[0], *a.shape[1:])), (form.score.q, form.score.k))
+    tiles = jax.tree.map(partial(split, grid=grid, size=size, shift=shift), (q, k, v, ok))
+    number = v.shape[0] * math.prod(_counts(grid, size, shift))
     steps, together = blocks(number, at_once(length, heads))
     tiles = jax.tree.map(
         lambda a: jnp.pad(a, [(0, steps * together - number)] + [(0, 0)] * (a.ndim - 1)).reshape(

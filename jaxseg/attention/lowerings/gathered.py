@@ -22,12 +22,16 @@ GATHERED = 2**22  # Numbers that one block may hold.
 def gathered(form: Form) -> Array:
     """Gather, weigh and sum the values. Fits every form."""
     v = form.values()
-    everywhere = isinstance(form.support, Everywhere)  # Then all queries share their keys, and nothing is gathered.
 
     def attend(i: Array) -> Array:
         return form.merge(_read(form, i, v)).astype(v.dtype)
 
-    return _by_blocks(form, attend, 1 if everywhere else max(v.shape[-1], form.score.macs))
+    return _by_blocks(form, attend, 1 if _everywhere(form) else max(v.shape[-1], form.score.macs))
+
+
+def _everywhere(form: Form) -> bool:
+    """Say whether all queries share their keys, so that nothing is gathered."""
+    return isinstance(form.support, Everywhere)
 
 
 def sampled(form: Form) -> Array:
@@ -68,6 +72,6 @@ def _sampled_macs(form: Form) -> int:
 
 
 ROWS = (
-    Lowering("sampled", sampled, _sampled_macs, value=Projected),
+    Lowering("sampled", sampled, _sampled_macs, value=Projected, when=lambda form: not _everywhere(form)),
     Lowering("gathered", gathered, pair_macs),
 )

@@ -165,7 +165,7 @@ def axial(
         heads: how many; None is the largest divisor of the channels up to 8.
         position: "full", "qk" (no r beside the values) or "none".
         logit_norm: whether the three logits are batch-normalised, as in the source's code and not in its Eq. 4.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:

@@ -47,7 +47,7 @@ def danet(
         width: channels of queries and keys; None is an eighth of those of x, at least 1.
         use_bias: biases of the three projections.
         gamma_init: the gain that P starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
@@ -125,7 +125,7 @@ def key_only(
             with layer normalisation and ReLU between (the global context block). That acts on one vector an image,
             as squeeze-and-excitation does, and is no part of Eq. 1.
         reduction: how many times narrower than x the bottleneck is, of 2 channels at least.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

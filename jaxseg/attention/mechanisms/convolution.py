@@ -70,7 +70,7 @@ def dilated_conv(
     Args:
         dilation: step between taps.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
@@ -110,7 +110,7 @@ def depthwise_conv(
     Args:
         size: taps along each axis.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

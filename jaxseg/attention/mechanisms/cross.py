@@ -54,7 +54,7 @@ def criss_cross(
         width: channels of queries and keys; None is an eighth of those of x, at least 1.
         use_bias: biases of the three projections.
         gamma_init: the gain that C starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

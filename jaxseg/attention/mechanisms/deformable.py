@@ -17,7 +17,7 @@ from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.mechanisms.convolution import Bias
 from jaxseg.attention.norms import plain
-from jaxseg.attention.options import at_least_one
+from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Grid, Points
 from jaxseg.attention.values import Projected
@@ -37,8 +37,7 @@ class Sampled(nn.Module):
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return deformable convolution at ``x`` as Eq. 1."""
         grid, channels = x.shape[1:-1], x.shape[-1]
-        if channels % self.groups:
-            raise ValueError(f"groups is {self.groups}, which does not divide the {channels} channels of x.")
+        divide("groups", self.groups, channels, 1)
         size, dims = (self.size,) * len(grid), len(grid)
         taps = math.prod(size)
         heads = self.groups * taps
@@ -88,7 +87,7 @@ def deformable_conv(
         groups: parts of the channels that move apart.
         modulated: whether each tap has a mask (version 2), else version 1.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None keeps the type of x. Places are float32 at least.
+        dtype: what to compute in; None is the common type of x and the parameters. Places are float32 at least.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

@@ -64,7 +64,7 @@ def involution(
         groups: kernels a position; None is the most that leave at least 16 channels, as in the source, to each.
         reduction: channels of x over those of the hidden layer, which has at least 1.
         dilation: step between taps.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
@@ -128,7 +128,7 @@ def dynamic_conv(
         glu: whether a gated linear unit makes the values, else a linear map.
         renormalise: whether the softmax leaves out taps off the grid and on masked keys; else, as in the source, it
             runs over all taps and those read zeros.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

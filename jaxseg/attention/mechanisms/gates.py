@@ -76,7 +76,7 @@ def cbam(
         use_bn: batch normalisation of the map, as in the authors' code; their paper has none.
         gamma_init: the gain that it starts with; 0 in the authors' networks.
         momentum: what its running statistics keep of themselves at a step; the authors', other layers here have 0.9.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
@@ -137,7 +137,7 @@ def bam(
         dilations: of the 3x3 convolutions, one after the other.
         channel: how the channel branch joins the map before the sigmoid: "none" (the spatial part alone), "product"
             (the authors' code) or "sum" (their paper).
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
@@ -215,7 +215,7 @@ def attention_gate(
             of the authors' time; else the grids' edges do, as in today's.
         use_bn: batch normalisation after theta, phi and psi; theta has a bias then.
         project: whether W, a 1x1 convolution and batch normalisation, follows.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:

@@ -177,11 +177,12 @@ def generalized(
         width: channels of a head; None is those of x over ``heads``, at least 1.
         waves: sines along each axis, and as many cosines; None is a quarter of the channels of x, at least 1.
         magnitude: what offsets are multiplied by before they are encoded.
-        spatial_range: how far a query reads along each axis; None is everywhere.
+        spatial_range: how far a query reads along each axis, as far before as behind; None is everywhere. (The source's
+            code reads one key more behind, and only every second by default: there kv_stride is 2, and 9 the heads.)
         kv_stride: reads every position, every second, ...; with ``spatial_range`` only 1.
         span: the longest side whose offsets are encoded.
         gamma_init: the gain that attention starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:

@@ -13,7 +13,7 @@ from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mas
 from jaxseg.attention.mechanisms.multi_head import project
 from jaxseg.attention.mechanisms.self_attention import Output
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one
+from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Dot, Relative, Sum
 from jaxseg.attention.supports import Box, Grid, Neighborhood, Tiles
 
@@ -25,9 +25,9 @@ class Neighbours(nn.Module):
 
     Args:
         window: its side.
-        heads: M; None is one for each 32 channels of x, at least 1.
+        heads: M; None is the largest divisor of the channels of x that leaves 32 to each, at least 1.
         use_bias: biases of the projections.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
 
     """
 
@@ -44,14 +44,14 @@ class Neighbours(nn.Module):
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return attention at ``x`` as Eq. 1, without what follows it."""
         grid, channels = x.shape[1:-1], x.shape[-1]
-        heads = self.heads or max(channels // 32, 1)
-        width = max(channels // heads, 1)
+        heads = divide("heads", self.heads, channels, channels // 32)
+        width = channels // heads
         init = nn.initializers.glorot_uniform()
         in_heads = partial(project, x, heads, width, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
         q, k, v = (in_heads(name=name) for name in ("query", "key", "value"))
         offsets = (2 * self.window - 1,) * len(grid)
-        bias = self.param("bias", nn.initializers.truncated_normal(0.02), (*offsets, heads, 1), jnp.float32)
-        score = Sum((Dot(q * width**-0.5, k), Relative(jnp.asarray(bias), grid, tuple(range(len(grid))))))
+        table = self.param("table", nn.initializers.truncated_normal(0.02), (*offsets, heads, 1), jnp.float32)
+        score = Sum((Dot(q * width**-0.5, k), Relative(jnp.asarray(table), grid, tuple(range(len(grid))))))
         return Form(self.support(grid), score, softmax, v, flat_mask(valid), groups=heads)
 
 
@@ -100,13 +100,15 @@ def swin(
     Args:
         window: side of the windows; an axis no longer than that is one window.
         shift: where windows start, along each axis.
-        heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
+        heads: how many; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
+            at least 1.
         use_bias: biases of queries, keys and values.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
-        ValueError: for a window or heads below 1, or a shift that is not less than the window.
+        ValueError: for a window or heads below 1, or a shift that is not less than the window; when called, for heads
+            that do not divide the channels.
     """
     if not 0 <= shift < window:
         raise ValueError(f"shift is {shift}; it must be at least 0 and less than window, which is {window}.")
@@ -129,12 +131,13 @@ def neighborhood(
 
     Args:
         window: keys along each axis; one no longer than that is read whole (the source pads it with zeros).
-        heads: how many; None is one for each 32 channels, as in the source's models, at least 1.
+        heads: how many; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
+            at least 1.
         use_bias: biases of queries, keys and values.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
-        ValueError: for a window or heads below 1.
+        ValueError: for a window or heads below 1; when called, for heads that do not divide the channels.
     """
     return _attention(Nearest(window, heads, use_bias, dtype, parent=None))

@@ -21,7 +21,7 @@ from jaxseg.attention import norms
 from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.mechanisms.self_attention import Output
-from jaxseg.attention.options import accepts, at_least_one, options
+from jaxseg.attention.options import accepts, at_least_one, divide, options
 from jaxseg.attention.scores import Dot
 from jaxseg.attention.supports import Everywhere
 
@@ -70,12 +70,12 @@ class Heads(nn.Module):
     Args:
         features: what is multiplied, from queries [B, N, M, c], keys [B, P, M, c] and the key mask.
         norm: one of ``norms``.
-        heads: M; None is one for each 32 channels of x, at least 1.
+        heads: M; None is the largest divisor of the channels of x that leaves 32 to each, at least 1.
         reduction: how many times narrower than x the queries and keys of all heads are, where ``width`` is None.
         width: channels of a head's queries and keys.
         value_width: channels of a head's values; None is those of x over the heads, at least 1.
         use_bias: biases of the projections.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
 
     """
 
@@ -99,7 +99,10 @@ class Heads(nn.Module):
     ) -> Form:
         """Return attention at ``x`` as Eq. 1, without what follows it."""
         grid, channels, ok = x.shape[1:-1], x.shape[-1], flat_mask(valid)
-        heads = self.heads or max(channels // 32, 1)
+        if self.heads and self.width and self.value_width:
+            heads = self.heads
+        else:
+            heads = divide("heads", self.heads, channels, channels // 32)
         width = self.width or max(channels // (heads * self.reduction), 1)
         value_width = self.value_width or max(channels // heads, 1)
         init = nn.initializers.glorot_uniform()
@@ -138,15 +141,16 @@ def multi_head(**options: Any) -> Attention:
     Vaswani et al. 2017; torch.nn.MultiheadAttention.
 
     Options:
-        heads: how many; None, the default, is one for each 32 channels of x, at least 1.
+        heads: how many, a divisor of the channels of x where a width is None; None, the default, is the largest that
+            leaves 32 channels to each, at least 1.
         width: channels of a head's queries and keys; None is those of x over the heads, at least 1.
         value_width: channels of a head's values; None likewise.
         use_bias: biases of all four projections, True by default.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
-        ValueError: for heads or a width below 1.
+        ValueError: for heads or a width below 1; when called, for heads that do not divide the channels.
     """
     return _attention(scaled, norms.softmax, **options)
 

@@ -83,7 +83,7 @@ def pwa(
         activation: end of the map: sigmoid, identity, relu, bn_relu (batch normalisation first) or one_plus_tanh.
         width: hidden channels.
         use_bn: whether batch normalisation follows the first convolution.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:

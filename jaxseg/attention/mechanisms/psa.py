@@ -75,7 +75,9 @@ class PointwiseSpatial(nn.Module):
         # An entry scores the offset from the position that holds h, be it the query or the key.
         table = table if self.collects else jnp.flip(table, axes)
         score = Relative(table, grid, axes, **{"q" if self.collects else "k": h})
-        factor = self.normalization_factor or (2 * self.span - 1) ** len(grid)
+        factor = self.normalization_factor
+        if factor is None:
+            factor = (2 * self.span - 1) ** len(grid)
         norm = softmax if self.use_softmax else plain
         return Form(Everywhere(grid, grid), score, norm, flat(x)[:, :, None] / factor, flat_mask(valid))
 
@@ -104,6 +106,8 @@ def _psa(
     axis_name: str | None = None,
 ) -> Attention:
     at_least_one(width=width, span=span)
+    if normalization_factor is not None and normalization_factor <= 0:
+        raise ValueError(f"normalization_factor is {normalization_factor}; it must be positive, or None.")
     factors = PointwiseSpatial(collects, width, span, use_softmax, normalization_factor, dtype, axis_name, parent=None)
     return Attention(factors, Output(dtype, axis_name, parent=None), shortcut, parent=None)
 
@@ -125,11 +129,12 @@ def psa_collect(**options: Any) -> Attention:
         use_softmax: whether a softmax runs over the keys, True by default.
         normalization_factor: what the sum is divided by, 1 by default; None is the number of offsets in the table.
         shortcut: whether x is added, True by default; without it the result is what the source concatenates.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
-        ValueError: for a width or span below 1; when called, for a side longer than ``span``.
+        ValueError: for a width or span below 1, or a factor that is not positive; when called, for a side longer than
+            ``span``.
     """
     return _psa(True, **options)
 

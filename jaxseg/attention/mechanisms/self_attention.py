@@ -118,7 +118,7 @@ def sa(
         use_bn: batch normalisation after W_z.
         gamma_init: the gain that S starts with; at 0 the block starts as the identity. Without ``use_bn``, 0 starts
             W_z at zero, any other value as Glorot.
-        dtype: what to compute in; None keeps the type of x.
+        dtype: what to compute in; None is the common type of x and the parameters.
         axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
