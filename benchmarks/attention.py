@@ -6,9 +6,10 @@ Each measurement is a process of its own. Its resident memory is given above tha
 whole with what compiling took; ``counted`` is what ``jaxseg.counting`` said beforehand. The naive form is not started
 where it is counted to need more than the guard.
 
-Two cores of a busy x86 server, jax 0.10.2: self-attention on 584 x 565 x 96 in 6.7 s and 1053 MiB (1250 as a whole),
-where the naive form is counted to need 812 GiB; at 128 x 128 that one took 170 times as long and 23 times the memory.
-Of the others on 128 x 128 x 32, axial took most, 401 MiB, and the rest 63 to 255 MiB.
+Two cores of an x86 server, jax 0.10.2, 2026-11-22: self-attention on 584 x 565 x 96 in 1.3 s and 1047 MiB (1245 as a
+whole), where the naive form is counted to need 812 GiB; at 128 x 128 that one took 39 times as long and 24 times the
+memory. Of the others on 128 x 128 x 32: nonlocal_embedded 1.5 s, 173 MiB; multi_head 2.1 s, 167 MiB; psa_collect 3.8 s,
+228 MiB; neighborhood 0.7 s, 235 MiB; generalized 20 s, 263 MiB; axial, which took most, 1.4 s, 385 MiB.
 """
 
 import argparse
