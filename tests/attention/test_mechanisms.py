@@ -62,9 +62,15 @@ CASES = {
 }
 
 
-# Run op by op by default, one for each lowering: every operation compiles by itself.
-EAGER = ("conv3x3", "depthwise_conv", "cbam", "dynamic_conv", "swin", "neighborhood", "criss_cross", "linear_attention",
-         "key_only", "psa_collect", "danet", "deformable_conv", "ja9")  # fmt: skip
+# What runs by default, one for each lowering; all run under ``slow``. Op by op every operation compiles by itself.
+EAGER = ("depthwise_conv", "cbam", "swin", "key_only", "psa_collect", "danet", "ja9")
+SOLID = ("attention_gate", "bam", "conv3x3", "depthwise_conv", "average_pool", "deformable_conv", "involution",
+         "swin", "neighborhood", "criss_cross", "axial", "generalized", "psa_distribute", "multi_head",
+         "linear_attention")  # fmt: skip
+
+
+def some(names):
+    return [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in CASES]
 
 
 class Facts(NamedTuple):
@@ -166,9 +172,7 @@ def test_the_fast_form_is_the_dense_one(facts, result, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8 * max(np.abs(b).max(), 1e-3))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in EAGER else pytest.mark.slow) for name in CASES], indirect=True
-)
+@pytest.mark.parametrize("name", some(EAGER), indirect=True)
 def test_op_by_op_in_float32(facts, result):
     truth, _ = result
     variables, x, gate = jax.tree.map(np.float32, (facts.variables, facts.x, facts.gate))
@@ -228,6 +232,7 @@ def test_without_a_term_of_position_order_does_not_matter(name, facts):
     np.testing.assert_allclose(permuted.reshape(x.shape), y.reshape(x.shape)[:, order], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", some(SOLID), indirect=True)
 def test_three_dimensions(name):
     rng = np.random.default_rng(5)
     x, gate = (np.float32(rng.normal(size=(1, 2, 3, 4, CHANNELS))) for _ in range(2))

@@ -10,8 +10,8 @@ from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, build
 
 SMALLEST = {"denseunet": "micro"}
-SHAPED = ["none", "ja9", "attention_gate", "axial", "psa_collect", "swin", "deformable_conv"]
-TRAINED = ["ja9", "sa"]  # each costs a compilation
+SHAPED = ["none", "ja9", "attention_gate", "axial"]
+TRAINED = ["ja9"]  # costs a compilation
 
 
 def smallest(name, **options):
