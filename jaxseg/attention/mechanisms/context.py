@@ -64,14 +64,7 @@ class KeyOnly(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the context of ``x`` as Eq. 1."""
         (x,) = promote_dtype(x, dtype=self.dtype)
         grid = x.shape[1:-1]

@@ -42,14 +42,7 @@ class FourTerms(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return attention at ``x`` as Eq. 1, without what follows it."""
         e1, e2, e3, e4 = (bit == "1" for bit in self.terms)
         grid, channels = x.shape[1:-1], x.shape[-1]

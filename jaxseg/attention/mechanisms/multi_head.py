@@ -89,14 +89,7 @@ class Heads(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return attention at ``x`` as Eq. 1, without what follows it."""
         grid, channels, ok = x.shape[1:-1], x.shape[-1], flat_mask(valid)
         if self.heads and self.width and self.value_width:

@@ -41,14 +41,7 @@ class MapNetwork(nn.Module):
     axis_name: str | None
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the gate of ``x`` as Eq. 1."""
         grid = x.shape[1:-1]
         taps = (3,) * len(grid)
@@ -101,14 +94,7 @@ class LinearMap(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return Eq. 4 at ``x``."""
         grid, channels = x.shape[1:-1], x.shape[-1]
         size = (3,) * len(grid)

@@ -53,14 +53,7 @@ class PointwiseSpatial(nn.Module):
     axis_name: str | None
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the branch at ``x`` as Eq. 1, without what follows it."""
         grid = x.shape[1:-1]
         within(self.span, grid)

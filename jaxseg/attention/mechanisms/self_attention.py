@@ -35,14 +35,7 @@ class NonLocal(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(
-        self,
-        x: Features,
-        *,
-        train: bool,
-        valid: Mask = None,
-        gate: Gate = None,
-    ) -> Form:
+    def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return self-attention at ``x`` as Eq. 1, without what follows it."""
         (x,) = promote_dtype(x, dtype=self.dtype)
         inner = self.inner or max(x.shape[-1] // 2, 1)
