@@ -24,8 +24,8 @@ import jax
 import numpy as np
 
 from jaxseg import attention, counting
-from jaxseg.attention.cost import written_out
-from jaxseg.attention.mechanisms import attention as mechanism
+from jaxseg.attention import module as protocol
+from jaxseg.attention.costs import written_out
 
 MIB = 2**20
 DRIVE, LIMIT = (1, 584, 565, 96), 2048  # what self-attention must bear, in so many MiB
@@ -65,7 +65,7 @@ def measure(name: str, options: dict, shape: list[int], form: str, turns: int, g
     jax.block_until_ready(jax.numpy.zeros(1))
     idle = resident("VmRSS")
     if form == "naive":
-        mechanism.aggregate = naive
+        protocol.aggregate = naive
     module, x = attention.build(name, **options), jax.ShapeDtypeStruct(tuple(shape), np.float32)
     variables = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), x)
     state = {key: tree for key, tree in variables.items() if key != "params"}

@@ -1,13 +1,13 @@
-"""DRIVE as the first author's earlier public network would have it: the other reading of what the paper leaves open.
+"""DRIVE with the choices of the first author's earlier public network wherever the paper states none.
 
     python launch/train.py --config=configs/author_like.py --config.data.dir=FOLDER --workdir=runs/author_like
     python launch/evaluate.py --workdir=runs/author_like --split=test
 
 Against ``drive_ja9``: batch normalisation and ReLU follow both convolutions of the attention map, and the logits, as
-they follow every convolution of that network; self-attention starts open, at gain 1; images are not augmented beyond
-their crops. Not measured.
+they follow every convolution of that network; the gain of self-attention starts at 1, not 0; the only augmentation is
+the random crop. No result yet.
 
-For two CPU cores add the overrides that ``chase_ja9.py`` shows.
+``chase_ja9.py`` shows overrides for two CPU cores.
 """
 
 from jaxseg import presets

@@ -4,9 +4,9 @@
     python launch/evaluate.py --workdir=runs/chase_sa --split=test
 
 CHASE_DB1 is not in the paper; the settings are those of DRIVE: ``jaxseg/presets.py``. In file order the first 20
-images train (4 of them are val), the last 8 test. Not measured at this size.
+images train (4 of them are val), the last 8 test. No result yet at this size.
 
-For two CPU cores add the overrides that ``chase_ja9.py`` shows.
+``chase_ja9.py`` shows overrides for two CPU cores.
 """
 
 from jaxseg import presets

@@ -4,10 +4,10 @@
     python launch/evaluate.py --workdir=runs/drive_ja9 --split=test
 
 The paper's settings (60,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
-The paper reports, on the full image as means over images: Dice .8164, accuracy .9690, AUC .9845. Not measured here.
+The paper reports, on the full image as means over images: Dice .8164, accuracy .9690, AUC .9845. No result of ours yet.
 Another structure: ``--config.model.attention=ja3``.
 
-For two CPU cores add the overrides that ``chase_ja9.py`` shows.
+``chase_ja9.py`` shows overrides for two CPU cores.
 """
 
 from jaxseg import presets

@@ -4,9 +4,9 @@
     python launch/evaluate.py --workdir=runs/drive_pwa --split=test
 
 The paper's settings (60,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
-The paper reports, on the full image as means over images: Dice .8118, accuracy .9673, AUC .9826. Not measured here.
+The paper reports, on the full image as means over images: Dice .8118, accuracy .9673, AUC .9826. No result of ours yet.
 
-For two CPU cores add the overrides that ``chase_ja9.py`` shows.
+``chase_ja9.py`` shows overrides for two CPU cores.
 """
 
 from jaxseg import presets

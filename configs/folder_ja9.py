@@ -3,9 +3,10 @@
     python launch/train.py --config=configs/folder_ja9.py --config.data.dir=FOLDER --workdir=runs/mine
     python launch/evaluate.py --workdir=runs/mine --split=test
 
-Images (png, jpg, tif, gif, bmp) and lossless masks (0 and 255, or 0 and 1) are matched by stem; no preparation step.
-Files ``train.txt``, ``val.txt``, ``test.txt`` of stems fix the split; without them ``data.test`` and ``data.holdout``
-images are drawn by ``data.split_seed``. On two CPU cores add, for images resized to 128 x 128,
+An image (png, jpg, tif, gif, bmp) and its mask (a lossless file of 0 and 255, or 0 and 1) have the same name, up to the
+ending. Files ``train.txt``, ``val.txt`` and ``test.txt`` may list the names of a split's images, one per line; without
+them ``data.test`` images are drawn as test and ``data.holdout`` as val, by ``data.split_seed``. Overrides for two CPU
+cores, with images resized to 128 x 128:
 
     --config.model.size=small --config.data.image_size="(128, 128)" --config.data.patch_size="()"
     --config.train.steps=3000 --config.train.eval_every=500

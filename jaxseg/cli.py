@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import jax
 from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+from ml_collections.config_flags import config_path
 
+from jaxseg.checks import nearest, one_of
 from jaxseg.training import Stopped
+
+flags.disclaim_key_flags()  # --config is a flag of the launcher that asks for it, and --help shows it there
 
 # What a user's mistake raises, here and in the libraries below.
 _MISTAKES = (ValueError, OSError, FloatingPointError)
 _OUT_OF_MEMORY = (
-    "the device's memory is too small for this; train with a smaller train.batch_size, data.patch_size or model.size, "
-    "evaluate and predict with --tile=512"
+    "the device's memory is too small for this; train with a smaller train.batch_size, data.patch_size or network "
+    "(model.size, or model.options), evaluate and predict with --tile=512"
 )
+_LISTED = "jaxseg/config.py says what each setting does"
+# What a parser wants, by absl's name for its type. The parser of dictionaries, ml_collections' own, names none.
+_WANTED = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "tuple": "values in parentheses and quotes, with commas, such as '(64, 64)'",
+}
+_DICTIONARY = "a dictionary in quotes, such as \"{'name': 1}\""
+
+
+class _Mistake(flags.Error):
+    """The command line is wrong; the message is the sentence for the user."""
+
+
+def config_flag() -> flags.FlagHolder:
+    """Define ``--config``, a file with settings, each of which ``--config.<section>.<name>=VALUE`` overrides."""
+    holder = config_flags.DEFINE_config_file(
+        "config", help_string="A file with the settings, one of configs/ or your own. Required."
+    )
+    flag = flags.FLAGS["config"]
+    flag.parser = _ConfigFile()
+    flag.default_as_str = None  # absl's help would show the default 'None'
+    flags.mark_flag_as_required("config")
+    return holder
 
 
 def run(main: Callable[[], None]) -> None:
@@ -30,8 +65,9 @@ def run(main: Callable[[], None]) -> None:
 def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(list(arguments))
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
-        _leave(error)
+        _require_values()
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        _leave(ValueError(_explain(error)), error)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)  # Orbax tells of every file it touches; --verbosity=0 lets it
     if len(rest) > 1:
@@ -47,7 +83,7 @@ def _guarded(main: Callable[[], None]) -> None:
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        _leave(MemoryError(_OUT_OF_MEMORY))
+        _leave(MemoryError(_OUT_OF_MEMORY), error)
     except Stopped as stop:
         print(stop, file=sys.stderr)
         sys.exit(128 + stop.signal)
@@ -56,9 +92,176 @@ def _guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def _leave(error: BaseException) -> None:
+def _leave(error: BaseException, cause: BaseException | None = None) -> None:
     if os.environ.get("JAXSEG_TRACEBACK") == "1":
-        raise error
-    message = error.args[0] if isinstance(error, KeyError) and error.args else error
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)  # in one line
+        raise error from (cause or error.__cause__)
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # in one line
     sys.exit(1)
+
+
+class _ConfigFile(flags.ArgumentParser):
+    """Reads the settings of a config file, and checks the names of the settings that the command line overrides."""
+
+    def parse(self, argument: str) -> ConfigDict:
+        """Return the settings of ``FILE`` or ``FILE:WORDS``; the words are the argument of its ``get_config``."""
+        if not argument:
+            raise _Mistake(_missing(["config"]))
+        if argument.startswith("--"):
+            raise _Mistake(f"--config has no value; the word after it is {argument!r}")
+        name, *words = argument.split(":", 1)
+        path = Path(name)
+        if not path.is_file():
+            raise _Mistake(_no_config(name))
+        config = _load(path, words)
+        _check_overrides(config, flags.FLAGS.read_flags_from_files(sys.argv[1:], force_gnu=False))
+        config.lock()
+        return config
+
+
+def _no_config(name: str) -> str:
+    given = Path(name)
+    what, folder = ("is a folder", given) if given.is_dir() else ("is no file", given.parent)
+    if not _configs(folder):
+        folder = Path(os.path.relpath(Path(sys.argv[0]).resolve().parent.parent / "configs"))
+    files = {path.stem: path for path in _configs(folder)}
+    near = nearest(given.stem, files) and nearest(folder / f"{given.stem}.py", files.values())
+    holds = ", ".join(path.name for path in files.values()) or "no configs"
+    return f"--config={name} {what}{near}; {folder}/ holds {holds}"
+
+
+def _configs(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if "def get_config" in path.read_text(errors="replace")]
+
+
+def _load(path: Path, words: Sequence[str]) -> ConfigDict:
+    module = ModuleType("config_file")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where a file that defines classes looks for their module
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        get_config = module.__dict__.get("get_config", lambda *_: None)
+        config = get_config(*words)
+    except Exception as error:  # whatever a user's file may raise
+        said = error.msg if isinstance(error, SyntaxError) else error  # else it would name file and line again
+        raise _Mistake(f"{path}{_line(error, path)}: {type(error).__name__}: {said}") from error
+    if not isinstance(config, ConfigDict):
+        raise _Mistake(
+            f"{path} has no get_config() that returns settings; take jaxseg.config.defaults(), change what your "
+            "experiment needs, and return it, as the files in configs/ do"
+        )
+    return config
+
+
+def _line(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f", line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _check_overrides(config: ConfigDict, arguments: Sequence[str]) -> None:
+    seen = False  # --config itself: the settings are known once its file is
+    for argument in arguments:
+        name = re.match(r"--?(no)?config\.([^=]*)", argument)
+        seen = seen or re.match(r"--?config(=|$)", argument) is not None
+        if name and not seen:
+            raise _Mistake(f"{argument} stands before --config; name the file first, then what to change in it")
+        if name:
+            _check_setting(config, name[2])
+
+
+def _check_setting(config: ConfigDict, name: str) -> None:
+    try:
+        keys = config_path.split(name)
+    except ValueError as error:
+        raise _Mistake(f"--config.{name} names no setting; write --config.<section>.<name>; {_LISTED}") from error
+    place, value = "config", config
+    for depth, key in enumerate(keys):
+        if not isinstance(value, ConfigDict):
+            raise _Mistake(f"--config.{name}: {place} is one setting, not a section; write --{place}=VALUE")
+        if not len(value):
+            raise _Mistake(f"--config.{name}: {place} is an empty dictionary; write --{place}=\"{{'{key}': VALUE}}\"")
+        if key not in value:
+            last = depth == len(keys) - 1
+            near = nearest(key, value) or (_elsewhere(config, str(key)) if last else "")
+            known = f"it has {', '.join(value)}; {_LISTED}"
+            raise _Mistake(f"--config.{name}: {place} has no {'setting' if last else 'section'} {key!r}{near}; {known}")
+        place, value = f"{place}.{key}", value[key]
+    if isinstance(value, ConfigDict) and len(keys) == 1:
+        raise _Mistake(
+            f"--{place} is a section of settings; change them one by one, as in --{place}.{next(iter(value))}=VALUE"
+        )
+
+
+def _elsewhere(config: ConfigDict, key: str) -> str:
+    found = [name for name in _settings(config) if name.rpartition(".")[2] == key]
+    return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
+
+
+def _settings(config: ConfigDict, place: str = "--config") -> Iterator[str]:
+    for key, value in config.items():
+        if isinstance(value, ConfigDict):
+            yield from _settings(value, f"{place}.{key}")
+        yield f"{place}.{key}"
+
+
+def _own() -> list[flags.Flag]:
+    return flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+
+
+def _require_values() -> None:
+    for flag in _own():
+        if flag.value == "" and flag.default is None:
+            raise _Mistake(_missing([flag.name]))
+        if isinstance(flag.value, str) and flag.value.startswith("--"):
+            raise _Mistake(f"--{flag.name} has no value; the word after it is {flag.value!r}")
+
+
+def _missing(names: Sequence[str]) -> str:
+    def what(name: str) -> str:
+        words = (flags.FLAGS[name].help or "").split(".")[0]
+        return words[:1].lower() + words[1:]
+
+    return "; ".join(f"--{name} is missing: name {what(name)}" for name in names)
+
+
+def _explain(error: Exception) -> str:
+    """Return what an error of absl's or ml_collections' says about the command line as a sentence."""
+    said = str(error)
+    if isinstance(error, flags.UnrecognizedFlagError):
+        return _unknown(error.flagname)
+    if names := re.findall(r"Flag --(\S+) must have a value other than None", said):
+        return _missing(names)
+    if bare := re.fullmatch(r"Missing value for flag (\S+)", said):
+        return f"{bare[1]} has no value; write {bare[1]}=VALUE"
+    if isinstance(error, flags.IllegalFlagValueError):
+        flag = flags.FLAGS[said.removeprefix("flag --").partition("=")[0]]
+        refused = f"flag --{flag.name}={flag.value}: "  # by a validator, which sees the value parsed
+        if said.startswith(refused):
+            value = ",".join(flag.value) if isinstance(flag.value, list) else flag.value
+            return f"--{flag.name} is {value!r}; {said.removeprefix(refused)}"
+        return _illegal(flag, said.removeprefix(f"flag --{flag.name}=").removesuffix(f": {error.__context__}"))
+    return said
+
+
+def _unknown(name: str) -> str:
+    config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
+    if config is None and name.startswith("config.") and "config" in flags.FLAGS:
+        return _missing(["config"])
+    own = sorted(f"--{flag.name}" for flag in _own())
+    negated = [f"--no{flag.name}" for flag in _own() if flag.boolean]
+    near = _elsewhere(config, name.rpartition(".")[2]) if config is not None else ""
+    return f"there is no flag --{name}{nearest(f'--{name}', own + negated) or near}; the flags are {', '.join(own)}"
+
+
+def _illegal(flag: flags.Flag, value: str) -> str:
+    parser: Any = flag.parser
+    if isinstance(parser, flags.EnumParser):
+        try:
+            one_of(f"--{flag.name}", value, parser.enum_values)
+        except ValueError as told:
+            return str(told)
+    wanted = _WANTED.get(parser.flag_type(), _DICTIONARY)
+    low, high = getattr(parser, "lower_bound", None), getattr(parser, "upper_bound", None)
+    bounds = "" if low is None else f", {low:g} or more" if high is None else f", {low:g} to {high:g}"
+    return f"--{flag.name} is {value!r}; want {wanted}{bounds}"

@@ -1,19 +1,24 @@
-"""The one definition of every setting: ``defaults()`` says what it is, ``validate()`` which combinations make sense."""
+"""The one definition of every setting: ``defaults()`` says what it is, ``validate()`` which combinations make sense.
+
+A rule about a setting stands where the setting is used; ``validate`` calls it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
-from jaxseg import attention, models
-from jaxseg.data import DATASETS
+from jaxseg import attention, data, models, optimizer
+from jaxseg.checks import fraction, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.data.preprocess import Preprocess
-from jaxseg.optimizer import SCHEDULES, WEIGHT_DECAY_KINDS
+from jaxseg.metrics import METRICS
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -32,12 +37,14 @@ def defaults() -> Settings:
 
 def _model() -> dict[str, Any]:
     return dict(
-        name="denseunet",
-        size="161",
+        name="denseunet",  # a key of models.MODELS
+        options={},  # what the network takes beside these settings, e.g. {'width': 16}
+        size="161",  # of denseunet: 161, 121, base, small, tiny, micro
+        head="plain",  # of denseunet; "author": BatchNorm and ReLU on the logits.
         attention="none",
         attention_options={},  # arguments of the mechanism, e.g. {'activation': 'identity'}
-        levels=(0, 1, 2, 3),  # Paper: not stated. Skips that carry attention, for strides 2, 4, 8, 16.
-        head="plain",  # "author": BatchNorm and ReLU on the logits.
+        # Paper: not stated. Skips that carry attention, e.g. (0, 3); None is all: of denseunet at strides 2, 4, 8, 16.
+        levels=placeholder(tuple),
         dtype="float32",  # "bfloat16" computes in bfloat16; parameters, statistics and softmax stay float32.
     )
 
@@ -100,6 +107,7 @@ def _optimizer() -> dict[str, Any]:
 
 def _eval() -> dict[str, Any]:
     return dict(
+        select="dice",  # score on val (full image, mean over images) whose largest value picks the best checkpoint
         threshold=0.5,
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
@@ -108,114 +116,104 @@ def _eval() -> dict[str, Any]:
     )
 
 
-def validate(config: Settings) -> None:
+def validate(config: Settings) -> models.Network:
     """Check every setting that can be checked without reading data or touching a device.
+
+    Returns:
+        The network that ``config.model`` describes: its settings are checked by building it.
 
     Raises:
         ValueError: naming the setting, what it is, and what it may be.
         FileNotFoundError: no data.dir; the line says where to get the images.
     """
-    _validate_model(config)
-    _require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
+    network = _network(config)
+    require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
     _validate_data(config.data)
-    _validate_train(config.train)
-    _validate_optimizer(config)
+    _validate_train(config)
     _validate_eval(config.eval)
+    return network
 
 
-def training_batch(config: Settings) -> tuple[int, int, int, int]:
-    """Check the network and say what one training step shows it: (images, height, width, channels); reads no data.
+def resolved(config: Settings, network: models.Network) -> dict[str, Any]:
+    """Return the settings as plain JSON: without those that the network does not have, and with the levels it has."""
+    settings = json.loads(config.to_json())
+    settings["model"]["levels"] = list(network.levels or ())
+    for name in models.unused(settings["model"]):
+        del settings["model"][name]
+    return settings
+
+
+def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, int, int]]:
+    """Return the network, and what one training step shows it, (images, height, width, channels); reads no data.
 
     Raises:
-        ValueError: as ``validate``, and where the size of the images is the owner's alone to know.
+        ValueError: as ``validate``, and where the images keep sizes of their own, which only their files tell.
     """
-    _validate_model(config)
-    _validate_train(config.train)
+    network = _network(config)
+    _validate_train(config)
     _validate_sizes(config.data)
-    data = config.data
-    own = (data.synthetic.size,) * 2 if data.name == "synthetic" else ()
-    size = data.patch_size or data.image_size or own
-    wanted = "the images keep sizes of their own; give one, as --config.data.patch_size='(584, 565)'"
-    _require(
-        len(size) == 2, "data.patch_size", data.patch_size, f"(height, width): with data.image_size () too, {wanted}"
+    settings = config.data
+    own = (settings.synthetic.size,) * 2 if settings.name == "synthetic" else ()
+    sides = settings.patch_size or settings.image_size or own
+    wanted = (
+        "(height, width): with data.image_size () too, the images keep sizes of their own; give one, as "
+        "--config.data.patch_size='(584, 565)'"
     )
-    return (config.train.batch_size, *size, 3)
+    require(len(sides) == 2, "data.patch_size", settings.patch_size, wanted)
+    return network, (config.train.batch_size, *sides, 3)
 
 
-def _validate_model(config: Settings) -> None:
-    """Build the network, and its mechanism on an abstract input: options of a wrong type show only there."""
+def _network(config: Settings) -> models.Network:
+    """Build the network, and its mechanism on an abstract input: options of a wrong type show only there.
+
+    What does not fit these 16 channels alone (a ValueError when called) may fit those of the skips.
+    """
     settings = config.model.to_dict()
+    options = settings["attention_options"]
     features = jax.ShapeDtypeStruct((1, 8, 8, 16), jnp.float32)
     try:
-        models.build(**settings)
-        module = attention.build(settings["attention"], **settings["attention_options"])
-        jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False, gate=x), features)
+        module = attention.build(settings["attention"], **options)
+        with contextlib.suppress(ValueError):
+            jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False, gate=x), features)
     except (TypeError, ZeroDivisionError) as error:
-        options = settings["attention_options"]
         raise ValueError(f"model.attention_options {options} do not fit model.attention: {error}") from error
+    return models.build(**models.arguments(settings))
 
 
-def _require(holds: bool, setting: str, value: object, wanted: str) -> None:
-    if not holds:
-        raise ValueError(f"{setting} is {value!r}; want {wanted}")
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, tuple | list) and (
-        len(value) == 0 or (len(value) == 2 and all(isinstance(v, int) and v > 0 for v in value))
-    )
-
-
-def _validate_data(data: Settings) -> None:
-    _require(data.name in DATASETS, "data.name", data.name, f"one of {', '.join(DATASETS)}")
-    if not data.dir and data.name != "synthetic":
-        raise DATASETS[data.name].nothing(f"data.dir is empty, and {data.name} needs the folder of its images")
-    _require(bool(data.cache_dir), "data.cache_dir", data.cache_dir, "a folder")
-    _require(0 <= data.split_seed < 2**32, "data.split_seed", data.split_seed, "0 to 2**32 - 1")
-    _validate_sizes(data)
-    for name in ("holdout", "test"):
-        _require(data[name] >= 0, f"data.{name}", data[name], "a number of images, 0 or more")
-    _require(not data.labels or data.name == "folder", "data.labels", data.labels, "() for all but data.name 'folder'")
-    _require(data.device_limit >= 0, "data.device_limit", data.device_limit, "GiB, 0 or more")
-    Preprocess.from_config(data.to_dict())
-    augment = Augment(**data.augment.to_dict())
-    if frame := data.patch_size or data.image_size:
+def _validate_data(settings: Settings) -> None:
+    data.configure(settings.to_dict())
+    require(bool(settings.cache_dir), "data.cache_dir", settings.cache_dir, "a folder")
+    _validate_sizes(settings)
+    require(settings.device_limit >= 0, "data.device_limit", settings.device_limit, "GiB, 0 or more")
+    augment = Augment(**settings.augment.to_dict())
+    if frame := settings.patch_size or settings.image_size:
         augment.check(tuple(frame))
 
 
-def _validate_sizes(data: Settings) -> None:
-    for name in ("image_size", "patch_size"):
-        _require(_is_size(data[name]), f"data.{name}", data[name], "(height, width), or () for none")
-    if data.image_size and data.patch_size:
-        fits = all(p <= i for p, i in zip(data.patch_size, data.image_size, strict=True))
-        _require(fits, "data.patch_size", data.patch_size, f"a crop within data.image_size {data.image_size}")
+def _validate_sizes(settings: Settings) -> None:
+    size("data.image_size", settings.image_size, "each image's own size")
+    size("data.patch_size", settings.patch_size, "whole images")
+    if settings.image_size and settings.patch_size:
+        fits = all(p <= i for p, i in zip(settings.patch_size, settings.image_size, strict=True))
+        wanted = f"a crop within data.image_size {settings.image_size}"
+        require(fits, "data.patch_size", settings.patch_size, wanted)
 
 
-def _validate_train(train: Settings) -> None:
+def _validate_train(config: Settings) -> None:
+    train = config.train
     for name in ("steps", "batch_size", "accumulate", "log_every", "eval_every"):
-        _require(train[name] >= 1, f"train.{name}", train[name], "1 or more")
-    _require(train.devices >= 0, "train.devices", train.devices, "0 (choose) or more")
+        require(train[name] >= 1, f"train.{name}", train[name], "1 or more")
+    require(train.devices >= 0, "train.devices", train.devices, "0 (choose) or more")
     whole = train.steps % train.accumulate == 0
-    _require(whole, "train.accumulate", train.accumulate, f"a divisor of train.steps {train.steps}")
-    _require(0 <= train.ema_decay < 1, "train.ema_decay", train.ema_decay, "0 (off) to below 1")
-
-
-def _validate_optimizer(config: Settings) -> None:
-    settings, updates = config.optimizer, config.train.steps // config.train.accumulate
-    _require(settings.schedule in SCHEDULES, "optimizer.schedule", settings.schedule, f"one of {', '.join(SCHEDULES)}")
-    kind = settings.weight_decay_kind
-    _require(kind in WEIGHT_DECAY_KINDS, "optimizer.weight_decay_kind", kind, f"one of {', '.join(WEIGHT_DECAY_KINDS)}")
-    _require(settings.learning_rate > 0, "optimizer.learning_rate", settings.learning_rate, "above 0")
-    warmup = settings.warmup_steps
-    _require(0 <= warmup < updates, "optimizer.warmup_steps", warmup, f"0 to {updates - 1}, below the run's updates")
-    for name in ("beta1", "beta2"):
-        _require(0 <= settings[name] < 1, f"optimizer.{name}", settings[name], "0 to below 1")
-    for name in ("eps", "weight_decay", "power"):
-        _require(settings[name] >= 0, f"optimizer.{name}", settings[name], "0 or more")
+    require(whole, "train.accumulate", train.accumulate, f"a divisor of train.steps {train.steps}")
+    fraction("train.ema_decay", train.ema_decay, "0 (off) to below 1")
+    updates = train.steps // train.accumulate
+    optimizer.build(**config.optimizer.to_dict(), updates=updates, accumulate=train.accumulate)
 
 
 def _validate_eval(settings: Settings) -> None:
-    _require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
-    _require(_is_size(settings.tile), "eval.tile", settings.tile, "(height, width), or () for whole images")
-    _require(0 <= settings.overlap < 1, "eval.overlap", settings.overlap, "0 to below 1")
-    _require(settings.scored_at in SCORED_AT, "eval.scored_at", settings.scored_at, f"one of {', '.join(SCORED_AT)}")
+    one_of("eval.select", settings.select, METRICS)
+    require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
+    size("eval.tile", settings.tile, "whole images")
+    fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
+    one_of("eval.scored_at", settings.scored_at, SCORED_AT)

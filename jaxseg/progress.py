@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Counts steps towards ``total``.
+    """Shows how many steps of ``total`` are done, and the time left.
+
+    The time left is counted from the end of the first step: that one may compile, and says nothing of the others.
 
     Args:
         total: steps in all.
@@ -27,23 +29,34 @@ class Progress:
     def __init__(self, total: int, label: str, *, start: int = 0, unit: str = "step", every: float = 10.0):
         # A terminal without columns, as in some containers, would show no bar at all.
         self.terminal = sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
-        self._bar = tqdm(total=total, initial=start, desc=label, unit=unit, disable=not self.terminal, leave=False)
         self._total, self._label, self._unit, self._every = total, label, unit, every
         self._done = self._counted_from = start
+        self._bar = self._open()
         self._began: float | None = None
         self._told = time.monotonic()
+
+    def _open(self) -> tqdm:
+        return tqdm(
+            total=self._total,
+            initial=self._done,
+            desc=self._label,
+            unit=self._unit,
+            disable=not self.terminal,
+            leave=False,
+        )
 
     def advance(self, **figures: str) -> None:
         """Count one step; ``figures`` stand behind the count."""
         self._done += 1
-        if self.terminal:
-            if figures:
-                self._bar.set_postfix(figures, refresh=False)
-            self._bar.update()
-            return
         now = time.monotonic()
-        if self._began is None:  # the first step compiles: it says nothing of the others
+        if self._began is None:
             self._counted_from, self._began = self._done, now
+            self._bar.close()
+            self._bar = self._open()  # its clock starts here
+            self._bar.set_postfix(figures)
+        elif self.terminal:
+            self._bar.set_postfix(figures, refresh=False)
+            self._bar.update()
         elif now - self._told >= self._every:
             self._told = now
             left = (now - self._began) / (self._done - self._counted_from) * (self._total - self._done)
@@ -51,14 +64,14 @@ class Progress:
             self.say(f"{self._label}: {self._unit} {self._done}/{self._total}{told}, {clock(left)} left")
 
     def say(self, line: str) -> None:
-        """Print a line without tearing the bar."""
+        """Print a line, above the bar where there is one."""
         if self.terminal:
             self._bar.write(line)
         else:
             print(line, flush=True)
 
     def close(self) -> None:
-        """Take the bar off the terminal."""
+        """Remove the bar from the terminal."""
         self._bar.close()
 
 
@@ -74,7 +87,7 @@ def track(items: Iterable[T], label: str, *, total: int | None = None, unit: str
 
 
 def clock(seconds: float) -> str:
-    """Return a duration as people say it: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    """Return a duration in seconds as text, such as ``45 s``, ``12 min`` or ``3 h 20 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,33 +1,62 @@
-"""Score a run on a split: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
+"""Score a trained run on a split of its images: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
 
-Writes ``eval/<split>.json``, a row per image as ``eval/<split>.csv``, a table as ``eval/<split>.md``, and pictures of
-the worst, the median and the best image.
+Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
+per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image.
 """
 
 from pathlib import Path
 
 from absl import flags
 
-from jaxseg import cli, evaluation
+from jaxseg import cli
+from jaxseg.jobs.evaluate import evaluate
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run.", required=True)
-SPLIT = flags.DEFINE_enum("split", "test", ["train", "val", "test"], "Which images to score.")
-CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "Best on val, or the latest step.")
-DATA_DIR = flags.DEFINE_string("data_dir", "", "Where the images lie now, if not where the run found them.")
-
-SCORED_AT = flags.DEFINE_enum("scored_at", None, ["prepared", "original"], "In place of the run's eval.scored_at.")
-THRESHOLD = flags.DEFINE_float("threshold", None, "In place of the run's eval.threshold.", 0.0, 1.0)
-TILE = flags.DEFINE_integer("tile", None, "Side of overlapping square tiles, in place of the run's eval.tile.", 32)
-FLIPS = flags.DEFINE_boolean("flips", None, "Average over the four flips, in place of the run's eval.flips.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+SPLIT = flags.DEFINE_enum(
+    "split", "test", ["train", "val", "test"], "The images to score: those trained on, held out as val, or test."
+)
+CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "The folder of the images, where it has moved. Default: the run's data.dir."
+)
+SCORED_AT = flags.DEFINE_enum(
+    "scored_at",
+    None,
+    ["prepared", "original"],
+    "Image size at which scores are computed: that of the prepared images (data.image_size), or each image's own. "
+    "Default: the run's eval.scored_at.",
+)
+THRESHOLD = flags.DEFINE_float(
+    "threshold",
+    None,
+    "The probability above which a pixel is called foreground. Default: the run's eval.threshold.",
+    0.0,
+    1.0,
+)
+TILE = flags.DEFINE_integer(
+    "tile",
+    None,
+    "Predict in overlapping square tiles of this side, in pixels of the prepared images (data.image_size); for images "
+    "too large for the memory. Default: the run's eval.tile.",
+    32,
+)
+FLIPS = flags.DEFINE_boolean(
+    "flips",
+    None,
+    "Average the probabilities over the four flips of an image (none, vertical, horizontal, both); takes four times "
+    "as long. Default: the run's eval.flips.",
+)
 
 
 def main() -> None:
     """Evaluate, and print the table."""
-    evaluation.evaluate_run(
+    evaluate(
         WORKDIR.value,
         SPLIT.value,
         checkpoint=CHECKPOINT.value,
-        data_dir=DATA_DIR.value,
+        data_dir=DATA_DIR.value or "",
         scored_at=SCORED_AT.value,
         threshold=THRESHOLD.value,
         tile=None if TILE.value is None else (TILE.value, TILE.value),

@@ -1,18 +1,32 @@
 """See where a network looks: ``python launch/inspect_attention.py --workdir=runs/demo --image=IMAGE --pixel=120,64``.
 
-Draws one picture: the image, the prediction and, for every skip, the map of point-wise attention and the weights with
-which the pixel reads the image. A pixel is its row and column, counted from 0 at the top left.
+Draws one picture: the image, the prediction and, for every skip that carries attention, the map of point-wise attention
+and the weights with which the pixel reads the image.
 """
 
 from absl import flags
 
-from jaxseg import cli, inspection
+from jaxseg import cli
+from jaxseg.jobs.inspect import inspect_attention
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run.", required=True)
-IMAGE = flags.DEFINE_string("image", None, "A photograph.", required=True)
-PIXEL = flags.DEFINE_list("pixel", None, "Row and column of a pixel, as in --pixel=120,64.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "The PNG to write, if not one in the run's figures/.")
-CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "Best on val, or the latest step.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+IMAGE = flags.DEFINE_string("image", None, "A photograph (png, jpg, tif, gif or bmp). Required.", required=True)
+PIXEL = flags.DEFINE_list(
+    "pixel",
+    None,
+    "The row and the column of a pixel in the photograph, counted from 0 at the top left, as in --pixel=120,64. "
+    "Required.",
+    required=True,
+)
+OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "The PNG file to write; it must not be there yet. Default: figures/attention_IMAGE_ROW_COLUMN.png in the run's "
+    "folder.",
+)
+CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
+)
 
 
 @flags.validator("pixel", message="want its row and column, as in --pixel=120,64")
@@ -22,10 +36,9 @@ def two_numbers(pixel: list[str]) -> bool:
 
 
 def main() -> None:
-    """Draw, and say where."""
+    """Draw the picture, and print its path."""
     y, x = map(int, PIXEL.value)
-    path = inspection.inspect_run(WORKDIR.value, IMAGE.value, (y, x), output=OUTPUT.value, checkpoint=CHECKPOINT.value)
-    print(path)
+    print(inspect_attention(WORKDIR.value, IMAGE.value, (y, x), output=OUTPUT.value, checkpoint=CHECKPOINT.value))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,29 @@
-"""See what a network takes, before it trains: ``python launch/inspect_model.py --config=configs/drive_ja9.py``.
+"""See what a network needs before it is trained: ``python launch/inspect_model.py --config=configs/drive_ja9.py``.
 
 Prints a table of its layers (outputs, parameters, operations, activations kept for the backward pass, and how each skip
-computes its attention), the same by level, and the memory that a training step needs. No data is read, and nothing is
-trained. Every setting is overridden by its name, as in ``--config.model.attention=danet``.
+computes its attention), the same sums by resolution, and the memory that a training step needs. Reads no data and
+trains nothing. Any setting can be overridden on the command line, as in ``--config.model.attention=danet``.
 """
 
 from absl import flags
-from ml_collections import config_flags
 
-from jaxseg import cli, models
-from jaxseg.config import training_batch
+from jaxseg import cli
+from jaxseg.jobs.inspect import layer_table
 
-CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of configs/, or your own.")
-DEPTH = flags.DEFINE_integer("depth", 1, "Rows for modules within so many others, less one.", 1)
+CONFIG = cli.config_flag()
+DEPTH = flags.DEFINE_integer(
+    "depth",
+    1,
+    "How deep the rows of the layer table go: 1 shows the outermost modules, 2 the modules inside them, 3 those inside "
+    "these, and so on.",
+    1,
+)
 
 
 def main() -> None:
     """Print the tables."""
-    images = training_batch(CONFIG.value)
-    print(models.summarise(models.build(**CONFIG.value.model.to_dict()), images).text(DEPTH.value))
+    print(layer_table(CONFIG.value, DEPTH.value))
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     cli.run(main)

@@ -55,14 +55,14 @@ def window(grid: Sequence[int], size: Sequence[int], dilation: int = 1) -> Regio
 
 
 def neighborhood(grid: Sequence[int], size: Sequence[int]) -> Regions:
-    """The window of keys around each query, moved until all of it lies on the grid."""
+    """The window of keys around each query, moved until it lies on the grid; an even one, 2 r, has r keys before it."""
     places = list(product(*(range(side) for side in grid)))
     flat = {place: j for j, place in enumerate(places)}
     regions = []
     for place in places:
         ranges = []
         for p, side, k in zip(place, grid, size, strict=True):
-            low = p - (min(k, side) - 1) // 2
+            low = p - min(k, side) // 2
             while low < 0:
                 low += 1
             while low + min(k, side) > side:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from jaxseg.config import defaults, training_batch, validate
+from jaxseg.config import defaults, resolved, training_batch, validate
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -40,9 +40,10 @@ def test_the_papers_experiments_are_there_with_its_settings():
 
 
 MISTAKES = {
-    "model.name": ("unet", "unknown model 'unet'"),
+    "model.name": ("denseunett", "model.name is 'denseunett' (did you mean 'denseunet'?)"),
+    "model.options": ({"width": 8}, "model.options of 'denseunet' has no option 'width'"),
     "model.levels": ((0, 4), "levels is (0, 4)"),
-    "model.head": ("fancy", "head 'fancy'"),
+    "model.head": ("fancy", "head is 'fancy'"),
     "model.dtype": ("float16", "dtype is 'float16'"),
     "model.attention_options": ({"activation": "sigmoid"}, "activation"),
     "seed": (-1, "seed is -1"),
@@ -59,6 +60,8 @@ MISTAKES = {
     "optimizer.warmup_steps": (1000, "optimizer.warmup_steps is 1000; want 0 to 999"),
     "optimizer.weight_decay_kind": ("adamw", "optimizer.weight_decay_kind is 'adamw'"),
     "optimizer.beta2": (1.0, "optimizer.beta2 is 1.0"),
+    "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
+    "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),
     "eval.overlap": (1.0, "eval.overlap is 1.0"),
     "eval.scored_at": ("raw", "eval.scored_at is 'raw'"),
@@ -85,14 +88,32 @@ def test_a_patch_larger_than_the_image_is_refused():
 
 def test_what_a_training_step_sees():
     config = defaults()
-    assert training_batch(config) == (4, 96, 96, 3)
+    assert training_batch(config)[1] == (4, 96, 96, 3)
     config.data.name, config.data.image_size = "folder", (128, 96)  # No data.dir: nothing is read.
-    assert training_batch(config) == (4, 128, 96, 3)
+    assert training_batch(config)[1] == (4, 128, 96, 3)
     config.data.patch_size = (64, 32)
-    assert training_batch(config) == (4, 64, 32, 3)
+    assert training_batch(config)[1] == (4, 64, 32, 3)
     config.data.image_size = config.data.patch_size = ()
     with pytest.raises(ValueError, match=r"data.patch_size is \(\); want \(height, width\): .*sizes of their own"):
         training_batch(config)
     config.train.batch_size = 0
     with pytest.raises(ValueError, match=r"train.batch_size is 0"):
         training_batch(config)
+
+
+def test_levels_are_all_that_the_network_has_unless_some_are_named():
+    config = defaults()
+    config.model.size = "micro"
+    assert validate(config).levels == (0, 1, 2, 3)
+    assert resolved(config, validate(config))["model"]["levels"] == [0, 1, 2, 3]  # as versions before wrote it
+    config.model.levels = (0, 3)
+    assert validate(config).levels == (0, 3)
+
+
+def test_options_that_fit_the_skips_alone_are_no_mistake():
+    """Three heads divide DenseUNet's 96 channels, not the 16 on which a mechanism is tried."""
+    config = defaults()
+    config.model.attention = "multi_head"
+    with config.unlocked():
+        config.model.attention_options = {"heads": 3}
+    validate(config)

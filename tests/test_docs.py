@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from types import SimpleNamespace
+from unittest import mock
 
 import flax.linen as nn
 import jax
@@ -12,9 +13,11 @@ import pytest
 from documents import ROOT, Document
 
 from jaxseg import attention, inference, models
-from jaxseg.attention import joint, lowerings
+from jaxseg.attention import lowerings, norms, scores, supports
 from jaxseg.attention.lowerings.table import value_shape
+from jaxseg.attention.mechanisms import joint
 from jaxseg.data import images
+from jaxseg.layers import Numerics
 
 PAGE = Document("docs/attention.md")
 ROWS = {row["name"].strip("`"): row for row in PAGE.tables() if "name" in row}
@@ -42,8 +45,7 @@ def shown():
         skip = models.Skip(module, variables, x, None, x, stride=2, size=(48, 49), shown=(48, 49))
         return SimpleNamespace(skips=lambda image: {0: skip})
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "MECHANISMS", dict(attention.MECHANISMS))
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(attention.MECHANISMS):
         patch.setattr(nn.Module, "init", init)
         patch.setattr(inference, "load", load)
         patch.setattr(images, "read_image", lambda path: None)
@@ -104,8 +106,8 @@ def test_joint_structures_are_those_of_the_code():
     rng, (n, channels) = np.random.default_rng(0), (6, 2)
     grid, x = (2, 3), jnp.asarray(rng.normal(size=(1, n, channels)), jnp.float32)
     w, a = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((1, n, 1, 1), (1, n, 1, n)))
-    gate = attention.Form(attention.Itself(grid), attention.Taps(w), attention.plain, x[:, :, None])
-    read = attention.Form(attention.Everywhere(grid, grid), attention.Taps(a), attention.plain, x[:, :, None])
+    gate = attention.Form(supports.Itself(grid), scores.Taps(w), norms.plain, x[:, :, None])
+    read = attention.Form(supports.Everywhere(grid, grid), scores.Taps(a), norms.plain, x[:, :, None])
     matrices = {"w": np.diag(w[0, :, 0, 0]), "A": np.asarray(a[0, :, 0]), "I": np.eye(n)}
     composed = jax.jit(
         lambda i: [joint.Chain(gate, read, x, structure).rows(i).composed for structure in joint.STRUCTURES]
@@ -127,7 +129,7 @@ def test_the_new_mechanism_is_one(shown):
         form = module.apply(variables, x, valid=valid, method="form")
         assert attention.lowering(form).name == "streamed"
         dot, near = form.score.terms
-        computed = attention.Sum((dot, shown["Distance"](-near.q[..., 0], near.grid)))  # the second one of the page
+        computed = scores.Sum((dot, shown["Distance"](-near.q[..., 0], near.grid)))  # the second one of the page
         return form.dense(), attention.aggregate(form), form.replace(score=computed).rows(jnp.arange(3))
 
     with jax.enable_x64(True):
@@ -146,7 +148,7 @@ def test_the_new_mechanism_is_one(shown):
 
 def test_the_new_mechanism_works_by_name_in_a_network(shown):
     network = models.build("denseunet", size="micro", attention="aperture", dtype="bfloat16")
-    assert network.clone(dtype=jnp.dtype("float32")) == shown["network"]
+    assert network.clone(numerics=Numerics(jnp.dtype("float32"))) == shown["network"]
     x = jax.ShapeDtypeStruct((1, 40, 64, 3), jnp.float32)
     logits, _ = jax.eval_shape(partial(network.init_with_output, jax.random.key(0), train=False), x)
     assert (logits.shape, logits.dtype) == ((1, 40, 64, 2), jnp.float32)
@@ -198,7 +200,6 @@ def test_supports_are_drawn_from_the_declarations():
 def test_the_pictures_can_be_drawn_again(tmp_path):
     import pictures
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "MECHANISMS", dict(attention.MECHANISMS))
+    with mock.patch.dict(attention.MECHANISMS):
         pictures.main(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"supports.png", "rows.png"}

@@ -14,9 +14,8 @@ def test_the_fused_kernel_is_eq1(masked):
     rng = np.random.default_rng(0)
     q, k, v = (jnp.asarray(rng.normal(size=(2, 300, 3, 12)), jnp.bfloat16) for _ in range(3))
     valid = jnp.asarray(rng.random((2, 300)) < 0.7) if masked else None
-    form = attention.Form(
-        attention.Everywhere((20, 15), (20, 15)), attention.Dot(q, k), attention.softmax, v, valid, groups=3
-    )
+    support, score = attention.supports.Everywhere((20, 15), (20, 15)), attention.scores.Dot(q, k)
+    form = attention.Form(support, score, attention.norms.softmax, v, valid, groups=3)
     assert attention.lowering(form).name == "fused"
 
     def gradient(how):

@@ -4,7 +4,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxseg.optimizer import adam, schedule
+from jaxseg.config import defaults
+from jaxseg.optimizer import adam, build, schedule
 
 CONSTANTS = dict(beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1)
 
@@ -62,9 +63,20 @@ def test_schedules_warm_up_and_come_down(kind, middle, end):
 
 
 def test_wrong_names_are_told():
-    with pytest.raises(ValueError, match="unknown optimizer.schedule 'cosin'.*constant, cosine, polynomial"):
+    with pytest.raises(ValueError, match="optimizer.schedule is 'cosin' .*constant, cosine, polynomial"):
         schedule("cosin", 1e-3, updates=10)
-    with pytest.raises(ValueError, match="weight_decay_kind 'adamw'.*decoupled, l2"):
+    with pytest.raises(ValueError, match="weight_decay_kind is 'adamw'.*decoupled, l2"):
         adam(schedule("constant", 1e-3, updates=10), weight_decay_kind="adamw", **CONSTANTS)
     with pytest.raises(ValueError, match="warmup_steps is 10; want 0 to 9"):
         schedule("constant", 1e-3, updates=10, warmup=10)
+
+
+def test_the_settings_make_rate_and_optimiser():
+    settings = defaults().optimizer.to_dict() | {"schedule": "cosine", "weight_decay": 0.1, "eps": 1e-8}
+    rate, transform = build(**settings, updates=4, accumulate=1)
+    gradients, params = [{"kernel": jnp.full((2, 2), g)} for g in (1.0, -2.0)], {"kernel": jnp.ones((2, 2))}
+    wanted = run(adam(schedule("cosine", 1e-3, updates=4), **CONSTANTS), gradients, params)
+    np.testing.assert_allclose(run(transform, gradients, params)["kernel"], wanted["kernel"], rtol=1e-6)
+    assert float(rate(2)) == pytest.approx(5e-4)
+    with pytest.raises(ValueError, match=r"optimizer.learning_rate is 0.0; want above 0"):
+        build(**settings | {"learning_rate": 0.0}, updates=4, accumulate=1)

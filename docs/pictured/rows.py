@@ -151,7 +151,7 @@ def views(label: str, features: Array, truth: Array, scene: Array) -> Iterator[V
     name, options = LEARNT[label]
     module = attention.build(name, **options)
     variables = learn(Headed(module), features, truth, 120, 3e-3)
-    maps = attention.gates(module, variables, scene)
+    maps = attention.gate_maps(module, variables, scene)
     for path, row in jax.tree_util.tree_leaves_with_path(attention.rows(module, variables, scene, [OWN])):
         part = jax.tree_util.keystr(path, simple=True, separator=" ")
         heads = maps[part] if part in maps else row[0]

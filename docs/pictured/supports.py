@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from pictured.panels import COLUMNS, GAP, panel
 
 from jaxseg import attention
-from jaxseg.attention.joint import STRUCTURES, Chain
-from jaxseg.attention.sequence import Composition
+from jaxseg.attention.mechanisms.joint import STRUCTURES, Chain
+from jaxseg.attention.mechanisms.sequence import Composition
 
 JOINT = [structure.__name__ for structure in STRUCTURES]
 JOINTS = f"{JOINT[0]}\u00a0…\u00a0{JOINT[-1]}"
@@ -84,7 +84,7 @@ def supports(name: str, options: dict[str, Any]) -> Iterator[tuple[str, Read]]:
 
     for part, form in jax.eval_shape(forms, x).items():
         context = np.zeros(GRID, bool)
-        if not isinstance(form.score, attention.Pairwise):  # Else its weights are made from i and Omega alone.
+        if not isinstance(form.score, attention.scores.Pairwise):  # Else its weights are made from i and Omega alone.
             form, context = _looked_at(lambda x, part=part: forms(x)[part], i, x)
         support, omega = form.support, np.zeros(form.support.keys, bool)
         j, ok = np.broadcast_arrays(*support.at(i))
@@ -109,7 +109,7 @@ def _kind(support: Any) -> str:
     name = type(support).__name__
     if support.keys != support.queries:
         return f"{name}, {' × '.join(map(str, support.keys))} pooled"
-    if not isinstance(support, attention.Box) or isinstance(support, attention.Itself):
+    if not isinstance(support, attention.supports.Box) or isinstance(support, attention.supports.Itself):
         return name
     apart = f", {support.dilation} apart" if getattr(support, "dilation", 1) > 1 else ""
     return f"{name} {' × '.join(map(str, support.size))}{apart}"

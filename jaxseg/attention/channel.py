@@ -11,13 +11,14 @@ the whole image, but then A says nothing about positions. Only without its non-l
 y_i[c] = sum_j (x_i[c] / N) (V x_j)[c] has C heads that look everywhere with A_c = x_i[c] / N, and the rows of V as W.
 DANet's channel attention is Eq. 1 with channels in the place of positions: the same operator on another axis.
 
-The layers take ``(x, *, train, valid=None, gate=None)`` as the mechanisms do, x [batch, *spatial, channels] on a grid
-of any number of dimensions, and return its shape and type. Padding (``valid`` False) is not pooled.
+The layers take ``(x, *, train, valid=None, gate=None)`` as the mechanisms do, x [batch, *spatial, channels] with two or
+more spatial axes, and return its shape and type. Padding (``valid`` False) is not pooled. They raise ValueError if x
+has no batch axis, or valid is not bool [batch, *spatial].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,8 +26,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxseg.attention.mechanisms.attention import Features, Gate, Input, Mask, flat, flat_mask
-from jaxseg.attention.options import at_least_one, choose
+from jaxseg import checks
+from jaxseg.attention.module import Features, Gate, Input, Mask, Unchecked, arrived, flat, flat_mask
+from jaxseg.attention.values import masked
 
 
 def euclidean(x: Float[Array, "B P C"], ok: Bool[Array, "#B P 1"]) -> Float[Array, "B C"]:
@@ -53,16 +55,23 @@ def pooled(x: Features, valid: Mask, pool: str) -> Float[Array, "batch channels"
 
 
 def narrow(channels: int, reduction: int) -> int:
-    """Return the width of a bottleneck: channels / reduction, or all channels if they are fewer than the reduction.
+    """Return the width of a bottleneck: channels // reduction, or all channels if they are fewer than the reduction.
 
-    There the papers' formula leaves none, and a single one would be cut off by the first ReLU that closes.
+    There the papers' formula leaves no channel at all, and a single one would be lost where its ReLU closes.
     """
     return channels // reduction or channels
 
 
 def over_grid(w: Float[Array, "batch channels"], rank: int) -> Float[Array, "batch *ones channels"]:
-    """Return a weight for each channel that broadcasts over a grid of ``rank`` dimensions."""
+    """Return one weight per channel, broadcast over a grid of ``rank`` dimensions."""
     return w.reshape(w.shape[0], *(1,) * rank, w.shape[1])
+
+
+def check_gate(reduction: int, pools: Sequence[str]) -> None:
+    """Raise ValueError for a reduction below 1, for no pool, or for a pool that does not exist."""
+    checks.at_least_one(reduction=reduction, pools=len(pools))
+    for pool in pools:
+        checks.one_of("pool", pool, POOLS)
 
 
 class ChannelGate(nn.Module):
@@ -71,7 +80,7 @@ class ChannelGate(nn.Module):
     Woo et al. 2018, "CBAM", Eq. 2; code Jongchan/attention-module.
 
     Args:
-        reduction: channels over hidden width.
+        reduction: how many times narrower than x the hidden layer is.
         pools: what each channel is pooled by: "avg", "max", "lp" (the Euclidean norm), "lse" (log of the sum of
             exponentials), one or several.
         use_bias: biases of W_0 and W_1.
@@ -87,16 +96,14 @@ class ChannelGate(nn.Module):
     dtype: Any = None
 
     def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        at_least_one(reduction=self.reduction, pools=len(self.pools))
-        for pool in self.pools:
-            choose("pool", pool, POOLS)
+        """Raise ValueError for a reduction or pool that cannot be."""
+        check_gate(self.reduction, self.pools)
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
-        """Return ``x``, each channel scaled."""
-        x = jnp.asarray(x)
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Return ``x``, each channel times its weight in (0, 1)."""
+        x, valid = arrived(x, valid)
         init = nn.initializers.glorot_uniform()
         dense = partial(nn.Dense, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
         s = jnp.stack([pooled(x, valid, pool) for pool in self.pools], 1)
@@ -132,13 +139,13 @@ class ChannelAttention(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
-        """Return ``x`` and, in each channel, the other channels' share."""
-        x = jnp.asarray(x)
-        v = flat(x if valid is None else jnp.where(valid[..., None], x, 0)).astype(self.dtype or x.dtype)
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Return ``x`` plus beta times the weighted sum of all its channels, for each channel."""
+        x, valid = arrived(x, valid)
+        v = flat(masked(x, valid)).astype(self.dtype or x.dtype)
         wide = jnp.promote_types(v.dtype, jnp.float32)
         energy = jnp.einsum("bnc,bnd->bcd", v, v, preferred_element_type=wide)
-        # The maximum of a row would add the same to its every entry: softmax does not feel it.
+        # The maximum over e adds the same to all entries of a row, and cancels in the softmax.
         weights = nn.softmax(-energy if self.inverted else energy)
         y = jnp.einsum("bcd,bnd->bnc", weights.astype(v.dtype), v)
         beta = self.param("beta", nn.initializers.zeros_init(), (), jnp.float32)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,28 +26,8 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from jaxseg.attention.supports import Grid, Slots, take
+from jaxseg.attention.supports import take
 from jaxseg.attention.values import Lazy
-
-
-class Support(Protocol):
-    """Omega; see ``supports``."""
-
-    @property
-    def queries(self) -> Grid: ...  # noqa: D102
-    @property
-    def keys(self) -> Grid: ...  # noqa: D102
-    @property
-    def slots(self) -> int: ...  # noqa: D102
-    def at(self, i: Array) -> Slots: ...  # noqa: D102
-
-
-class Score(Protocol):
-    """A before its norm; see ``scores``."""
-
-    @property
-    def macs(self) -> int: ...  # noqa: D102
-    def __call__(self, i: Array, j: Array) -> Array: ...  # noqa: D102
 
 
 class Dense(NamedTuple):
@@ -63,9 +43,9 @@ class Form:
     """Eq. 1 at a given input; a tree of arrays that passes through jit, vmap, grad and checkpoint.
 
     Args:
-        support: Omega.
-        score: A, before its norm.
-        norm: what is done to a query's scores, one of ``norms``.
+        support: Omega, one of ``supports`` or of their kind (``queries``, ``keys``, ``slots``, ``at``).
+        score: A before its norm, one of ``scores`` or of their kind (``macs``, and a call by queries and keys).
+        norm: what makes weights of a query's scores, one of ``norms``.
         value: values of the keys, [B, P, H, d] or one of ``values``. With H = M / G, all groups share them.
         valid: keys that exist, bool [B, P]; the others belong to no Omega. None: all do.
         groups: G. The result has G d channels; 1 is the sum over all heads, M keeps every head apart.
@@ -81,12 +61,12 @@ class Form:
 
     @property
     def batch(self) -> int:
-        """B."""
+        """B, the number of images."""
         return (self.value.x if isinstance(self.value, Lazy) else self.value).shape[0]
 
     @property
     def heads(self) -> int:
-        """M."""
+        """M, the number of heads, found by tracing the weights of one query."""
         return jax.eval_shape(lambda form: form.weights(jnp.zeros(1, int))[0], self).shape[2]
 
     def values(self) -> Float[Array, "B P H d"]:
@@ -106,7 +86,7 @@ class Form:
         return self.norm(self.score(i, j), ok), j
 
     def rows(self, i: Int[Array, " R"]) -> Float[Array, "B R M *keys"]:
-        """Return A(i, .) over the grid of the keys: the picture of what a query reads, in memory O(P) a query."""
+        """Return A(i, .) over the grid of the keys: the picture of what a query reads, in memory O(P) per query."""
         a, j = self.weights(i)
         shape = jnp.broadcast_shapes((self.batch, len(i), 1, 1), a.shape, j.shape)
         b, r, m, _ = np.indices((*shape[:3], 1), sparse=True)
@@ -115,7 +95,7 @@ class Form:
         return rows.reshape(*shape[:3], *self.support.keys)
 
     def dense(self) -> Dense:
-        """Return all weights, N x P a head. The slow truth: every fast path gives the same ``out``."""
+        """Return all weights, N x P per head. The slow truth: every fast path gives the same ``out``."""
         rows = self.rows(jnp.arange(math.prod(self.support.queries)))
         weights = jnp.moveaxis(rows.reshape(*rows.shape[:3], -1), 2, 1)
         values = self.values()

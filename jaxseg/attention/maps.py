@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import AnyArray
 from jaxseg.attention.supports import Grid
+from jaxseg.attention.values import AnyArray
 
 
 def rows(
@@ -27,22 +27,23 @@ def rows(
     valid: Bool[AnyArray, "*mask"] | None = None,
     gate: Float[AnyArray, "*gate channels_gate"] | None = None,
 ) -> Any:
-    """Return what each query reads: its weights A(i, .), in memory O(P) a query.
+    """Return what each query reads: its weights A(i, .), in memory O(P) per query.
 
     Args:
         module: a mechanism, from ``build``.
         variables: its variables.
-        x: one image, [1, *spatial, channels]. Where the first side is not 1 it is added; so several images would be
-            read as one volume.
+        x: one image, [1, *spatial, channels] or without its batch axis, [height, width, channels] or [depth, height,
+            width, channels] with a depth above 1. So several images would be read as one volume.
         positions: the queries, flat indices [queries] or coordinates [queries, axes].
-        valid: keys that exist, of the shape of ``x`` without channels.
-        gate: features of another tensor, for the mechanisms that read one.
+        valid: keys that exist, bool, of the shape of ``x`` without channels.
+        gate: features of another tensor, for the mechanisms that read one; with a batch axis if ``x`` has one.
 
     Returns:
-        [queries, heads, *key grid]; of a joint structure ``Parts`` of them (point_wise, self, composed).
+        [queries, heads, *key grid]; of a joint structure a named tuple of them (point_wise, self, composed), of a
+        sequence one (passes, composed).
 
     Raises:
-        ValueError: for a mask of another shape than x, or a position off the grid.
+        ValueError: for an image without channels, a mask of another shape than x, or a position off the grid.
     """
     x, valid, gate = one_image(x, valid, gate)
     i = flat_positions(positions, x.shape[1:-1])
@@ -59,13 +60,13 @@ def dense(
 ) -> Any:
     """Return all weights of a small image: ``Dense`` (weights [heads, N, P], values [P, 1 or heads, d], out [N, ...]).
 
-    ``out`` is Eq. 1 itself, before W_z, batch normalisation and shortcuts. A joint structure gives ``Parts``
-    (point_wise, self, composed) of them. Arguments and errors as in ``rows``.
+    ``out`` is Eq. 1 itself, before W_z, batch normalisation and shortcuts. Joint structures and sequences give named
+    tuples, and arguments and errors are, as in ``rows``.
     """
     return _dense(module, variables, *one_image(x, valid, gate))
 
 
-def gates(
+def gate_maps(
     module: nn.Module,
     variables: Any,
     x: Float[AnyArray, "*image channels"],
@@ -73,15 +74,15 @@ def gates(
     valid: Bool[AnyArray, "*mask"] | None = None,
     gate: Float[AnyArray, "*gate channels_gate"] | None = None,
 ) -> dict[str, Float[Array, " heads *grid"]]:
-    """Return the map of each point-wise part: what every position weighs itself with, where Omega(i) = {i}.
+    """Return the map of each point-wise part: the weight of every position on itself, where Omega(i) = {i}.
 
     The parts are named as in ``rows``: a joint structure gives {"point_wise": map}, a mechanism that is point-wise
-    itself {"": map}, one that is not {}. Arguments and errors as in ``rows``.
+    itself {"": map}, and one that is not {}. Arguments and errors are those of ``rows``.
     """
-    return _gates(module, variables, *one_image(x, valid, gate))
+    return _gate_maps(module, variables, *one_image(x, valid, gate))
 
 
-# Compiled: nothing that the weights do not need is computed, and a second look at the same image is fast.
+# Compiled, so that XLA leaves out what the weights do not need, and a second look at the same image is fast.
 
 
 @partial(jax.jit, static_argnums=0)
@@ -97,7 +98,9 @@ def _dense(module: nn.Module, variables: Any, x: Array, valid: Array | None, gat
 
 
 @partial(jax.jit, static_argnums=0)
-def _gates(module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None) -> dict[str, Array]:
+def _gate_maps(
+    module: nn.Module, variables: Any, x: Array, valid: Array | None, gate: Array | None
+) -> dict[str, Array]:
     form: Any = module.apply(variables, x, train=False, valid=valid, gate=gate, method="form")
     parts = jax.tree_util.tree_leaves_with_path(form, is_leaf=lambda part: isinstance(part, Form))
     return {
@@ -117,10 +120,10 @@ def _itself(form: Form) -> Float[Array, " heads *grid"]:
 
 
 def one_image(x: AnyArray, valid: AnyArray | None, gate: AnyArray | None) -> tuple:
-    """Return one image with its batch axis of one, and what belongs to it likewise."""
-    if x.ndim and x.shape[0] != 1:
+    """Return one image with its batch axis of one, and mask and gate with theirs."""
+    if x.ndim == 3 or (x.ndim > 3 and x.shape[0] != 1):
         x, valid, gate = x[None], *(a if a is None else a[None] for a in (valid, gate))
-    if x.ndim < 3:
+    if x.ndim < 4:
         raise ValueError(f"x has shape {x.shape}; give one image, [1, *spatial, channels].")
     if valid is not None and valid.shape != x.shape[:-1]:
         raise ValueError(f"valid has shape {valid.shape} and x {x.shape}; give x without its channels, {x.shape[:-1]}.")

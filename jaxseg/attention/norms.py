@@ -34,5 +34,5 @@ def softmax(a: Float[Array, "*scores"], ok: Bool[Array, "*slots"]) -> Float[Arra
     # Dot products of features after a ReLU are large and positive: without the maximum, exp would overflow.
     top = jax.lax.stop_gradient(a.max(-1, keepdims=True))
     a = jnp.exp(a - jnp.where(jnp.isfinite(top), top, 0))
-    total = a.sum(-1, keepdims=True)
-    return a / jnp.where(total > 0, total, 1)
+    sums = a.sum(-1, keepdims=True)
+    return a / jnp.where(sums > 0, sums, 1)

@@ -22,9 +22,9 @@ class Pairwise:
     """A score that is a function of the pair (i, j) alone, so that keys may come in any order and in blocks.
 
     A subclass holds what it needs of the queries, ``q`` [B, N, H, ...], and of the keys, ``k`` [B, P, H, ...], each an
-    array or a tree of them (possibly empty), and says how to score a ``pair``. Places count by their offset alone: two
-    pairs of the same q and k, equally far apart, score the same. What else a score needs to know of a place is a
-    feature of q or k.
+    array or a tree of them (possibly empty), and says how to score a ``pair``. A pair's places may enter its score only
+    through their offset j - i: the lowerings over tiles score every tile at the places of the first one. A score that
+    needs to know a place itself holds it as an entry of q or k.
     """
 
     q: Any
@@ -55,11 +55,11 @@ class Dot(Pairwise):
 
     @property
     def macs(self) -> int:
-        """One a channel."""
+        """One multiply-add per channel."""
         return self.q.shape[-1]
 
     def pair(self, q: Array, k: Array, i: Array, j: Array) -> Array:
-        """Multiply."""
+        """Return the dot products, in float32 at least; places do not matter."""
         wide = jnp.promote_types(jnp.result_type(q, k), jnp.float32)
         return jnp.einsum("bmrc,bmrkc->bmrk", q, k, preferred_element_type=wide)
 
@@ -73,7 +73,7 @@ class Concat(Pairwise):
     macs = 1
 
     def pair(self, q: Array, k: Array, i: Array, j: Array) -> Array:
-        """Add."""
+        """Return the rectified sums; places do not matter."""
         return jax.nn.relu(q[..., None] + k)
 
 
@@ -86,7 +86,7 @@ class OfKey(Pairwise):
     macs = 0
 
     def pair(self, q: Any, k: Array, i: Array, j: Array) -> Array:
-        """Return the keys' entries."""
+        """Return the keys' entries, [B, H, 1 or R, K], the same for every query."""
         return k
 
 
@@ -98,7 +98,7 @@ class Uniform(Pairwise):
     macs = 0
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
-        """Return one."""
+        """Return a one that broadcasts to every pair."""
         return jnp.ones((1, 1, 1, 1))
 
 
@@ -106,11 +106,12 @@ class Uniform(Pairwise):
 class Relative(Pairwise):
     """A = sum_c R_D[c] q_i[c] k_j[c], with D the offset from i to j; a factor that is not given counts as one.
 
-    With q alone the position term q_i . R_D, with k alone k_j . R_D, with neither a bias b_D (c = 1). ``table`` covers
-    offsets of less than its span along each of the ``axes``: at 0 that of 1 - span, in the middle that of 0.
+    With q alone the position term q_i . R_D, with k alone k_j . R_D, with neither a bias b_D (c = 1). Along each of the
+    ``axes``, ``table`` holds the offsets j - i from 1 - span to span - 1 in ascending order: entry t is offset
+    t - (span - 1). The span may differ between axes.
     """
 
-    table: Any  # [2 span - 1, an axis each, 1 or M, c]
+    table: Any  # [2 span - 1 for each axis, 1 or M, c]
     grid: Grid = struct.field(pytree_node=False)  # of queries and keys
     axes: tuple[int, ...] = struct.field(pytree_node=False)  # whose offsets count
     q: Any = None  # [B, N, M, c]
@@ -118,11 +119,11 @@ class Relative(Pairwise):
 
     @property
     def macs(self) -> int:
-        """One a channel for each factor, the entry of the table among them."""
+        """One multiply-add per channel and factor; the table's entry is one of the factors."""
         return self.table.shape[-1] * (1 + (self.q is not None) + (self.k is not None))
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
-        """Look the offsets up and multiply."""
+        """Return the products of the table's entries at the pairs' offsets with q and k, in float32 at least."""
         here, there = jnp.unravel_index(i, self.grid), jnp.unravel_index(j, self.grid)
         spans = [(length + 1) // 2 for length in self.table.shape[:-2]]
         offsets = [there[axis] - here[axis][:, None] + span - 1 for axis, span in zip(self.axes, spans, strict=True)]
@@ -142,28 +143,28 @@ class Sum(Pairwise):
 
     @property
     def q(self) -> Any:
-        """Those of the terms."""
+        """What each term needs of the queries, a tuple in the order of the terms."""
         return tuple(term.q for term in self.terms)
 
     @property
     def k(self) -> Any:
-        """Those of the terms."""
+        """What each term needs of the keys, a tuple in the order of the terms."""
         return tuple(term.k for term in self.terms)
 
     @property
     def macs(self) -> int:
-        """Those of the terms, and their additions."""
+        """The multiply-adds of all terms, and one addition between each two."""
         return sum(term.macs + 1 for term in self.terms) - 1
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
-        """Add the terms."""
+        """Return the sum of the terms' scores."""
         scores = [term.pair(of_i, of_j, i, j) for term, of_i, of_j in zip(self.terms, q, k, strict=True)]
         return reduce(operator.add, scores)
 
 
 @struct.dataclass
 class Taps:
-    """A = a weight for each slot, made at the query: a gate, a dynamic kernel."""
+    """A = one weight per slot of the query, given as they are: a gate, a dynamic kernel."""
 
     w: Any  # [1 or B, 1 or N, M, K]
     macs = 0
@@ -175,12 +176,12 @@ class Taps:
 
 @struct.dataclass
 class Indicator:
-    """A_m = 1 where j is slot m, else 0 (Eq. 3): M = K heads, one a slot. With ``gain``, x_i[g] in the place of 1.
+    """A_m = 1 where j is slot m, else 0 (Eq. 3): M = K heads, one per slot. With ``gain``, gain_i[g] in place of the 1.
 
-    A gain has G entries; there are then G groups of K heads, group g scaled by its own: M = G K (Eq. 4).
+    A gain has G entries per query; there are then G groups of K heads, and entry g scales group g: M = G K (Eq. 4).
     """
 
-    gain: Any = None  # [B, N, G]
+    gain: Any = None  # [B, N, G]; None: no gain, G = 1
     macs = 0
 
     def __call__(self, i: Int[Array, " R"], j: Int[Array, "b r m K"]) -> Float[Array, "#B #R M K"]:
@@ -190,3 +191,12 @@ class Indicator:
             return jnp.eye(slots)[None, None]
         a = self.gain[:, i, :, None, None] * jnp.eye(slots, dtype=self.gain.dtype)
         return a.reshape(*a.shape[:2], -1, slots)
+
+
+def within(span: int, grid: Grid) -> None:
+    """Raise ValueError if a side of ``grid`` is longer than ``span``, the longest that a table of offsets covers."""
+    if max(grid) > span:
+        raise ValueError(
+            f"the grid {grid} has a side longer than span {span}, for which this mechanism has no position weights; "
+            f"build it with span={max(grid)} or more."
+        )

@@ -22,7 +22,7 @@ Slots = tuple[Int[Array, "b r m k"], Bool[Array, "b r m k"]]
 
 @struct.dataclass
 class Everywhere:
-    """Omega(i) = all keys. Their grid is the queries' own, or a pooled one."""
+    """Omega(i) = all keys, on the queries' own grid or on a coarser one (pooled keys)."""
 
     queries: Grid = struct.field(pytree_node=False)
     keys: Grid = struct.field(pytree_node=False)
@@ -55,7 +55,7 @@ class Box:
 
     @property
     def slots(self) -> int:
-        """K, the keys of the box."""
+        """K, the product of the sides of the box."""
         return math.prod(self.size)
 
     def along(self, axis: int) -> np.ndarray:
@@ -93,7 +93,7 @@ class Itself(Box):
 
     @property
     def size(self) -> Grid:
-        """One key."""
+        """A box of one key."""
         return (1,) * len(self.queries)
 
     def along(self, axis: int) -> np.ndarray:
@@ -110,7 +110,7 @@ class Window(Box):
     dilation: int = struct.field(pytree_node=False, default=1)
 
     def along(self, axis: int) -> np.ndarray:
-        """Return the coordinates around each; an even window reaches one further, as XLA's SAME padding has it."""
+        """Return the coordinates around each; an even window has one key more after i than before it, as SAME has."""
         before = (self.size[axis] - 1) * self.dilation // 2
         return np.arange(self.queries[axis])[:, None] + np.arange(self.size[axis]) * self.dilation - before
 
@@ -125,9 +125,10 @@ class Window(Box):
 
 @struct.dataclass
 class Neighborhood(Box):
-    """Omega(i) = the ``window`` of keys nearest to i: at a border it stays whole, and i leaves its middle.
+    """Omega(i) = the ``window`` of keys around i, which at a border moves inwards as a whole.
 
-    A side shorter than the window is read whole.
+    An even window 2 r reads r keys before i and r - 1 after it, as NATTEN does since 0.17.5. A side shorter than the
+    window is read whole.
     """
 
     queries: Grid = struct.field(pytree_node=False)
@@ -139,15 +140,15 @@ class Neighborhood(Box):
         return tuple(min(side, window) for side, window in zip(self.queries, self.window, strict=True))
 
     def along(self, axis: int) -> np.ndarray:
-        """Return the coordinates of the window that was moved into the grid."""
+        """Return the coordinates of the window of each, all of them on the grid."""
         side, size = self.queries[axis], self.size[axis]
-        start = np.clip(np.arange(side) - (size - 1) // 2, 0, side - size)
+        start = np.clip(np.arange(side) - size // 2, 0, side - size)
         return start[:, None] + np.arange(size)
 
     def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
         """Slice instead of gathering: all queries near one border read the same key."""
         side, size, at = self.queries[axis], self.size[axis], first + axis
-        before = (size - 1) // 2
+        before = size // 2
         inner = lax.dynamic_slice_in_dim(a, slot, side - size + 1, axis=at)
         ends = [lax.slice_in_dim(inner, 0, 1, axis=at), lax.slice_in_dim(inner, side - size, side - size + 1, axis=at)]
         return jnp.concatenate(
@@ -157,7 +158,7 @@ class Neighborhood(Box):
 
 @struct.dataclass
 class Tiles(Box):
-    """Omega(i) = the tile that holds i. Tiles of one ``size`` start at ``shift``; those at the border are cut.
+    """Omega(i) = the tile that holds i. Tiles of one ``size`` start at ``shift``; the grid's border cuts them.
 
     With size (height, 1) or (1, width) a tile is the line through i along one axis.
     """
@@ -167,7 +168,7 @@ class Tiles(Box):
     shift: Grid = struct.field(pytree_node=False)
 
     def along(self, axis: int) -> np.ndarray:
-        """Return the coordinates of the tile of each."""
+        """Return the coordinates of the tile that holds each; they may lie off the grid."""
         size, shift = self.size[axis], self.shift[axis]
         start = (np.arange(self.queries[axis]) - shift) // size * size + shift
         return start[:, None] + np.arange(size)
@@ -189,7 +190,7 @@ class Cross:
 
     @property
     def slots(self) -> int:
-        """The sum of the sides, less the repeats of i."""
+        """The sum of the sides, i counted once."""
         return sum(self.queries) - len(self.queries) + 1
 
     def at(self, i: Int[Array, " R"]) -> Slots:
@@ -207,16 +208,16 @@ class Cross:
 
 @struct.dataclass
 class Points:
-    """Omega(i) = keys that were chosen at i, for each head its own: the corners around a sampled point."""
+    """Omega(i) = keys that i itself chose, separately for each head: the corners around a sampled point."""
 
     queries: Grid = struct.field(pytree_node=False)
     keys: Grid = struct.field(pytree_node=False)
-    j: Any  # int [B, N, M, K]
-    ok: Any  # bool [B, N, M, K]
+    j: Any  # flat keys, int [B, N, M, K]
+    ok: Any  # which of them exist, bool [B, N, M, K]
 
     @property
     def slots(self) -> int:
-        """K."""
+        """K, the keys that a head of a query chose."""
         return self.j.shape[-1]
 
     def at(self, i: Int[Array, " R"]) -> Slots:

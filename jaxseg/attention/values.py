@@ -1,4 +1,7 @@
-"""Values: W_m x_j of Eq. 1, made when they are needed. Values that exist already are an array [B, P, H, d]."""
+"""Values: W_m x_j of Eq. 1, made when they are needed. Values that exist already are an array [B, P, H, d].
+
+Also here is what every room above needs of features: ``masked``.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Shaped
+
+AnyArray = Array | np.ndarray
 
 
 class Lazy:
@@ -16,7 +22,7 @@ class Lazy:
     x: Any
     heads: int  # H
     width: int  # d
-    macs: int  # multiply-adds that the values of one image take
+    macs: int  # multiply-adds that all values of one image take
 
     def all(self) -> Float[Array, "B P H d"]:
         """Return the values of every key."""
@@ -25,24 +31,24 @@ class Lazy:
 
 @struct.dataclass
 class Projected(Lazy):
-    """value_m(j) = W_m x_j: a matrix for each head."""
+    """value_m(j) = W_m x_j, with one matrix per head."""
 
     x: Any  # [B, P, C]
     kernel: Any  # [H, C, d]
 
     @property
     def heads(self) -> int:
-        """How many kinds of value."""
+        """H, the values per key: one per head, or one that all heads share."""
         return self.kernel.shape[0]
 
     @property
     def width(self) -> int:
-        """Channels of a value."""
+        """d, the channels of a value."""
         return self.kernel.shape[2]
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of the values of one image."""
+        """Multiply-adds that all values of one image take."""
         return self.x.shape[1] * math.prod(self.kernel.shape)
 
     def all(self) -> Float[Array, "B P H d"]:
@@ -59,19 +65,26 @@ class Scaled(Lazy):
 
     @property
     def heads(self) -> int:
-        """How many kinds of value."""
+        """H, the values per key: one per head, or one that all heads share."""
         return self.scale.shape[0]
 
     @property
     def width(self) -> int:
-        """Channels of a value, those of x."""
+        """d, the channels of a value: those of x."""
         return self.scale.shape[1]
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of the values of one image."""
+        """Multiply-adds that all values of one image take."""
         return self.x.shape[1] * math.prod(self.scale.shape)
 
     def all(self) -> Float[Array, "B P H C"]:
         """Return the values of every key."""
         return self.x[:, :, None] * self.scale
+
+
+def masked(x: Shaped[AnyArray, "*x"], valid: Bool[AnyArray, "*mask"] | None) -> Shaped[Array, "*y"]:
+    """Return ``x``, zero where ``valid`` is False; ``valid`` has the first axes of ``x``, and None keeps all of it."""
+    if valid is None:
+        return jnp.asarray(x)
+    return jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - valid.ndim)), x, 0)

@@ -1,4 +1,4 @@
-"""Counting what a function costs before it runs: operations, bytes moved and bytes alive, read off its jaxpr."""
+"""What a function costs, counted on its jaxpr before it runs: operations, bytes moved and bytes alive."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from jaxseg.counting.text import operations as operations
 class Count(NamedTuple):
     """What a program costs.
 
-    Of the program that JAX traces, without its dead equations and with its calls inlined, this is counted:
+    The program is the one that JAX traces, without equations whose results are not used and with its calls inlined.
 
-    - *Operations*. A product of matrices or a convolution: two a multiply-add (taps on the padding included, as layer
-      tables have it). A reduction: one an entry that it reads. Anything else element-wise: one an entry of its result,
-      an exponential too. Moving, reshaping, converting: none. The body of a loop counts as often as it runs.
-    - *Bytes moved*. What a step reads and writes. Element-wise operations and moves are fused into what reads them, as
-      XLA does: their result is stored only where a product, a convolution, a gather, a scatter, a sort or a loop reads
-      it, where the function returns it, or where several read it and it is dear to compute again (exp, log, tanh, ...).
-      No cache is modelled: a loop moves its tiles every time.
-    - *Bytes alive*. Stored values, each from the step that makes it to the last one that reads it in the order of the
-      program, those in the body of a loop included; arguments and results throughout. XLA may order them better.
+    - *Operations*. A product of matrices or a convolution: two per multiply-add, those with padding included, as usual
+      in layer tables. A reduction: one per entry that it reads. Any other element-wise operation, an exponential too:
+      one per entry of its result. Moving, reshaping, converting: none. The body of a loop counts as often as it runs.
+    - *Bytes moved*. What a step reads and writes. Element-wise operations and moves are fused into the step that reads
+      them, as XLA does: their result is stored only where a product, a convolution, a gather, a scatter, a sort or a
+      loop reads it, where the function returns it, or where several steps read it and it is expensive to compute again
+      (exp, log, tanh, ...). No cache is modelled: a loop moves its operands on every iteration.
+    - *Bytes alive*. Each stored value counts from the step that makes it to the last step that reads it, in the order
+      of the program, those in the body of a loop included. Arguments count throughout, results from their step to the
+      end. XLA may find an order that needs less.
 
     Attributes:
         steps: the steps in order.
-        kept: what the forward pass stores for the backward pass, arguments and results aside, where the program has
-            both.
+        kept: what the forward pass stores for the backward pass, besides arguments and results; empty where the program
+            has no backward pass.
         given: bytes of the arguments.
         returned: bytes of the results.
     """
@@ -49,12 +50,12 @@ class Count(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Operations."""
+        """Number of operations of all steps."""
         return sum(step.flops for step in self.steps)
 
     @property
     def moved(self) -> int:
-        """Bytes moved."""
+        """Bytes that all steps read and write."""
         return sum(step.moved for step in self.steps)
 
     @property
@@ -64,7 +65,7 @@ class Count(NamedTuple):
 
     @property
     def temporary(self) -> int:
-        """How many of these are neither arguments nor results."""
+        """Bytes of the peak that are neither arguments nor results."""
         return max(self.peak - self.given - self.returned, 0)
 
 
@@ -72,7 +73,7 @@ def count(function: Callable, *arguments: Any) -> Count:
     """Return what ``function`` costs on ``arguments``: arrays, or ``jax.ShapeDtypeStruct`` in their place.
 
     Raises:
-        ValueError: for a loop of unknown length, and other operations that do not say what they cost.
+        ValueError: ``function`` has a loop of unknown length, or another operation whose cost is not known beforehand.
     """
     jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
     values = [Value.of(atom, stored=True) for atom in (*jaxpr.constvars, *jaxpr.invars)]
@@ -82,9 +83,10 @@ def count(function: Callable, *arguments: Any) -> Count:
 
 
 def with_gradients(function: Callable[..., tuple[Any, Any]]) -> Callable:
-    """Return ``function``, which returns a result and anything else, with the gradients by all its arguments.
+    """Return a function that computes ``function`` and its gradients by all its arguments, for counting.
 
-    The result stands in for its own cotangent: what that one costs belongs to whatever reads the result.
+    ``function`` returns (result, anything else). The gradients are computed with the result as its own cotangent:
+    computing a cotangent belongs to the cost of whatever reads the result.
     """
 
     def both(*arguments: Any) -> tuple[Any, Any, Any]:

@@ -17,11 +17,11 @@ Path = tuple[str, ...]  # names of a module and of those around it, outermost fi
 
 @dataclass
 class Called:
-    """A module at work.
+    """A module and the results of its calls.
 
     Attributes:
         module: the module.
-        results: what its methods returned, one entry a call, arrays as ``jax.ShapeDtypeStruct``.
+        results: what its methods returned, one entry per call, arrays as ``jax.ShapeDtypeStruct``.
     """
 
     module: nn.Module
@@ -29,18 +29,18 @@ class Called:
 
     @property
     def output(self) -> tuple[int, ...]:
-        """The shape of the last array that it returned by itself; () if there is none."""
+        """The shape of the last result that is an array, not a tuple or a dict of arrays; () if there is none."""
         arrays = (result.shape for result in reversed(self.results) if isinstance(result, jax.ShapeDtypeStruct))
         return next(arrays, ())
 
 
 @contextmanager
 def labelled() -> Iterator[Mapping[str, Called]]:
-    """Put the path of every Flax module around what it does, as a named scope; yield the modules by these labels."""
+    """Trace every Flax module within a named scope, labelled with its path; yield the modules by their labels."""
     modules: dict[str, Called] = {}
 
     def label(method: Callable, arguments: tuple, options: Mapping, context: nn.module.InterceptorContext) -> Any:
-        name = "/" + "/".join(context.module.path)  # No name of a module starts so.
+        name = "/" + "/".join(context.module.path)  # No module's own name starts with a slash.
         called = modules.setdefault(name, Called(context.module))
         with jax.named_scope(name):
             result = method(*arguments, **options)
@@ -52,7 +52,7 @@ def labelled() -> Iterator[Mapping[str, Called]]:
 
 
 def owner(scopes: Scopes, modules: Mapping[str, Called]) -> tuple[str, Scopes]:
-    """Return the label of the innermost module around a step, and the scopes within it."""
+    """Return the label of the innermost module around a step, "" if there is none, and the scopes within it."""
     places = [place for place, scope in enumerate(scopes) if scope in modules]
     return (scopes[places[-1]], scopes[places[-1] + 1 :]) if places else ("", scopes)
 

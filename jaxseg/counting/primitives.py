@@ -1,6 +1,7 @@
-"""What one primitive of JAX costs: which results must be stored, and how many floating-point operations it takes.
+"""What each primitive of JAX costs: which of its results are stored, and how many floating-point operations it takes.
 
-A primitive that is not named here is element-wise: one operation per entry of its result, fused into what reads it.
+A primitive that is not named here counts as element-wise: one operation per entry of its result, fused into the step
+that reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-# Calls whose body belongs to the caller: the parameter that holds it.
+# Calls that are inlined, and the parameter that holds the jaxpr they call.
 CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
@@ -22,10 +23,10 @@ CALLS = {
     "custom_vjp_call_jaxpr": "fun_jaxpr",
 }
 
-# Other names of the same memory.
+# Their result is their operand: no step of its own.
 ALIASES = frozenset({"reshape", "squeeze", "expand_dims", "optimization_barrier", "copy", "copy_p", "device_put"})
 
-# Fused like the element-wise ones, and no arithmetic.
+# Fused like the element-wise ones, with no operation.
 MOVES = frozenset(
     {
         "broadcast_in_dim", "broadcast", "transpose", "rev", "pad", "concatenate", "stack", "iota",
@@ -33,16 +34,16 @@ MOVES = frozenset(
     }
 )  # fmt: skip
 
-# These read no more of an operand than they return.
+# These read only the part of an operand that they return.
 PARTS = frozenset({"slice", "dynamic_slice", "split", "unstack"})
 
-# Results that are stored once when several operations read them, for they cost too much to be computed again.
+# Expensive to compute again: stored where several operations read the result.
 DEAR = frozenset(
     {"exp", "exp2", "expm1", "log", "log1p", "logistic", "tanh", "erf", "erfc", "erf_inv", "pow", "sin", "cos",
      "sqrt", "rsqrt", "cbrt"}
 )  # fmt: skip
 
-# These write into their first operand where nothing else reads it any more.
+# These overwrite their first operand where it is not read later.
 IN_PLACE = frozenset({"dynamic_update_slice", "scatter", "scatter-add", "scatter-mul", "scatter-min", "scatter-max"})
 
 Shapes = Sequence[tuple[int, ...]]
@@ -55,7 +56,7 @@ def _dot(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> i
 
 
 def _conv(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
-    """Every tap of every result, over padding too, as layer tables count it; but no holes of a dilated operand."""
+    # All taps count, those on padding too, as usual in layer tables; those on the holes of a dilated operand do not.
     features = operands[1][params["dimension_numbers"].rhs_spec[0]]
     taps = math.prod(operands[1]) // features
     return 2 * math.prod(result) * taps // math.prod(params["lhs_dilation"])
@@ -79,7 +80,7 @@ def _sort(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> 
 
 
 def _attention(products: int) -> Operations:
-    """A fused attention kernel takes so many products of queries x keys x channels, and stores none of the weights."""
+    """Return the rule of a fused attention kernel with this many products of queries x keys x channels."""
 
     def rule(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
         queries, keys, axis = operands[0], operands[1], 1 + params["layout"]
@@ -92,14 +93,14 @@ def _none(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> 
     return 0
 
 
-# Fused with what makes their operands; their results are stored.
+# Fused with the steps that make their operands; their results are stored.
 REDUCTIONS: dict[str, Operations] = dict.fromkeys(
     ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or", "reduce_xor", "reduce",
      "argmax", "argmin"),
     _per_entry,
 )  # fmt: skip
 
-# Fused with nothing: operands and results are stored.
+# Not fused: operands and results are stored.
 KERNELS: dict[str, Operations] = {
     "dot_general": _dot,
     "conv_general_dilated": _conv,

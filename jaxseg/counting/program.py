@@ -14,49 +14,69 @@ from jax.extend import core
 from jaxseg.counting.primitives import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, REDUCTIONS
 
 Scopes = tuple[str, ...]  # modules, named scopes and transformations around an equation, outermost first
-BACKWARD = "transpose"  # the transformation around what runs after the forward pass, for the gradient
+BACKWARD = "transpose"  # the transformation around every equation of the backward pass
 
 
 class Step(NamedTuple):
-    """One step of a program."""
+    """One step of a program.
+
+    Attributes:
+        scopes: the modules and named scopes that it belongs to.
+        flops: number of operations, over all iterations of the loops around it.
+        moved: bytes that it reads and writes, likewise.
+        alive: bytes that are stored while it runs.
+    """
 
     scopes: Scopes
     flops: int
-    moved: int  # bytes
-    alive: int  # bytes, while it runs
+    moved: int
+    alive: int
 
 
 class Kept(NamedTuple):
-    """A value that the forward pass stores for the backward pass."""
+    """A value that the forward pass stores for the backward pass.
 
-    scopes: Scopes  # of the step that made it
+    Attributes:
+        scopes: the modules and named scopes of the step that makes it.
+        shape: its shape.
+        bytes: its size.
+    """
+
+    scopes: Scopes
     shape: tuple[int, ...]
     bytes: int
 
 
 @dataclass(eq=False)
 class Value:
-    """An array of the program; one that is not stored is computed within the steps that read it."""
+    """An array of the program; one that is not stored is computed within the steps that read it.
 
-    size: int  # bytes
+    Attributes:
+        size: bytes.
+        shape: its shape.
+        stored: whether it lies in memory.
+        reads: the stored values that it is computed from, and how many bytes of each are read for it.
+    """
+
+    size: int
     shape: tuple[int, ...] = ()
     stored: bool = False
-    reads: dict[Value, int] = field(default_factory=dict)  # stored values that it is made of, and bytes of each
+    reads: dict[Value, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, atom: Any, *, stored: bool = False) -> Value:
-        """Return the value of a variable."""
+        """Return a value for a variable of a jaxpr."""
         return cls(math.prod(atom.aval.shape) * atom.aval.dtype.itemsize, atom.aval.shape, stored)
 
     @property
     def sources(self) -> dict[Value, int]:
-        """What reading it reads."""
+        """The stored values that a step which reads this one reads, and how many bytes of each."""
         return {self: self.size} if self.stored else self.reads
 
 
 @dataclass
 class Equation:
-    """One equation of the jaxpr."""
+    """One equation of the jaxpr: a primitive, its operands and its results."""
 
     name: str
     params: dict[str, Any]
@@ -67,12 +87,12 @@ class Equation:
 
     @property
     def whole(self) -> bool:
-        """Whether its operands must lie in memory, and so will its results."""
+        """Whether it is fused with nothing: operands and results are stored."""
         return self.name in KERNELS or self.name in BODIES
 
     @property
     def flops(self) -> int:
-        """Operations; those of a body are its own."""
+        """Number of operations; 0 for a loop or a branch, whose body counts its own."""
         if self.name in MOVES or self.name in PARTS or self.name in BODIES:
             return 0
         if rule := KERNELS.get(self.name) or REDUCTIONS.get(self.name):
@@ -81,25 +101,34 @@ class Equation:
 
 
 class Run(NamedTuple):
-    """An equation at work."""
+    """What an equation reads and writes when it runs.
+
+    Attributes:
+        scopes: its modules and named scopes.
+        flops: number of operations.
+        moved: bytes that it reads and writes.
+        reads: the stored values that it reads, and how many bytes of each.
+        writes: the values that it stores.
+        reused: bytes of its results that may take the memory of values that it is the last to read.
+        body: the steps of a loop's or a branch's body; they count what the loop moves and what it carries.
+    """
 
     scopes: Scopes
     flops: int
     moved: int
     reads: dict[Value, int]
     writes: list[Value]
-    reused: int = 0  # bytes of what it writes that may take the place of what it reads last
-    body: Sequence[Step] = ()  # of a loop; its steps count what it moves and what it carries
+    reused: int = 0
+    body: Sequence[Step] = ()
 
 
 class Program:
-    """A jaxpr with the calls in it inlined.
+    """A jaxpr with its calls inlined.
 
     Args:
         jaxpr: the program.
         arguments: values of its constants and arguments, all of them stored.
-        owned: those of the arguments that live in its own memory, as what a loop carries.
-
+        owned: arguments that take memory of the program's own, such as the carry of a loop's body.
     """
 
     def __init__(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], owned: Sequence[Value] = ()) -> None:
@@ -111,7 +140,7 @@ class Program:
         self.last = {value: time for time, run in enumerate(self.runs) for value in run.reads}
 
     def _inline(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], scopes: Scopes) -> list[Value]:
-        """Append the equations of ``jaxpr``, and return its results."""
+        """Append the equations of ``jaxpr`` and of the calls in it; return the values of its results."""
         values: dict[Any, Value] = dict(zip((*jaxpr.constvars, *jaxpr.invars), arguments, strict=True))
 
         def value(atom: Any) -> Value:
@@ -134,7 +163,7 @@ class Program:
         return [value(atom) for atom in jaxpr.outvars]
 
     def _drop_and_fuse(self) -> None:
-        """Drop the equations whose results nothing reads, and decide which values are stored."""
+        """Drop the equations whose results are not used, and decide which values are stored."""
         readers = Counter(self.results)
         for value in self.results:
             value.stored = True
@@ -153,7 +182,11 @@ class Program:
         self.equations = alive[::-1]
 
     def steps(self, base: int) -> list[Step]:
-        """Return the steps in order, with ``base`` bytes alive besides the program's own."""
+        """Return the steps in order.
+
+        Args:
+            base: bytes alive throughout besides those that the program allocates, such as its arguments.
+        """
         alive = base + sum(value.size for value in self.owned)
         made = dict.fromkeys(self.owned, 0)
         steps = []
@@ -171,7 +204,7 @@ class Program:
         return steps
 
     def kept(self) -> list[Kept]:
-        """Return what the forward pass stores for the backward pass, besides arguments and results."""
+        """Return the values that the forward pass stores for the backward pass, besides arguments and results."""
         backward = (time for time, run in enumerate(self.runs) if BACKWARD in run.scopes)
         turn = next(backward, len(self.runs))
         return [
@@ -183,7 +216,7 @@ class Program:
 
 
 def _run(equation: Equation) -> Run:
-    """Return what an equation reads and stores, those before it being settled."""
+    """Return what an equation reads and writes; call it for the equations in order, since each builds on the last."""
     reads: dict[Value, int] = {}
     for value in equation.operands:
         for source, size in value.sources.items():
@@ -201,7 +234,7 @@ def _run(equation: Equation) -> Run:
         return Run(equation.scopes, equation.flops, 0, {}, [])
     in_place = equation.name in IN_PLACE or not (equation.whole or equation.name in REDUCTIONS)
     reused, moved = written if in_place else 0, sum(reads.values()) + written
-    # These touch no more of their first operand than they take from it or put into it.
+    # These touch only the part of their first operand that they take from it or write into it.
     if equation.name in IN_PLACE:
         moved = 2 * sum(value.size for value in equation.operands[1:])
     elif equation.name == "gather":
@@ -210,7 +243,7 @@ def _run(equation: Equation) -> Run:
 
 
 def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
-    """Return the body, as often as it runs."""
+    """Return a loop of known length: the steps of its body, their operations and bytes times the length."""
     length, carried = equation.params["length"], equation.params["num_carry"]
     body, constants = _open(equation.params["jaxpr"])
     arguments = [Value.of(atom, stored=True) for atom in body.invars]
@@ -221,7 +254,7 @@ def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> R
 
 
 def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
-    """Return the branch with the most operations."""
+    """Return a choice between branches: the steps of the one with the most operations."""
     branches = []
     for branch in equation.params["branches"]:
         body, constants = _open(branch)
@@ -232,11 +265,11 @@ def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> R
 
 
 BODIES = {"scan": _scan, "cond": _cond}
-PLATFORMS = {"cpu": {"cpu"}, "gpu": {"gpu", "cuda", "rocm"}, "tpu": {"tpu"}}  # of a backend, as lowering rules name it
+PLATFORMS = {"cpu": {"cpu"}, "gpu": {"gpu", "cuda", "rocm"}, "tpu": {"tpu"}}  # names in lowering rules, per backend
 
 
 def _called(name: str, params: dict[str, Any]) -> Any:
-    """Return the jaxpr that an equation calls, if it does; of those for several platforms the one for ours."""
+    """Return the jaxpr that an equation calls, or None; of one per platform, that of the default backend."""
     if name in CALLS:
         return params[CALLS[name]]
     if name == "cond" and (platforms := params.get("branches_platforms")):
@@ -254,7 +287,7 @@ def _open(jaxpr: Any) -> tuple[core.Jaxpr, list[Value]]:
 
 
 def _refuse(name: str, params: dict[str, Any]) -> None:
-    """Raise ValueError for a primitive with a body that is not known, as a loop of unknown length."""
+    """Raise ValueError for a primitive that contains a jaxpr and has no rule here, such as a while loop."""
     if name in BODIES or name in KERNELS or name in REDUCTIONS or not list(core.jaxprs_in_params(params)):
         return
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Counts as text."""
+"""Numbers of operations and bytes as text, and tables in columns."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 
 def operations(number: int) -> str:
-    """Return a number of operations with three digits: 51.6 G."""
+    """Return a number of operations with three digits and a decimal prefix, as "51.6 G"."""
     return _scaled(number, 1000, ("", " k", " M", " G", " T", " P"))
 
 
 def memory(number: int) -> str:
-    """Return a number of bytes with three digits: 238 MiB."""
+    """Return a number of bytes with three digits and a binary unit, as "238 MiB"."""
     return _scaled(number, 1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB"))
 
 
 def aligned(rows: Sequence[Sequence[str]], *, text: int = 1) -> str:
-    """Return rows of equal length in columns, the first ``text`` of them to the left, numbers to the right."""
+    """Return rows of equal length as lines: the first ``text`` columns flush left, the others, numbers, flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) if place < text else cell.rjust(width) for place, (cell, width) in enumerate(cells))

@@ -1,8 +1,8 @@
 """Joint augmentation of an image, its mask and its field of view: one record at a time, on the device, seeded.
 
-Every function here is pure, takes one record and its draws, and is traced inside the training step (under ``vmap``).
-Where a step only moves whole pixels (crop, flips, quarter turns) nothing is interpolated: the bytes are the record's.
-Frames are padded at the bottom and on the right, so real content stays at the top left whatever happens to it.
+Every function here is pure, takes one record and its random numbers, and is traced inside the training step (under
+``vmap``). Crops, flips and quarter turns move whole pixels and never interpolate. A frame is the height and width of a
+sample. Padding is at the bottom and on the right, so the real content stays at the top left in every augmentation.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
+from jaxseg import checks
+
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """What may happen to a training sample; the default is nothing. The fields are those of ``data.augment``.
-
-    Raises ValueError where a number is out of its range.
+    """Which augmentations a training sample may get, by default none; the fields are those of ``data.augment``.
 
     Attributes:
         flips: mirror top to bottom and left to right, each with probability 1/2.
         quarter_turns: turn by 0, 90, 180 or 270 degrees, each with probability 1/4; the frame must be square.
         foreground: probability that a crop is centred on a foreground pixel, drawn uniformly from the whole image.
-        rotate: largest angle in degrees, either way round.
+        rotate: largest angle in degrees, in both directions.
         scale: the zoom is drawn from [1 - scale, 1 + scale].
         brightness: the shift is drawn from [-brightness, brightness], in fractions of the grey range.
         contrast: the gain about the data set's mean colour is drawn from [1 - contrast, 1 + contrast].
 
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     flips: bool = False
@@ -46,11 +48,10 @@ class Augment:
         limits = {"foreground": 1.0, "rotate": 180.0, "scale": 0.9, "brightness": 1.0, "contrast": 1.0}
         for name, limit in limits.items():
             value = getattr(self, name)
-            if not 0 <= value <= limit:
-                raise ValueError(f"augment.{name} is {value}; it must lie in [0, {limit:g}]")
+            checks.require(0 <= value <= limit, f"data.augment.{name}", value, f"0 to {limit:g}")
 
     def check(self, frame: tuple[int, int]) -> None:
-        """Refuse a frame (height, width) that these augmentations cannot work on."""
+        """Raise ValueError for a frame (height, width) that these augmentations cannot be applied to."""
         if self.quarter_turns and frame[0] != frame[1]:
             raise ValueError(
                 f"data.augment.quarter_turns needs square samples, and these are {frame[0]} x {frame[1]}: "
@@ -62,7 +63,7 @@ Tree = TypeVar("Tree")  # a tree of arrays that begin with height and width
 
 
 class Pixels(NamedTuple):
-    """One record or one sample: arrays that share their first two axes. ``valid`` marks real pixels."""
+    """One record or one sample: arrays of one height and width. ``valid`` is False on padding."""
 
     image: Array  # [height, width, 3] uint8, or float32 grey levels once interpolated or recoloured
     mask: Array  # [height, width] uint8, 0 or 1
@@ -71,15 +72,15 @@ class Pixels(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """The chance in one sample: numbers in [0, 1), each with its own meaning.
+    """The random numbers of one sample, uniform in [0, 1), one for each decision.
 
-    All are drawn at once and whether used or not, so switching one augmentation on leaves the others as they were.
+    All are drawn, used or not, so switching one augmentation on does not change what the others do.
     """
 
     y: Array  # the crop's row
     x: Array  # the crop's column
-    centred: Array  # whether the crop is centred on the foreground
-    pixel: Array  # on which of its pixels
+    centred: Array  # whether the crop is centred on a foreground pixel
+    pixel: Array  # on which one
     angle: Array
     zoom: Array
     up: Array  # whether to mirror top to bottom
@@ -90,7 +91,7 @@ class Draws(NamedTuple):
 
     @classmethod
     def of(cls, key: Key[Array, ""]) -> Draws:
-        """Draw all numbers from one key."""
+        """Return the numbers that a key gives."""
         return cls(*jax.random.uniform(key, (len(cls._fields),)))
 
 
@@ -102,15 +103,22 @@ def augmented(
     frame: tuple[int, int],
     mean: Float[Array, "channels=3"],
 ) -> tuple[Pixels, Int[Array, "axes=2"]]:
-    """Make one sample of ``frame`` (height, width) from a record whose real content is ``size``, padded to its canvas.
+    """Return one augmented sample of a record, and the (height, width) of its real content, which is at the top left.
 
-    Returns the sample and the height and width of its real content, which lies at the top left. ``mean`` is the
-    colour, in grey levels, that contrast leaves alone. A pixel that an affine map fetched from beyond the image is
-    not valid.
+    A pixel that rotation or zoom takes from outside the image is not valid.
+
+    Args:
+        augment: which augmentations.
+        draws: the random numbers of this sample.
+        record: a record on its canvas, padded at the bottom and on the right.
+        size: its real height and width there.
+        frame: height and width of the sample.
+        mean: the colour, in grey levels, that contrast does not change.
     """
     corner, extent = window(augment.foreground, draws, record.mask, size, frame)
     if augment.rotate or augment.scale:
-        # The mirrors move positions, not pixels: XLA would fetch each pixel anew for every mirror image of it.
+        # Mirrors and turns are applied to the positions: applied to the pixels, XLA would interpolate them once for
+        # each of the alternatives.
         (y, x, real), extent = turned(augment, draws, affine(augment, draws, corner, extent, frame), extent)
         sample = fetched(record, size, y, x, real)
     else:
@@ -127,10 +135,11 @@ def window(
     size: Int[Array, "axes=2"],
     frame: tuple[int, int],
 ) -> tuple[Int[Array, "axes=2"], Int[Array, "axes=2"]]:
-    """Place a frame within the real content: its corner (y, x), and its extent (height, width) there.
+    """Return where a crop begins (y, x), and the (height, width) of the real content in it.
 
-    Uniform over the positions that fit; with probability ``foreground`` centred, as far as the image's border allows,
-    on a foreground pixel. An image smaller than the frame is taken whole.
+    Crops are uniform over the positions that fit. With probability ``foreground`` a crop is centred on a foreground
+    pixel, as far as the image's border allows. Along an axis where the image is smaller than ``frame`` it is taken
+    whole.
     """
     room = jnp.maximum(size - jnp.array(frame), 0)
     corner = (jnp.stack([draws.y, draws.x]) * (room + 1)).astype(jnp.int32)
@@ -144,10 +153,10 @@ def window(
 def foreground_pixel(
     draw: Float[Array, ""], mask: UInt8[Array, "height width"]
 ) -> tuple[Int[Array, "axes=2"], Bool[Array, ""]]:
-    """Pick a foreground pixel (y, x), uniformly as ``draw`` is in [0, 1); the second value says whether there is any.
+    """Return the foreground pixel (y, x) that ``draw`` in [0, 1) selects, all alike, and whether there is any.
 
-    The pixel's rank is looked up among the running counts of the rows, then within its row: a running count over the
-    whole mask gives the same pixel and costs six times as much.
+    Foreground pixels are numbered row by row. The number is looked up in the cumulative counts of the rows and then in
+    those of one row: cumulative counts over the whole mask take six times as long.
     """
     below = jnp.cumsum(mask.sum(1, dtype=jnp.int32))
     rank = (draw * below[-1]).astype(jnp.int32)
@@ -158,7 +167,7 @@ def foreground_pixel(
 
 
 def cut(record: Pixels, corner: Int[Array, "axes=2"], extent: Int[Array, "axes=2"], frame: tuple[int, int]) -> Pixels:
-    """Cut a frame out of a record without touching its values; beyond ``extent`` it is not valid."""
+    """Return the crop of a record that begins at ``corner``; pixels beyond ``extent`` are not valid."""
 
     def cropped(array):
         short = [max(wanted - there, 0) for wanted, there in zip(frame, array.shape[:2], strict=True)]
@@ -170,16 +179,16 @@ def cut(record: Pixels, corner: Int[Array, "axes=2"], extent: Int[Array, "axes=2
 
 
 def inside(extent: Int[Array, "axes=2"], frame: tuple[int, int]) -> Bool[Array, "height width"]:
-    """Mark the pixels of a frame that lie within the height and width of its real content."""
+    """Return True at the pixels of a frame that are within ``extent``, the (height, width) of its real content."""
     return (jnp.arange(frame[0]) < extent[0])[:, None] & (jnp.arange(frame[1]) < extent[1])[None, :]
 
 
 def affine(
     augment: Augment, draws: Draws, corner: Int[Array, "axes=2"], extent: Int[Array, "axes=2"], frame: tuple[int, int]
 ) -> tuple[Float[Array, "height width"], Float[Array, "height width"], Bool[Array, "height width"]]:
-    """Turn and zoom a window about its centre: where in the record (y, x) each of its pixels comes from.
+    """Return the positions (y, x) in the record of a crop's pixels, rotated and zoomed about the crop's centre.
 
-    The third value marks the pixels within ``extent``. Positions may lie beyond the window and beyond the image.
+    Positions may be outside the crop and outside the image. The third array is True within ``extent``.
     """
     angle = (2 * draws.angle - 1) * math.radians(augment.rotate)
     zoom = 1 + (2 * draws.zoom - 1) * augment.scale
@@ -197,10 +206,10 @@ def fetched(
     x: Float[Array, "height width"],
     real: Bool[Array, "height width"],
 ) -> Pixels:
-    """Fetch a record's pixels at positions between its own: image bilinear, mask and field of view the nearest.
+    """Return a record at positions between its pixels: the image bilinear, mask and field of view nearest neighbour.
 
-    The image's border is repeated for half a pixel; what lies further out is not valid, and neither is what is not
-    ``real``.
+    Positions up to half a pixel outside the image take the value at its border. Those further out are not valid, nor
+    are those that are not ``real``.
     """
 
     def at(array, row, column):
@@ -218,7 +227,7 @@ def fetched(
 def turned(
     augment: Augment, draws: Draws, sample: Tree, extent: Int[Array, "axes=2"]
 ) -> tuple[Tree, Int[Array, "axes=2"]]:
-    """Apply one of the eight symmetries of the square (or of those allowed) within the real content."""
+    """Return the sample flipped and turned by quarters, as far as ``augment`` allows, and its extent then."""
     up = left = jnp.zeros((), bool)
     if augment.flips:
         up, left = draws.up < 0.5, draws.left < 0.5
@@ -236,13 +245,16 @@ def turned(
 def transposed(
     sample: Tree, extent: Int[Array, "axes=2"], really: Bool[Array, ""]
 ) -> tuple[Tree, Int[Array, "axes=2"]]:
-    """Swap rows and columns of a square frame, content and extent alike, where ``really``."""
+    """Return a square frame with rows and columns swapped, and its extent too; unchanged unless ``really``."""
     sample = jax.tree.map(lambda array: jnp.where(really, array.swapaxes(0, 1), array), sample)
     return sample, jnp.where(really, extent[::-1], extent)
 
 
 def mirrored(sample: Tree, extent: Int[Array, "axes=2"], axis: int, really: Bool[Array, ""]) -> Tree:
-    """Mirror the real content along an axis where ``really``; the padding stays at the bottom and on the right."""
+    """Return a frame with its real content mirrored along an axis; unchanged unless ``really``.
+
+    The padding stays at the bottom and on the right.
+    """
 
     def mirror(array):
         flipped = jnp.flip(array, axis)  # brings the padding to the front; the roll sends it back to the end
@@ -254,7 +266,7 @@ def mirrored(sample: Tree, extent: Int[Array, "axes=2"], axis: int, really: Bool
 def recoloured(
     augment: Augment, draws: Draws, image: Array, mean: Float[Array, "channels=3"]
 ) -> Float[Array, "height width 3"]:
-    """Change contrast about the mean colour and brightness; clip to the range that an 8-bit image has."""
+    """Return the image with another contrast about the mean colour and another brightness, clipped to [0, 255]."""
     gain = 1 + (2 * draws.gain - 1) * augment.contrast
     shift = 255 * (2 * draws.shift - 1) * augment.brightness
     return jnp.clip((image - mean) * gain + mean + shift, 0, 255)

@@ -1,7 +1,7 @@
-"""What every data set's builder shares: listing a folder, reading one image, packing TFDS records without TensorFlow.
+"""What the builders of all data sets share: reading one image, preparing it, writing it as a TFDS record.
 
-A data set is a subclass that says where its files lie (``listing``); reading, checking, preparation and the record
-format are here, so the owners' sets, a user's own folder and generated images go the same way.
+A data set is a subclass that says where its files lie (``listing``). Reading, checking, preparation and the record
+format are here, and the same for published sets, a user's own folder and generated images. None of it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 import numpy as np
 import tensorflow_datasets as tfds
 
+from jaxseg import checks
 from jaxseg.data import images
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing
@@ -40,7 +41,11 @@ class Planes(NamedTuple):
 
 @dataclasses.dataclass
 class Config(tfds.core.BuilderConfig):
-    """How a set is prepared. ``native`` keeps images as published."""
+    """How a set is prepared.
+
+    Attributes:
+        preprocess: resizing and CLAHE; its statistics (mean, std) play no part here.
+    """
 
     preprocess: Preprocess = dataclasses.field(default_factory=Preprocess)
 
@@ -50,30 +55,48 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     Prepare with ``file_format="array_record"`` and read with ``as_data_source``: neither needs TensorFlow.
     Features: id, group: text; image [h, w, 3]; mask [h, w, 1]; fov, observer2: none or one [h, w, 1]; masks in {0, 1}.
+    ``load`` passes a configuration of its own. A builder that is made without one, as TFDS does by name, takes the
+    first of ``BUILDER_CONFIGS``.
     """
 
     VERSION = tfds.core.Version("1.0.0")  # part of the cache's key: raised whenever reading or preparation changes
     ABOUT: ClassVar[str] = ""
     HOMEPAGE: ClassVar[str] = ""
+    BUILDER_CONFIGS: ClassVar[list] = [Config(name="native", description="as published, neither resized nor equalised")]
 
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
-        """Return what ``folder`` holds; FileNotFoundError and ValueError name the file and the fix."""
+        """Return the images that ``folder`` holds, by split.
+
+        Raises:
+            FileNotFoundError: the folder holds no such set, or an image or a mask is missing.
+            ValueError: a file is wrong; every error names the file and the fix.
+        """
         raise NotImplementedError
 
     @classmethod
     def nothing(cls, why: str) -> FileNotFoundError:
-        """Return the error for images that are not there: why, where to get them, and where to put them."""
+        """Return the error for missing images: ``why``, where to get them, and which setting names their folder."""
         return FileNotFoundError(f"{why}. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
 
     @classmethod
     def configure(cls, data: Mapping[str, Any]) -> Config:
-        """Return the configuration that the settings ``data`` (``config.data`` as a dict) ask for."""
+        """Return the configuration that the settings ``data`` (``config.data`` as a dict) ask for; reads no file.
+
+        Raises:
+            ValueError: a setting is wrong; the line names it and says what it may be.
+        """
+        wanted = f"(): {cls.name} has masks of its own, and labels are for a folder (data.name 'folder')"
+        checks.require(not data["labels"], "data.labels", data["labels"], wanted)
         return Config(name="prepared", preprocess=Preprocess.from_config(data))
 
     @classmethod
     def read(cls, entry: Entry, config: Config) -> Record:
-        """Return an image as published, before any preparation, with every file of it checked."""
+        """Return an image as published, before any preparation.
+
+        Raises:
+            ValueError: a file is damaged, a mask is not of the image's size, or the field of view is empty.
+        """
         path = entry.files["image"]
         image = images.read_image(path, turn=False)
         planes = cls.read_masks(entry, config, image)
@@ -89,13 +112,13 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     @classmethod
     def read_masks(cls, entry: Entry, config: Config, image: Picture) -> Planes:
-        """Return the masks of an entry; the image is there for sets that derive a mask from it."""
+        """Return the masks of an entry; ``image`` is for sets that derive a mask from it."""
         fov, observer2 = (None if path is None else images.read_binary(path) for path in (entry.fov, entry.observer2))
         return Planes(images.read_binary(entry.files["mask"]), fov, observer2)
 
     @classmethod
     def digest(cls, entry: Entry, config: Config) -> dict[str, str]:
-        """Return a digest of each file's bytes by role: equal digests, equal image."""
+        """Return a digest of each file's bytes, by role; the image depends on nothing else."""
         digests = {}
         for role, path in entry.files.items():
             with path.open("rb") as file:
@@ -104,7 +127,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     @classmethod
     def prepare(cls, entry: Entry, config: Config) -> Record:
-        """Return an image resized and equalised as ``config.preprocess`` says, its masks with it."""
+        """Return an image and its masks, resized and equalised as ``config.preprocess`` says."""
         record, preprocess = cls.read(entry, config), config.preprocess
         fov, observer2 = (
             None if plane is None else preprocess.prepare_mask(plane) for plane in (record.fov, record.observer2)
@@ -119,9 +142,10 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     @property
     def totals(self) -> dict[str, dict[str, list]]:
-        """Exact integer totals by split, a list over its images each, kept beside the records (``info.metadata``).
+        """Exact integer totals per image, kept with the records (``info.metadata``): split -> name -> one per image.
 
-        sizes: [height, width]; foreground: pixels of the mask; sums, squares: per channel, of the prepared values.
+        sizes: [height, width]; foreground: number of foreground pixels; sums, squares: sums of the prepared values and
+        of their squares, per channel.
         """
         return cast(dict, self.info.metadata)
 
@@ -167,7 +191,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
 
 def decode(example: Mapping[str, Any]) -> Record:
-    """Return what ``as_data_source`` gives for one image as a ``Record``."""
+    """Return one example, as ``as_data_source`` gives it, as a ``Record``."""
     fov, observer2 = (example[role][0][..., 0] if len(example[role]) else None for role in ("fov", "observer2"))
     return Record(
         example["id"].decode(), example["image"], example["mask"][..., 0], fov, observer2, example["group"].decode()
@@ -175,7 +199,7 @@ def decode(example: Mapping[str, Any]) -> Record:
 
 
 def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield ``function(item)`` in order, a few computed ahead on threads (OpenCV and hashing let go of the GIL)."""
+    """Yield ``function(item)`` in order; threads compute a few ahead (OpenCV and hashing release the GIL)."""
     workers = min(8, os.cpu_count() or 1)
     pending: deque = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -193,7 +217,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence TFDS's bars and its warning about configurations of one's own; errors still come through."""
+    """Silence the progress bars of TFDS and its warning about configurations it does not know, but no errors."""
     from absl import logging
 
     verbosity = logging.get_verbosity()
@@ -207,7 +231,7 @@ def quiet() -> Iterator[None]:
 
 
 def _encode(record: Record) -> dict[str, Any]:
-    """Return a TFDS example; PNG bytes, since TFDS would call TensorFlow to encode an array."""
+    """Return a TFDS example, images as PNG bytes: to encode an array, TFDS would call TensorFlow."""
     return {
         "id": record.id,
         "group": record.group,
@@ -219,7 +243,7 @@ def _encode(record: Record) -> dict[str, Any]:
 
 
 def _totals(record: Record) -> dict[str, Any]:
-    # Exact and cheap: the sums over a histogram of 256 values.
+    # Sums over a histogram of 256 values are exact and cheap.
     histograms = [images.histogram(record.image, channel) for channel in range(3)]
     values = np.arange(256)
     return {

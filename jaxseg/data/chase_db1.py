@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing, matching, pair
-from jaxseg.data.preprocess import Preprocess
 
 PUBLISHED = 28
 TEST_CHILDREN = ("11", "12", "13", "14")  # the last 8 images in file order; the first 20 train
-DARK = 20  # brightest channel outside the camera's round opening; at most 6 there, bar the blur of its rim
+DARK = 20  # grey level that no channel exceeds outside the field of view: it is 6 at most, bar the rim's blur
 PLAUSIBLE = (0.4, 0.9)  # fraction of the frame that a field of view takes; the published images: 0.65 to 0.70
 ROUND = 0.97  # least overlap (intersection over union) with a disc; the published images: 0.994 and above
 
@@ -33,10 +31,6 @@ class ChaseDb1(SegmentationBuilder):
         f"Get CHASE_DB1 from {HOMEPAGE} (CC BY 4.0), unpack it, and give the folder that holds Image_01L.jpg and the "
         "others: --config.data.dir=FOLDER"
     )
-    BUILDER_CONFIGS: ClassVar = [
-        Config(name="native", description="as published"),
-        Config(name="512x512", description="resized, CLAHE on L", preprocess=Preprocess((512, 512), "lab")),
-    ]
 
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
@@ -78,7 +72,7 @@ def field_of_view(image: Picture, path: Path | str) -> Mask:
     if count == 1:
         raise ValueError(f"{path}: black all over, so it shows no field of view; copy or download it again")
     largest = (regions == 1 + figures[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
-    # A round opening is convex, cut by the frame or not: the hull fills holes and what a dark rim nibbled off.
+    # A disc is convex, even where the frame cuts it: the hull fills holes, and gaps at a dark rim.
     fov = cv2.fillConvexPoly(np.zeros_like(largest), cv2.convexHull(cv2.findNonZero(largest)), 1)
     part, overlap = float(fov.mean()), _overlap(largest, _disc(fov))
     if not PLAUSIBLE[0] <= part <= PLAUSIBLE[1] or overlap < ROUND:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from jaxseg.data import images
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing, matching, pair
-from jaxseg.data.preprocess import Preprocess
 
 PUBLISHED = 20  # images in either half
 CUT = 127  # grey values of 2nd_manual above this are vessel
@@ -32,10 +30,6 @@ class Drive(SegmentationBuilder):
         "Get DRIVE from https://drive.grand-challenge.org (free, after registration), unpack it, and give the folder "
         "that holds training/ and test/: --config.data.dir=FOLDER"
     )
-    BUILDER_CONFIGS: ClassVar = [
-        Config(name="native", description="as published"),
-        Config(name="512x512", description="resized, CLAHE on L", preprocess=Preprocess((512, 512), "lab")),
-    ]
 
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:

@@ -1,4 +1,4 @@
-"""A user's own pictures: ``images/`` and ``masks/``, perhaps ``fov/``, perhaps split files.  Nothing to prepare."""
+"""A user's own images: a folder with ``images/`` and ``masks/``, and where wanted ``fov/`` and split files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from jaxseg.data.preprocess import Preprocess
 
 @dataclasses.dataclass
 class FolderConfig(Config):
-    """What counts as foreground."""
+    """How a folder is prepared.
+
+    Attributes:
+        labels: the mask's foreground, grey values or colours "#rrggbb"; () where masks hold {0, 1} or {0, 255}.
+    """
 
     labels: tuple[int | str, ...] = ()
 
@@ -24,8 +28,8 @@ class FolderConfig(Config):
 class Folder(SegmentationBuilder):
     """``folder``: images of any size in images/, masks of the same stem in masks/, fields of view in fov/.
 
-    ``train.txt``, ``val.txt`` and ``test.txt`` may list stems, one a line. Without ``train.txt`` all images that are in
-    no other list train; with it, images in no list are left out.
+    ``train.txt``, ``val.txt`` and ``test.txt`` may list stems, one per line. Without ``train.txt``, all images that are
+    in no other list train; with it, images that are in no list are left out.
     """
 
     name = "folder"
@@ -34,14 +38,15 @@ class Folder(SegmentationBuilder):
         "Give the folder that holds images/ and masks/ (and fov/, if there is one), with masks named as their images: "
         "--config.data.dir=FOLDER"
     )
-    BUILDER_CONFIGS: ClassVar = [
-        FolderConfig(name="native", description="as they are"),
-        FolderConfig(name="256x256", description="resized, CLAHE on L", preprocess=Preprocess((256, 256), "lab")),
-    ]
+    BUILDER_CONFIGS: ClassVar[list] = [FolderConfig(name="native", description="neither resized nor equalised")]
 
     @classmethod
     def configure(cls, data: Mapping[str, Any]) -> FolderConfig:
-        """Return the configuration; ``data.labels`` names the foreground."""
+        """Return the configuration that the settings ask for; this set alone takes ``data.labels``.
+
+        Raises:
+            ValueError: a setting is wrong; the line names it and says what it may be.
+        """
         labels = tuple(data["labels"])
         images.check_labels(labels)
         return FolderConfig(name="prepared", preprocess=Preprocess.from_config(data), labels=labels)
@@ -74,7 +79,7 @@ class Folder(SegmentationBuilder):
 
 
 def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:
-    """Return the pictures in a folder by stem, in name order; other files are passed over, which ``notes`` tells."""
+    """Return the pictures in a folder by stem, in name order; other files are left out, with a line in ``notes``."""
     found: dict[str, Path] = {}
     others: list[str] = []
     for path in sorted(folder.iterdir()):

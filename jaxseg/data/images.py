@@ -1,4 +1,4 @@
-"""Pictures on disk: photographs, masks, and what may be wrong with them.  Every error names the file and the fix."""
+"""Reading and writing image files: photographs and masks. Every error names the file and the fix."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-# cv2 is imported inside the functions that need it, so that reading prepared records (a training run's whole input)
-# also works on a machine without OpenCV.
+# cv2 is imported inside the functions that need it: training reads prepared records, which works without OpenCV.
 
 LOSSLESS = (".png", ".tif", ".tiff", ".gif", ".bmp")
 SUFFIXES = (*LOSSLESS, ".jpg", ".jpeg")
@@ -24,9 +23,9 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
     """Return the picture in ``path`` as RGB uint8 [height, width, 3]; grey pictures get three equal channels.
 
     Args:
-        path: a PNG, JPEG, TIFF, GIF or BMP file of 8 bits a channel.
-        turn: obey an orientation written in the file (EXIF), as viewers do.  False refuses such a file: a mask has
-            no such tag, and whoever drew it may or may not have seen the picture turned.
+        path: a PNG, JPEG, TIFF, GIF or BMP file of 8 bits per channel.
+        turn: whether to turn the picture as its EXIF orientation says, as viewers do. False refuses a turned picture:
+            its mask has no such tag, and nobody knows whether it was drawn on the picture turned or not.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -42,7 +41,7 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
         )
     image = _decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image.dtype != np.uint8:
-        raise ValueError(f"{path}: holds {image.dtype} pixels; save the image with 8 bits a channel")
+        raise ValueError(f"{path}: holds {image.dtype} pixels; save the image with 8 bits per channel")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -51,8 +50,8 @@ def read_mask(path: Path | str) -> Mask:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: as ``read_image``; and for a JPEG (compression makes values that nobody drew), for colours, and
-            for values above 255.
+        ValueError: as ``read_image``; and for a JPEG (compression changes the values), for colours, and for values
+            above 255.
     """
     stored = _read_stored(path)
     if stored.ndim == 2:
@@ -71,8 +70,12 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
 
     Args:
         path: the mask's file.
-        labels: the foreground: grey values (int) or colours ("#rrggbb").  Empty: the file holds {0, 1} or {0, 255},
-            and any other value is refused, never rescaled.
+        labels: the foreground: grey values (int) or colours ("#rrggbb"). Where empty, the file may hold {0, 1} or
+            {0, 255}.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as ``read_mask``; and for other values, which are never rescaled, where there are no labels.
     """
     if labels:
         return _foreground(_read_stored(path), labels)
@@ -120,7 +123,13 @@ def write_png(path: Path | str, array: np.ndarray) -> None:
 
 
 def encode_png(array: np.ndarray) -> bytes:
-    """Return the PNG file of an array as ``write_png`` takes it; weak compression, since it costs a third the time."""
+    """Return the bytes of a PNG file with an array, as ``write_png`` takes it.
+
+    Compression is weak: OpenCV's default takes three times as long.
+
+    Raises:
+        ValueError: OpenCV cannot write such an array.
+    """
     import cv2
 
     pixels = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
@@ -157,8 +166,8 @@ def _read(path: Path | str) -> bytes:
     data = path.read_bytes()
     if not data:
         raise ValueError(f"{path}: an empty file; copy or download it again")
-    # A decoder may fill what is missing with grey and say nothing, so the end of the file is looked for here. Inside
-    # a JPEG's coded data 0xff is always followed by 0x00: the end marker cannot occur there by chance.
+    # A decoder may fill a missing part with grey and report no error, so the end of the file is looked for here. In
+    # the coded data of a JPEG, 0xff is always followed by 0x00: the end marker cannot occur there by chance.
     cut_jpeg = data[:3] == b"\xff\xd8\xff" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     cut_png = data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
     if cut_jpeg or cut_png:
@@ -184,10 +193,10 @@ def _decode(path: Path | str, data: bytes, flags: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep OpenCV from printing what the raised error says better."""
+    """Keep OpenCV from printing warnings about files that are refused with an error anyway."""
     import cv2
 
-    # OpenCV 4 has it at the top, OpenCV 5 in a module of its own; 0 is silence in both.
+    # OpenCV 4 has this function at the top level, OpenCV 5 in a module; level 0 prints nothing in both.
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
     level = set_level(0)
     try:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from jaxseg.data.builder import Config, SegmentationBuilder
 from jaxseg.data.layout import Entry, Listing, matching, pair
-from jaxseg.data.preprocess import Preprocess
 
 # split: (folder of the images, folder of the masks, images published)
 PARTS = {
@@ -28,10 +26,6 @@ class Isic2017(SegmentationBuilder):
         "give the folder that holds ISIC-2017_Training_Data/ and ISIC-2017_Training_Part1_GroundTruth/: "
         "--config.data.dir=FOLDER"
     )
-    BUILDER_CONFIGS: ClassVar = [
-        Config(name="native", description="as published, up to 6748x4499"),
-        Config(name="256x256", description="resized, CLAHE on L", preprocess=Preprocess((256, 256), "lab")),
-    ]
 
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:

@@ -1,4 +1,4 @@
-"""Which files make up a data set: entries, splits of them, and pairing images with masks by name."""
+"""Which files make up a data set: its images by split, and the masks that belong to them by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ SPLITS = ("train", "val", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One image of a set: its names and its files; a generated image has none."""
+    """One image of a set: its name, its group and its files; a generated image has no files.
+
+    Attributes:
+        id: its name, unique within the set.
+        group: images of one group (one person) stay together in every split.
+        image: its file; likewise ``mask``, ``fov`` (field of view) and ``observer2`` (mask of a second observer).
+    """
 
     id: str
     group: str
@@ -30,14 +36,17 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a folder holds: entries by split, in order, and what was left out and why."""
+    """What a folder holds: entries by split, in order, and notes on what was left out and why."""
 
     splits: dict[str, tuple[Entry, ...]]
     notes: tuple[str, ...] = ()
 
 
 def matching(folder: Path, pattern: str) -> dict[str, Path]:
-    """Return the files in ``folder`` whose names match a regular expression, by its first group, in name order."""
+    """Return the files in ``folder`` whose whole names match ``pattern``, in name order.
+
+    The keys are what the pattern's first group matched. A folder that does not exist holds no files.
+    """
     if not folder.is_dir():
         return {}
     matches = ((re.fullmatch(pattern, path.name), path) for path in sorted(folder.iterdir()))
@@ -45,9 +54,13 @@ def matching(folder: Path, pattern: str) -> dict[str, Path]:
 
 
 def pair(pictures: Mapping[str, Path], others: Mapping[str, Path], kind: str, wanted: Callable[[str], Path]) -> None:
-    """Raise FileNotFoundError unless every picture has its file among ``others`` and the other way round.
+    """Raise FileNotFoundError unless ``pictures`` and ``others`` have the same names.
 
-    ``kind`` says what the others are; ``wanted(name)`` is the path that is looked for.
+    Args:
+        pictures: images by name.
+        others: files that belong to them, such as masks, by the same names.
+        kind: what these files are, for the message.
+        wanted: gives the path where the file of a name should be.
     """
     for name, path in pictures.items():
         if name not in others:

@@ -1,9 +1,8 @@
-"""From the settings to splits of prepared records: list, split, hash, prepare once, read on demand."""
+"""From the settings to the splits of a data set: list its images, split them, prepare them once, read on demand."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxseg import checks
 from jaxseg.data import cache
 from jaxseg.data.builder import Config, SegmentationBuilder, decode
 from jaxseg.data.chase_db1 import ChaseDb1
@@ -21,7 +21,7 @@ from jaxseg.data.isic2017 import Isic2017
 from jaxseg.data.layout import SPLITS, Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
-from jaxseg.data.split import Partition, partition
+from jaxseg.data.split import Partition, check_settings, partition
 from jaxseg.data.synthetic import Synthetic
 
 DATASETS: dict[str, type[SegmentationBuilder]] = {
@@ -34,10 +34,13 @@ class Splits:
     """A data set ready for training.
 
     Attributes:
-        train: prepared records (resized, equalised, uint8), read when asked for; val and test likewise, or None.
-        notes: what was left out, and why, one line each.
-        description: JSON-able: name, folder, content hash, the rule of the split, ids and digests of every split.
-        preprocess: with mean and std of all pixels of ``train``.
+        train: prepared records (resized, equalised, uint8), read when asked for.
+        val: likewise, or None where there are none.
+        test: likewise, or None where there are none.
+        notes: what was left out and why, one line each.
+        description: what ``data.json`` of a run holds: name, folder, content hash, how the splits were made, and the
+            ids and digests of every split.
+        preprocess: the preparation, with mean and standard deviation over all pixels of ``train``.
     """
 
     train: Records
@@ -48,14 +51,38 @@ class Splits:
     preprocess: Preprocess
 
 
+def configure(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Config]:
+    """Return the builder of the data set that the settings name, and its configuration; reads no file.
+
+    It checks name, labels, image_size, clahe, synthetic, holdout, test, split_seed, and that dir is given where it is
+    needed; not the settings of batches (patch_size, augment, device_limit) and of the cache.
+
+    Args:
+        data: the settings, ``config.data`` as a plain dict.
+
+    Raises:
+        ValueError: a setting is wrong; the line names it and says what it may be.
+        FileNotFoundError: ``data.dir`` is empty, and the set needs files; the line says where to get them.
+    """
+    name = data["name"]
+    checks.one_of("data.name", name, DATASETS)
+    builder = DATASETS[name]
+    config = builder.configure(data)
+    check_settings(holdout=data["holdout"], test=data["test"], seed=data["split_seed"])
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not data["dir"]:
+        raise builder.nothing(f"data.dir is empty, and {name} needs the folder of its images")
+    return builder, config
+
+
 def load(data: Mapping[str, Any]) -> Splits:
     """Return the data set that the settings ``data`` (``config.data`` as a plain dict) describe.
 
-    Prepared records are made once and kept in ``data["cache_dir"]``, by a hash of every file and option.
+    Records are prepared once and kept in ``data["cache_dir"]``, under a hash of all files and options.
 
     Raises:
-        FileNotFoundError: a folder, an image or a mask is not there; the line says which, and where to get a set.
+        FileNotFoundError: a folder, an image or a mask is missing; the line says which, and where to get the set.
         ValueError: a file or a setting is wrong; the line says what was wanted.
+        OSError: ``data["cache_dir"]`` cannot be made.
     """
     builder, folder, config = _open(data)
     listing = builder.listing(folder, config)
@@ -86,10 +113,12 @@ def load(data: Mapping[str, Any]) -> Splits:
     return Splits(splits["train"], splits.get("val"), splits.get("test"), notes, description, preprocess)
 
 
-def load_split(data: Mapping[str, Any], split: str, prepared: bool = False) -> Records:
-    """Return one split of the same cut as ``load``: at the images' own size and colours, or prepared.
+def load_split(data: Mapping[str, Any], split: str) -> Records:
+    """Return the images of one split of ``load(data)`` as published: not resized, not equalised, not cached.
 
-    Raises as ``load``; ValueError where the set has no such split.
+    Raises:
+        FileNotFoundError: as ``load``.
+        ValueError: as ``load``; and where the set has no such split.
     """
     builder, folder, config = _open(data)
     listing = builder.listing(folder, config)
@@ -97,29 +126,17 @@ def load_split(data: Mapping[str, Any], split: str, prepared: bool = False) -> R
     if split not in cut.parts:
         why = "; ".join(note for note in (*listing.notes, *cut.notes) if split in note)
         raise ValueError(f"{builder.name} has no {split!r} split, only {', '.join(cut.parts)}. {why}".rstrip())
-    if prepared:
-        return getattr(load(data), split)
     source, places = cut.parts[split]
     entries = [listing.splits[source][i] for i in places]
-    return _records(functools.partial(_read_native, builder, config, entries), entries)
+    return Records(functools.partial(_read_native, builder, config, entries), [entry.id for entry in entries])
 
 
 def _open(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Path, Config]:
-    name = data["name"]
-    if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"data.name is {name!r}{hint}; choose one of {', '.join(DATASETS)}")
-    builder = DATASETS[name]
-    if data["labels"] and builder is not Folder:
-        raise ValueError(f"data.labels is {data['labels']}, but {name} has masks of its own; labels are for a folder")
+    builder, config = configure(data)
     folder = Path(data["dir"]).expanduser().absolute()
-    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-        if not data["dir"]:
-            raise builder.nothing(f"{name} needs the folder of its images")
-        if not folder.is_dir():
-            raise builder.nothing(f"{folder}: no such folder")
-    return builder, folder, builder.configure(data)
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not folder.is_dir():
+        raise builder.nothing(f"{folder}: no such folder")
+    return builder, folder, config
 
 
 def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
@@ -130,11 +147,7 @@ def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places:
     source_records = ready.as_data_source(source)  # type: ignore[call-arg]  # TFDS's decorator hides its signature
     read = functools.partial(_read_prepared, source_records)
     sizes = [(height, width) for height, width in ready.totals[source]["sizes"]]
-    return _records(read, listing.splits[source], sizes).take(places)
-
-
-def _records(read, entries: Sequence[Entry], sizes: Sequence[tuple[int, int]] | None = None) -> Records:
-    return Records(read, [entry.id for entry in entries], [entry.group for entry in entries], sizes)
+    return Records(read, [entry.id for entry in listing.splits[source]], sizes).take(places)
 
 
 def _read_prepared(source, place: int) -> Record:
@@ -154,7 +167,7 @@ def _fit(preprocess: Preprocess, totals: Mapping[str, list], places: Sequence[in
 
 
 def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digests) -> list[str]:
-    """Return a note on images that stand in two splits under different names: a leak from train into a score."""
+    """Return a note on images that are in two splits under different names: training images that are scored."""
     places: dict[str, dict[str, str]] = defaultdict(dict)
     for split in SPLITS:
         for name in splits[split].ids if split in splits else ():
@@ -163,4 +176,7 @@ def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digest
     if not twins:
         return []
     example = " and ".join(f"{name} ({split})" for split, name in twins[0].items())
-    return [f"{len(twins)} images stand in more than one split, byte for byte, such as {example}; scores will flatter"]
+    return [
+        f"{len(twins)} images are in more than one split, byte for byte, such as {example}; scores that include an "
+        "image seen in training are too high"
+    ]

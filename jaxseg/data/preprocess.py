@@ -1,4 +1,4 @@
-"""From a photograph to what the network sees: resize, CLAHE, z-score; recorded with every model and re-applied."""
+"""Preparing an image for the network: resize, CLAHE, z-score; stored with every model and repeated at prediction."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped, UInt8
 
+from jaxseg import checks
 from jaxseg.data.images import Mask, Picture
 
 MODES = ("none", "lab", "rgb", "green", "gray")
-GAMMA = 1.2  # of the grey pipeline
+GAMMA = 1.2  # of mode "gray"
 Prepared = UInt8[np.ndarray, "rows columns 3"]
 
 
@@ -23,16 +24,20 @@ Prepared = UInt8[np.ndarray, "rows columns 3"]
 class Preprocess:
     """What is done to an image, in this order: resize, CLAHE, z-score per channel.
 
-    The paper says "normalization and CLAHE" and no more; the default is the most usual reading.
+    The paper says "normalization and CLAHE" and no more; the defaults of ``config.data`` are a usual choice.
 
     Attributes:
         image_size: (height, width) that images are resized to; () keeps each image's own size.
-        clahe: "none"; "lab" equalises the lightness of CIELAB and keeps the colours; "rgb" each channel for itself;
-            "green" only green, three times over; "gray" the grey pipeline of retina-unet (Orobix), three times over.
-        clip_limit: OpenCV's clip limit; larger equalises harder.
-        tiles: tiles along each side.
-        mean: channel means of the training images' real pixels, in prepared grey levels; set by ``fitted``.
-        std: their standard deviations.
+        clahe: "none"; "lab" equalises the lightness of CIELAB and keeps the colours; "rgb" equalises each channel by
+            itself; "green" equalises green and copies it to all three channels; "gray" does so with the grey image of
+            retina-unet (Orobix).
+        clip_limit: OpenCV's clip limit; a larger one raises contrast more.
+        tiles: number of tiles along each side.
+        mean: mean per channel over all pixels of the prepared training images, in grey levels; set by ``fitted``.
+        std: standard deviation per channel, likewise.
+
+    Raises:
+        ValueError: image_size, clahe, clip_limit or tiles is wrong; the line names the setting.
     """
 
     image_size: tuple[int, ...] = ()
@@ -43,34 +48,30 @@ class Preprocess:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        size = self.image_size
-        if len(size) not in (0, 2) or any(not isinstance(side, int) or side < 1 for side in size):
-            raise ValueError(f"data.image_size is {size}; it is (height, width) in pixels, or () to keep each own size")
-        if self.clahe not in MODES:
-            raise ValueError(f"data.clahe.mode is {self.clahe!r}; choose one of {', '.join(MODES)}")
-        if self.clip_limit <= 0 or self.tiles < 1:
-            raise ValueError(
-                f"data.clahe has clip_limit {self.clip_limit} and tiles {self.tiles}; both are positive, and mode "
-                "'none' switches CLAHE off"
-            )
+        checks.size("data.image_size", self.image_size, "each image's own size")
+        checks.one_of("data.clahe.mode", self.clahe, MODES)
+        off = "(data.clahe.mode 'none' switches CLAHE off)"
+        checks.require(self.clip_limit > 0, "data.clahe.clip_limit", self.clip_limit, f"a number above 0 {off}")
+        checks.require(self.tiles > 0, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 or more {off}")
 
     def prepare(self, image: Picture) -> Prepared:
-        """Return the image resized and equalised, uint8: the part that is done once and cached."""
+        """Return the image resized and equalised, uint8. This part is done once per image and cached."""
         return equalise(self._resize(image), self.clahe, self.clip_limit, self.tiles)
 
     def prepare_mask(self, mask: Mask) -> UInt8[np.ndarray, "rows columns"]:
-        """Return a mask at ``image_size`` by nearest neighbour: no value that was not there."""
+        """Return a mask resized to ``image_size`` by nearest neighbour, which makes no values of its own."""
         import cv2
 
         if not self.image_size or mask.shape == self.image_size:
             return mask
-        # INTER_NEAREST takes each cell's corner and so shifts a mask by half a cell against its image.
+        # INTER_NEAREST_EXACT takes the value at the centre of each new pixel; INTER_NEAREST takes the one at its top
+        # left corner, which shifts the mask against its image.
         return cv2.resize(mask, self.image_size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
     def normalise(
         self, prepared: UInt8[Array, "*batch height width 3"] | UInt8[np.ndarray, "*batch height width 3"]
     ) -> Float32[Array, "*batch height width 3"] | Float32[np.ndarray, "*batch height width 3"]:
-        """Return (prepared - mean) / std per channel as float32, in NumPy or JAX as it came."""
+        """Return (prepared - mean) / std per channel as float32: NumPy for a NumPy array, JAX for a JAX array."""
         library = jnp if isinstance(prepared, jax.Array) else np
         mean, std = library.asarray(self.mean, np.float32), library.asarray(self.std, np.float32)
         return (prepared.astype(np.float32) - mean) / std
@@ -78,7 +79,7 @@ class Preprocess:
     def restore(
         self, probability: Float[np.ndarray, "rows columns"], size: tuple[int, int]
     ) -> Float32[np.ndarray, "height width"]:
-        """Return a probability map, or a mask as float, at the photograph's own ``size`` (height, width), bilinear."""
+        """Return a probability map or a float mask resized to the photograph's ``size`` (height, width), bilinear."""
         import cv2
 
         probability = np.asarray(probability, np.float32)
@@ -89,15 +90,15 @@ class Preprocess:
     def fitted(
         self, pixels: int, sums: Shaped[np.ndarray, " channels"], squares: Shaped[np.ndarray, " channels"]
     ) -> Preprocess:
-        """Return this with mean and std from exact totals over prepared uint8 pixels, per channel.
+        """Return a copy with mean and std, computed from exact totals over prepared uint8 pixels.
 
         Args:
-            pixels: their number.
-            sums: sums of the values, as integers.
-            squares: sums of the squared values, as integers.
+            pixels: number of pixels.
+            sums: sum of the values per channel, integers.
+            squares: sum of the squared values per channel, integers.
         """
         mean = [int(total) / pixels for total in sums]
-        # In integers up to the last division, so nothing cancels.
+        # In integers up to the last division: a difference of rounded squares would lose digits.
         spread = [
             (pixels * int(square) - int(total) ** 2) / pixels**2 for total, square in zip(sums, squares, strict=True)
         ]
@@ -110,14 +111,14 @@ class Preprocess:
 
     @classmethod
     def from_json(cls, text: str) -> Preprocess:
-        """Return the ``Preprocess`` that ``to_json`` wrote, equal to the last bit."""
+        """Return the ``Preprocess`` that ``to_json`` wrote; all numbers are exactly the same."""
         fields: dict[str, Any] = json.loads(text)
         fields |= {name: tuple(fields[name]) for name in ("image_size", "mean", "std")}
         return cls(**fields)
 
     @classmethod
     def from_config(cls, data: Mapping) -> Preprocess:
-        """Return the unfitted ``Preprocess`` that the settings ``data`` (``config.data`` as a dict) ask for."""
+        """Return the ``Preprocess`` that the settings ``data`` (``config.data`` as a dict) ask for, not yet fitted."""
         clahe = data["clahe"]
         return cls(
             tuple(data["image_size"]), clahe["mode"], clip_limit=float(clahe["clip_limit"]), tiles=clahe["tiles"]
@@ -130,14 +131,14 @@ class Preprocess:
             return image
         height, width = self.image_size
         shrinks = height <= image.shape[0] and width <= image.shape[1]
-        # Averaging over the area is for shrinking; OpenCV's enlarging "area" would leave blocks.
+        # INTER_AREA averages where it shrinks, but repeats pixels in blocks where it enlarges.
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def equalise(image: Picture, mode: str, clip_limit: float, tiles: int) -> Picture:
     """Return the image after contrast-limited adaptive histogram equalisation (CLAHE), uint8 RGB.
 
-    See ``Preprocess`` for the modes.
+    See ``Preprocess`` for the modes, ``clip_limit`` and ``tiles``.
     """
     import cv2
 
@@ -152,8 +153,8 @@ def equalise(image: Picture, mode: str, clip_limit: float, tiles: int) -> Pictur
         return np.stack([clahe(np.ascontiguousarray(image[..., channel])) for channel in range(3)], axis=-1)
     if mode == "green":
         return _grey_to_rgb(clahe(np.ascontiguousarray(image[..., 1])))
-    # retina-unet, lib/pre_processing.py: grey, z-score of the whole set, each image stretched to 0..255, CLAHE, gamma.
-    # The stretch undoes any shift and scale before it, so the z-score drops out and an image needs no other image.
+    # retina-unet, lib/pre_processing.py: grey, z-score over the set, each image stretched to 0..255, CLAHE, gamma. The
+    # stretch undoes any shift and scale before it, so the z-score has no effect and is left out.
     grey = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     low, high = grey.min(), grey.max()
     stretched = np.zeros_like(grey) if high == low else (grey - low) / (high - low) * 255

@@ -1,4 +1,4 @@
-"""One image with what is known about it, and lazy sequences of them."""
+"""Images with their masks, as records, and sequences of records that are read when asked for."""
 
 from __future__ import annotations
 
@@ -13,51 +13,48 @@ class Record(NamedTuple):
 
     id: str
     image: Picture
-    mask: Mask  # 1 is foreground: vessel or lesion; what training and scores take as the truth
-    fov: Mask | None  # 1 inside the field of view of a round camera; None where the set has no such thing
+    mask: Mask  # 1 is foreground, vessel or lesion: the ground truth of training and scores
+    fov: Mask | None  # 1 inside the field of view of a fundus camera; None where the set has none
     observer2: Mask | None  # the mask of a second observer
-    group: str  # images of one group (one person) stay on one side of every split
+    group: str  # images of one group (one person) stay together in every split
 
 
-class Records(Sequence):  # not Sequence[Record]: a type checker at run time would read images to look at them
-    """A sequence of ``Record``, each read when it is asked for; nothing is kept."""
+class Records(Sequence):  # not Sequence[Record]: beartype would read an image to check its type
+    """A sequence of ``Record``; each is read when it is asked for, every time, and none is kept in memory."""
 
     def __init__(
         self,
         read: Callable[[int], Record],
         ids: Sequence[str],
-        groups: Sequence[str],
         sizes: Sequence[tuple[int, int]] | None = None,
     ):
         """Make the sequence of ``read(0), read(1), ...``.
 
         Args:
-            read: gives a record by its place; picklable, where worker processes are to read.
-            ids: their names, known without reading; so are ``groups``.
-            groups: what stays together in a split.
-            sizes: heights and widths, where they are known.
+            read: gives the record at an index; picklable, where worker processes are to read.
+            ids: names of the records.
+            sizes: their heights and widths, where these are known without reading.
         """
         self.ids = tuple(ids)
-        self.groups = tuple(groups)
         self._sizes = None if sizes is None else tuple(sizes)
         self._read = read
         self._indices: tuple[int, ...] = tuple(range(len(self.ids)))
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Records:
-        """Return records that are in memory already as ``Records``."""
-        return cls(records.__getitem__, [record.id for record in records], [record.group for record in records])
+        """Return a sequence of records in memory as ``Records``."""
+        return cls(records.__getitem__, [record.id for record in records])
 
     def take(self, indices: Sequence[int]) -> Records:
         """Return the records at ``indices``, in that order, still unread."""
         sizes = None if self._sizes is None else [self._sizes[i] for i in indices]
-        taken = Records(self._read, [self.ids[i] for i in indices], [self.groups[i] for i in indices], sizes)
+        taken = Records(self._read, [self.ids[i] for i in indices], sizes)
         taken._indices = tuple(self._indices[i] for i in indices)
         return taken
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Height and width of every image; where they are not known, each is read once."""
+        """Height and width of every image; where they are not known, every record is read once to find out."""
         if self._sizes is None:
             self._sizes = tuple((record.mask.shape[0], record.mask.shape[1]) for record in self)
         return self._sizes

@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: one rule for every set, from names alone."""
+"""Which images train, validate and test: one rule for every set, which looks at names only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxseg import checks
 from jaxseg.data.layout import Entry, Listing
 
 
@@ -16,9 +17,9 @@ class Partition:
     """Which images of a listing make up each split.
 
     Attributes:
-        parts: split -> (the listing's split, places in it); a split that no image is in is absent.
-        rule: split -> how it came about, in words.
-        notes: what the settings asked for and did not get, and why.
+        parts: split -> (split of the listing, indices of its entries); a split without images is absent.
+        rule: split -> how its images were chosen, in words.
+        notes: settings that were not used and splits that are absent, and why.
     """
 
     parts: dict[str, tuple[str, tuple[int, ...]]]
@@ -26,15 +27,24 @@ class Partition:
     notes: tuple[str, ...]
 
 
+def check_settings(*, holdout: int, test: int, seed: int) -> None:
+    """Raise ValueError unless ``partition`` can take these numbers for some set; the line names the setting."""
+    for setting, number in (("data.holdout", holdout), ("data.test", test)):
+        checks.require(number >= 0, setting, number, "a number of images, 0 or more")
+    checks.require(0 <= seed < 2**32, "data.split_seed", seed, "0 to 2**32 - 1")
+
+
 def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partition:
     """Cut ``test`` images, then ``holdout`` images for val, from train, where the set has no such split of its own.
 
-    Groups (both eyes of a child) are sorted by name, permuted by ``seed`` and taken in that order, whole. The test
-    images do not depend on ``holdout``. A split that the set brings along is used as it is, whatever is asked for.
+    Groups (such as the two eyes of one child) are sorted by name, put in an order drawn from ``seed``, and taken whole,
+    first those for test and then those for val. So the test images do not depend on ``holdout``. A split that the set
+    has of its own is used as it is, whatever the numbers.
 
     Raises:
-        ValueError: nothing would be left to train on, or the number would part a group.
+        ValueError: a number is out of range, would leave nothing to train on, or would split a group.
     """
+    check_settings(holdout=holdout, test=test, seed=seed)
     parts = {split: (split, tuple(range(len(entries)))) for split, entries in listing.splits.items()}
     rule = dict.fromkeys(parts, "the set's own")
     notes = []
@@ -43,8 +53,6 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partit
     left = list(range(len(entries)))
     wanted = {"test": ("data.test", test), "val": ("data.holdout", holdout)}
     for split, (setting, number) in wanted.items():
-        if number < 0:
-            raise ValueError(f"{setting} is {number}; it counts images")
         if split in listing.splits:
             if number:
                 notes.append(f"{setting}={number} is not used: the set has a {split} split of its own")
@@ -56,7 +64,7 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partit
             raise ValueError(f"{setting}={number} leaves nothing of {len(left)} images to train on; make it smaller")
         taken = _take([entries[i] for i in left], order, number, setting)
         parts[split] = ("train", tuple(i for i in left if entries[i].group in taken))
-        rule[split] = f"{number} of {len(left)}: groups sorted by name, permuted by seed {seed}, the first ones"
+        rule[split] = f"drawn at random from {len(left)} training images, data.split_seed={seed}"
         left = [i for i in left if entries[i].group not in taken]
     if len(left) < len(entries):
         parts["train"] = ("train", tuple(left))
@@ -71,7 +79,7 @@ def _permuted(entries: Sequence[Entry], seed: int) -> list[str]:
 
 
 def _take(entries: Sequence[Entry], order: Sequence[str], number: int, setting: str) -> set[str]:
-    """Return the first groups in ``order`` that hold ``number`` images together."""
+    """Return the first groups in ``order`` that have ``number`` images together; one that is too large is skipped."""
     sizes = Counter(entry.group for entry in entries)
     taken: set[str] = set()
     missing = number
@@ -82,5 +90,5 @@ def _take(entries: Sequence[Entry], order: Sequence[str], number: int, setting: 
         if not missing:
             return taken
     raise ValueError(
-        f"{setting}={number} would part a group, such as the two eyes of one child; {number - missing} is possible"
+        f"{setting}={number} would split a group, such as the two eyes of one child; {number - missing} is possible"
     )

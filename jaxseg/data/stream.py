@@ -1,8 +1,8 @@
-"""Training batches as a pure function of (seed, step): which records, and what becomes of them.
+"""Training batches as a pure function of (seed, step): which records, and how they are augmented.
 
-``indices`` names the records of a step; ``sample`` crops, augments and normalises them inside the jitted step. A set
-that fits lives on the device as one ``canvas``; a larger one is read ahead by Grain with ``streamed``. Both give the
-same batches, and neither has a state: a run that starts again at a step sees what it would have seen.
+``indices`` gives the records of a step; ``sample`` crops, augments and normalises them inside the jitted step. A set
+that fits is kept on the device as one ``canvas``; of a larger one, ``streamed`` reads records ahead with Grain. Both
+give the same batches and have no state: a run that resumes at a step sees the batches of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jaxseg.data.augment import Augment, Draws, Pixels, augmented, inside
 from jaxseg.data.records import Records
 
 READ_THREADS = 2
-READ_AHEAD = 4  # steps that are read before they are asked for
+READ_AHEAD = 4  # number of steps
 
 
 class Arrays(NamedTuple):
@@ -32,18 +32,18 @@ class Arrays(NamedTuple):
     sizes: Array | np.ndarray  # int32 [records, 2], real heights and widths
 
     def take(self, indices: Int[Array, " batch"] | Int[np.ndarray, " batch"]) -> Arrays:
-        """Return the records at these indices (inside jit, XLA fuses this with the crops that follow)."""
+        """Return the records at these indices; inside jit, XLA fuses this with the crops that follow."""
         return Arrays(*(array[indices] for array in self))
 
 
 class Batch(NamedTuple):
-    """What one step trains on; height and width are the patch's, or the canvas's where images stay whole."""
+    """The batch of one step; height and width are those of the patch, or of the canvas where images stay whole."""
 
     images: Array  # float32 [batch, height, width, 3], normalised, zero where not valid
     labels: Array  # int32 [batch, height, width], 0 or 1
     valid: Array  # bool [batch, height, width], real pixels
     fov: Array  # bool [batch, height, width], field of view within the real pixels
-    sizes: Array  # int32 [batch, 2], height and width of the real content, which lies at the top left
+    sizes: Array  # int32 [batch, 2], height and width of the real content, which is at the top left
 
 
 @functools.lru_cache(maxsize=4)
@@ -52,18 +52,18 @@ def _order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
 
 
 def indices(seed: int, step: int, batch_size: int, n: int) -> Int32[np.ndarray, " batch"]:
-    """Return which of ``n`` records the samples of a step are drawn from.
+    """Return the indices, among ``n`` records, of the samples of a step.
 
-    Sample s of the step is the run's sample g = step * batch_size + s, and stands at place g % n of epoch g // n,
-    whose order is a permutation drawn from (seed, epoch): every record comes once an epoch, and a batch may reach
-    into the next one.
+    Sample s of the step is the run's sample g = step * batch_size + s. It is number g % n of epoch g // n, whose order
+    is a permutation drawn from (seed, epoch). So every record occurs once per epoch, and a batch may contain the end of
+    one epoch and the beginning of the next.
     """
     places = step * batch_size + np.arange(batch_size)
     return np.array([_order(seed, int(g) // n, n)[g % n] for g in places], np.int32)
 
 
 def canvas_size(records: Records) -> tuple[int, int]:
-    """Return the common canvas (height, width) of records: the largest height and the largest width among them."""
+    """Return the largest height and the largest width of the records. Raises ValueError where there are none."""
     if not len(records):
         raise ValueError("there are no images to train on; check data.dir and the split")
     heights, widths = zip(*records.sizes, strict=True)
@@ -71,15 +71,16 @@ def canvas_size(records: Records) -> tuple[int, int]:
 
 
 def canvas_bytes(records: Records) -> int:
-    """Return the bytes that ``canvas(records)`` takes: colour, mask and field of view of every pixel."""
+    """Return the number of bytes of ``canvas(records)``."""
     height, width = canvas_size(records)
     return len(records) * (5 * height * width + 8)
 
 
 def canvas(records: Records, size: tuple[int, int] | None = None) -> Arrays:
-    """Lay records on a common canvas, by default the smallest that holds them all.
+    """Return all records at one ``size`` (height, width), by default the smallest that holds them all.
 
-    Raises ValueError where a record is larger than the canvas.
+    Raises:
+        ValueError: a record is larger than ``size``.
     """
     height, width = size or canvas_size(records)
     n = len(records)
@@ -109,12 +110,20 @@ def sample(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> Batch:
-    """Turn the records of this device's share of a step into what it trains on; runs inside the jitted step.
+    """Return a batch, or one device's share of it, of cropped, augmented and normalised samples; for use inside jit.
 
-    ``arrays`` holds one record for each sample, ``key`` belongs to the step, and ``sample_ids`` are the samples'
-    places in the global batch: sample s draws from ``fold_in(key, s)``, however many devices share the batch.
-    ``mean`` and ``std`` are the colours' statistics in grey levels (0 to 255). Without a ``patch_size`` the samples
-    are the whole canvas. Raises ValueError where the augmentation cannot work on such samples.
+    Args:
+        arrays: one record per sample.
+        key: the random key of the step.
+        sample_ids: indices of the samples in the global batch. Sample s draws its random numbers from
+            ``fold_in(key, s)``, so they do not depend on how many devices share the batch.
+        augment: which augmentations.
+        patch_size: height and width of the samples; () for the whole canvas.
+        mean: mean of each colour in grey levels (0 to 255).
+        std: standard deviation of each colour.
+
+    Raises:
+        ValueError: the augmentations cannot be applied to samples of this size.
     """
     height, width = patch_size or arrays.images.shape[1:3]
     frame = int(height), int(width)
@@ -138,14 +147,14 @@ def sample(
 
 
 class _Steps(Sequence[Arrays]):
-    """The records of every step, as the random-access source that Grain reads."""
+    """The records of step 0, 1, 2, ..., as a source for Grain to read."""
 
     def __init__(self, records: Records, seed: int, batch_size: int):
         self.records, self.seed, self.batch_size = records, seed, batch_size
         self.size = canvas_size(records)
 
     def __len__(self) -> int:
-        return 2**31 - 1  # a run ends where its loop does
+        return 2**31 - 1  # more steps than any run has: the training loop says when to stop
 
     def __getitem__(self, step: SupportsIndex) -> Arrays:  # type: ignore[override]  # Grain never slices
         places = indices(self.seed, int(step), self.batch_size, len(self.records))
@@ -153,12 +162,12 @@ class _Steps(Sequence[Arrays]):
 
 
 def streamed(records: Records, seed: int, batch_size: int, start_step: int) -> Iterator[Arrays]:
-    """Yield ``canvas`` of the records of ``start_step``, ``start_step`` + 1, ..., read ahead by Grain's threads.
+    """Yield the records of ``start_step``, ``start_step`` + 1, ... on a canvas, read ahead by Grain's threads.
 
-    Step for step the arrays equal those of the resident canvas taken at ``indices``. An error in a thread is raised
-    here, whole, at its step. Closing the iterator stops the threads.
+    The arrays of each step equal ``canvas(records).take(indices(...))``. An error in a thread is raised here at its
+    step. Closing the iterator stops the threads.
     """
-    import grain  # takes most of a second, which a resident set need not spend
+    import grain  # takes most of a second, and only large sets need it
 
     steps = grain.MapDataset.source(_Steps(records, seed, batch_size))[start_step:]
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD)

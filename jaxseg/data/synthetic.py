@@ -1,4 +1,4 @@
-"""Generated images as a data set: nothing to download, exact masks, any size; see ``generate`` for what they show."""
+"""Generated images as a data set, with exact masks and no download; see ``generate`` for what they show."""
 
 from __future__ import annotations
 
@@ -8,27 +8,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jaxseg import checks
 from jaxseg.data.builder import Config, SegmentationBuilder
 from jaxseg.data.layout import SPLITS, Entry, Listing
-from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record
 
 KINDS = ("fundus", "lesion")
-GENERATOR = ("generate.py", "painting.py", "vessels.py")  # what an image depends on
-# A split's images are numbered from here, so a longer train split leaves val and test as they are.
+SMALLEST = 32  # generate.SMALLEST: that module needs OpenCV, and reading prepared images does not
+GENERATOR = ("generate.py", "painting.py", "vessels.py")  # the source code that the images depend on
+# Number of a split's first image; far apart, so that a longer train split leaves val and test as they are.
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 @dataclasses.dataclass
 class SyntheticConfig(Config):
-    """Which images are generated, and how many."""
+    """Which images are generated, and how many.
+
+    Attributes:
+        kind: "fundus" or "lesion".
+        size: height and width in pixels.
+        seed: seed of the images.
+        train: number of images; likewise val and test, which may be 0.
+
+    Raises:
+        ValueError: a value is wrong; the line names the setting in ``data.synthetic``.
+    """
 
     kind: str = "fundus"
-    size: int = 96  # pixels a side
+    size: int = 96
     seed: int = 0
     train: int = 48
     val: int = 8
     test: int = 16
+
+    def __post_init__(self) -> None:
+        checks.one_of("data.synthetic.kind", self.kind, KINDS)
+        checks.require(
+            self.size >= SMALLEST, "data.synthetic.size", self.size, f"a number of pixels, {SMALLEST} or more"
+        )
+        for split in SPLITS:
+            count, least = getattr(self, split), 1 if split == "train" else 0
+            checks.require(count >= least, f"data.synthetic.{split}", count, f"a number of images, {least} or more")
 
 
 class Synthetic(SegmentationBuilder):
@@ -37,37 +57,29 @@ class Synthetic(SegmentationBuilder):
     name = "synthetic"
     ABOUT = "Generated fundus photographs with vessel masks, or dermoscopic images with lesion masks."
     MANUAL_DOWNLOAD_INSTRUCTIONS = None
-    BUILDER_CONFIGS: ClassVar = [
-        SyntheticConfig(name="native", description="fundus, 96 pixels a side"),
-        SyntheticConfig(name="lesion", description="lesion, 96 pixels a side", kind="lesion"),
-        SyntheticConfig(name="64x64", description="fundus, CLAHE on L", preprocess=Preprocess((64, 64), "lab")),
-    ]
+    BUILDER_CONFIGS: ClassVar[list] = [SyntheticConfig(name="native", description="fundus, 96 x 96 pixels")]
 
     @classmethod
     def configure(cls, data: Mapping[str, Any]) -> SyntheticConfig:
         """Return the configuration of ``data.synthetic``; ``data.split_seed`` is the seed of the images."""
+        shared = super().configure(data)
         return SyntheticConfig(
-            name="prepared", preprocess=Preprocess.from_config(data), seed=data["split_seed"], **data["synthetic"]
+            name=shared.name, preprocess=shared.preprocess, seed=data["split_seed"], **data["synthetic"]
         )
 
     @classmethod
     def listing(cls, folder: Path, config: SyntheticConfig) -> Listing:
-        """Return the images to generate; ``folder`` is not looked at."""
-        if config.kind not in KINDS:
-            raise ValueError(f"data.synthetic.kind is {config.kind!r}; choose one of {', '.join(KINDS)}")
+        """Return the images to generate; ``folder`` is not read."""
         splits = {}
         for split in SPLITS:
-            count = getattr(config, split)
-            if count < 0 or (split == "train" and not count):
-                raise ValueError(f"data.synthetic.{split} is {count}; it counts images")
-            names = (f"{config.kind}_{config.seed}_{FIRST[split] + i:07d}" for i in range(count))
+            names = (f"{config.kind}_{config.seed}_{FIRST[split] + i:07d}" for i in range(getattr(config, split)))
             if entries := tuple(Entry(name, name) for name in names):
                 splits[split] = entries
         return Listing(splits)
 
     @classmethod
     def read(cls, entry: Entry, config: SyntheticConfig) -> Record:
-        """Return the image that the entry's name stands for."""
+        """Return the image that an entry's name describes: kind, seed and number."""
         from jaxseg.data import generate
 
         number = int(entry.id.rsplit("_", 1)[1])
@@ -80,7 +92,7 @@ class Synthetic(SegmentationBuilder):
 
     @classmethod
     def digest(cls, entry: Entry, config: SyntheticConfig) -> dict[str, str]:
-        """Return a digest of what the image is made from: its name, its size, and the generator's source."""
+        """Return a digest of all that the image depends on: its name, its size, and the generator's source code."""
         recipe = f"{entry.id} {config.size} {_generator()}"
         return {"image": hashlib.blake2b(recipe.encode(), digest_size=16).hexdigest()}
 

@@ -1,6 +1,6 @@
 """From photographs to probabilities, masks and scores."""
 
-from jaxseg.inference.evaluate import evaluate as evaluate
 from jaxseg.inference.predict_folder import predict_folder as predict_folder
 from jaxseg.inference.predictor import Predictor as Predictor
 from jaxseg.inference.restore import load as load
+from jaxseg.inference.scoring import score as score

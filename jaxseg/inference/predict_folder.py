@@ -1,4 +1,4 @@
-"""Prediction over a folder of photographs: masks, probabilities and overlays as pictures of the same size."""
+"""Prediction of a folder of photographs: masks, probabilities and overlays as pictures of the same size."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor th
 def predict_folder(
     predictor: Predictor, images: str | Path, output: str | Path, *, progress: bool = True
 ) -> list[Path]:
-    """Predict every image of a folder, or one image, and write three PNG pictures of its own size and stem for each.
+    """Predict every image of a folder, or one image, and write three PNG files of the same size and stem for each.
 
-    ``masks/`` holds 0 and 255 (foreground where the probability exceeds ``predictor.threshold``); ``probabilities/``
-    16-bit grey, the probability times ``PROBABILITY_SCALE``; ``overlays/`` the photograph with the mask tinted and
-    outlined.
+    ``masks/``: 0 and 255, foreground where the probability exceeds ``predictor.threshold``. ``probabilities/``: 16-bit
+    grey, the probability times ``PROBABILITY_SCALE``. ``overlays/``: the photograph with the mask tinted and outlined.
 
     Args:
         predictor: the model.
         images: a folder of PNG, JPEG, TIFF, GIF or BMP files (subfolders are not searched), or one such file.
-        output: a folder, made where it is not there. Existing pictures are never overwritten.
+        output: a folder, made if it does not exist. Existing pictures are never overwritten.
         progress: show how many images are done.
 
     Returns:
@@ -39,9 +38,9 @@ def predict_folder(
 
     Raises:
         FileNotFoundError: there is no such folder or file.
-        FileExistsError: a picture to be written is there already; nothing is predicted.
-        ValueError: there is no image, or two share a stem; or, after all others were done, which ones failed
-            and why.
+        FileExistsError: a picture to be written exists already; nothing is predicted.
+        ValueError: there is no image, or two share a stem, so that nothing is predicted; or some images failed: the
+            message says which and why, and all others are done.
     """
     paths, output = _images(Path(images)), Path(output)
     _refuse_existing([_target(output, kind, path) for kind in _KINDS for path in paths])
@@ -63,7 +62,7 @@ def predict_folder(
 def overlay(
     image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "height width"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the photograph with the mask tinted lightly and its outline drawn; the line grows with the image."""
+    """Return the photograph with the mask lightly tinted and outlined; larger images get a thicker line."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
     opacity = np.where(line, 1.0, np.where(mask, 0.15, 0.0)).astype(np.float32)[..., None]
     return np.rint(image * (1 - opacity) + _COLOUR * opacity).astype(np.uint8)
@@ -110,12 +109,12 @@ def _refuse_existing(targets: Sequence[Path]) -> None:
 def _cause(path: Path, error: Exception) -> str:
     if "RESOURCE_EXHAUSTED" in str(error):
         return f"{path}: too large for the device's memory; predict it in tiles (--tile=512)"
-    told = str(error)
-    return told if str(path) in told else f"{path}: {told}"
+    message = str(error)
+    return message if str(path) in message else f"{path}: {message}"
 
 
 def _eroded(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Shrink a mask by ``radius`` pixels in each of the four directions; the frame's edge does not shrink it."""
+    """Shrink a mask by ``radius`` pixels in each of the four directions, but not at the image's border."""
     for _ in range(radius):
         padded = np.pad(mask, 1, mode="edge")
         mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int32
 
+from jaxseg import checks
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.tiles import blend
-from jaxseg.models import STRIDE, Skip, skips
+from jaxseg.models import Skip, skips
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 
@@ -22,15 +23,17 @@ _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 class Predictor:
     """Predicts foreground probability: ``predictor(image uint8 [h, w, 3]) -> float32 [h, w]``.
 
-    The network is compiled once a padded size: images of 584 x 565 and 580 x 570 both run as 608 x 576, with their
-    real sizes told to the attention's key mask. ``variables`` may be replaced between calls without a new compilation.
+    The network is compiled once per padded size: with a stride of 32, images of 584 x 565 and 580 x 570 both run as
+    608 x 576, with their real sizes told to the attention's key mask. ``variables`` may be replaced between calls
+    without a new compilation.
 
     Attributes:
-        model: a Flax module with ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, 2]``.
+        model: the network, or any Flax module with its ``stride`` and
+            ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, 2]``.
         variables: its ``{"params": ..., "batch_stats": ...}``.
         preprocess: the preprocessing that the model was trained with.
         step: the training step of ``variables``, where it is known: reports name it.
-        threshold: the probability above which a pixel is called foreground, by ``evaluate`` and ``predict_folder``.
+        threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``.
     """
 
     def __init__(
@@ -60,11 +63,9 @@ class Predictor:
         Raises:
             ValueError: a tile that is not two positive numbers, or an overlap outside [0, 1).
         """
-        if len(tile) not in (0, 2) or any(side < 1 for side in tile):
-            raise ValueError(f"tile is {tuple(tile)}; want (height, width) in pixels, or () for whole images")
-        if not 0 <= overlap < 1:
-            raise ValueError(f"overlap is {overlap}; want a fraction of the tile, 0 <= overlap < 1")
-        self.model = model
+        checks.size("tile", tile, "whole images")
+        checks.fraction("overlap", overlap, "the part of a tile that neighbours share, 0 to below 1")
+        self.model: Any = model
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
         self.tile = tile
@@ -106,7 +107,8 @@ class Predictor:
             ValueError: the image has another dtype or shape, or the network has no attention.
         """
         _check(image)
-        canvas, sizes = _framed(np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32))
+        normalised = np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32)
+        canvas, sizes = _framed(normalised, self.model.stride)
         found = skips(self.model, self.variables, canvas, sizes)
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
 
@@ -123,7 +125,9 @@ class Predictor:
 
     def _whole(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        return np.asarray(_foreground(self.model, self.variables, *_framed(image)))[0, :height, :width]
+        return np.asarray(_foreground(self.model, self.variables, *_framed(image, self.model.stride)))[
+            0, :height, :width
+        ]
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -135,17 +139,13 @@ def _foreground(
 
 
 def _framed(
-    image: Float32[np.ndarray, "height width 3"],
+    image: Float32[np.ndarray, "height width 3"], stride: int
 ) -> tuple[Float32[np.ndarray, "1 rows columns 3"], Int32[np.ndarray, "1 2"]]:
-    """Return the image with the padding that the network wants, and its real height and width."""
+    """Return the image padded to multiples of the network's stride, and its real height and width."""
     height, width = image.shape[:2]
-    canvas = np.zeros((1, _up(height), _up(width), 3), np.float32)
+    canvas = np.zeros((1, height + -height % stride, width + -width % stride, 3), np.float32)
     canvas[0, :height, :width] = image
     return canvas, np.array([[height, width]], np.int32)
-
-
-def _up(length: int) -> int:
-    return -(-length // STRIDE) * STRIDE
 
 
 def _check(image: np.ndarray) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from jaxseg import models
-from jaxseg.checkpoint import load_variables
-from jaxseg.compilation import keep_programs
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
-
-T = TypeVar("T")
+from jaxseg.runs.checkpoint import load_variables
+from jaxseg.runs.compilation import keep_programs
+from jaxseg.runs.folder import read, read_config
 
 
 def load(
@@ -42,28 +38,12 @@ def load(
     workdir = Path(workdir)
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
-    config = _read(workdir / "config.json", json.loads)
-    model, data, prediction = (_section(config, name, workdir) for name in ("model", "data", "eval"))
-    keep_programs(data["cache_dir"])
-    preprocess = _read(workdir / "preprocess.json", Preprocess.from_json)
+    config = read_config(workdir)
+    prediction = config["eval"]
+    keep_programs(config["data"]["cache_dir"])
+    preprocess = read(workdir / "preprocess.json", Preprocess.from_json)
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
     settings = {name: prediction[name] if value is None else value for name, value in asked.items()}
     settings["tile"] = tuple(settings["tile"])  # JSON made it a list
-    return Predictor(models.build(**model), variables, preprocess, step=step, **settings)
-
-
-def _section(config: Any, name: str, workdir: Path) -> dict[str, Any]:
-    try:
-        return config[name]
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{workdir / 'config.json'}: not what training wrote (no {name!r}); restore it") from error
-
-
-def _read(path: Path, parse: Callable[[str], T]) -> T:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path.parent} holds no trained run (no {path.name}); give the --workdir of a run")
-    try:
-        return parse(path.read_text())
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"{path}: not what training wrote ({error}); restore it") from error
+    return Predictor(models.build(**models.arguments(config["model"])), variables, preprocess, step=step, **settings)

@@ -1,7 +1,7 @@
-"""Large images in overlapping tiles, blended by Gaussian weights so that no seam shows.
+"""Prediction of large images in overlapping tiles, blended by Gaussian weights so that no seam shows.
 
-Every pixel's answer is a weighted mean over the tiles that cover it, sum_t g_t p_t / sum_t g_t: its weights sum to one,
-and a constant stays that constant. A mechanism with global support sees its tile, not the image.
+The value of a pixel is the weighted mean over the tiles that cover it, sum_t g_t p_t / sum_t g_t, so that a constant
+stays that constant. Attention with global support reaches to the edge of the tile, not of the image.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-# The blending weight falls to exp(-1/2 * 4^2) at the edge of a tile: where tiles overlap, their edges hardly count.
+# The blending weight falls to exp(-1/2 * 4^2) at the edge of a tile: there the overlapping neighbours decide.
 _SIGMAS_TO_EDGE = 4.0
 
 
 def starts(length: int, tile: int, overlap: float) -> list[int]:
-    """Return where tiles begin along an axis: even steps, with the last tile shifted inside.
+    """Return where tiles begin along an axis, in pixels: evenly spread, the last tile ending where the axis ends.
 
-    Neighbours share at least the fraction ``overlap`` of a tile; the steps are spread evenly, so none is crowded at the
-    end. An axis no longer than the tile has one tile, of the axis's own length.
+    Neighbours share at least the fraction ``overlap`` of a tile. An axis no longer than the tile has one tile, of the
+    axis's own length.
     """
     if length <= tile:
         return [0]
@@ -45,10 +45,10 @@ def blend(
     overlap: float,
     predict: Callable[[np.ndarray], np.ndarray],
 ) -> Float64[np.ndarray, "height width"]:
-    """Run ``predict`` ([h, w, channels] -> [h, w]) on overlapping tiles of the image and blend the answers.
+    """Run ``predict`` ([h, w, channels] -> [h, w]) on overlapping tiles of the image and blend the results.
 
     Args:
-        image: any size; along an axis shorter than the tile, the tile is cut to the image.
+        image: of any size; a tile is no larger than the image.
         tile: height and width of a tile, pixels.
         overlap: fraction of a tile that neighbours share at least, 0 <= overlap < 1.
         predict: called with one tile at a time.

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxseg.layers.numerics import Numerics
+
 EPSILON = 1e-5
 MOMENTUM = 0.9
 
@@ -17,21 +19,19 @@ class BatchNorm(nn.Module):
     """Normalise each channel by its mean and biased variance over batch and space, then scale and shift it.
 
     Parameters ``scale`` and ``bias``, running statistics ``batch_stats`` ``mean`` and ``var``: float32 vectors of
-    one entry a channel. Statistics are computed in float32 (float64 for float64 inputs) whatever ``dtype`` is.
+    one entry per channel. Statistics are computed in float32 (float64 for float64 inputs) whatever the features are.
     Padding is counted like any pixel.
 
     Args:
-        dtype: type of the result; None keeps the promoted type of input and parameters.
+        numerics: type of the result, and the mapped axis over which training statistics are averaged.
         scale_init: initialiser of the scale.
-        momentum: what the running statistics keep of themselves at a step.
-        axis_name: mapped axis (of ``pmap`` or ``vmap``) over which training statistics are averaged.
+        momentum: weight of the old running statistics in the new ones: new = momentum * old + (1 - momentum) * batch.
 
     """
 
-    dtype: jnp.dtype | None = None
+    numerics: Numerics = Numerics()
     scale_init: Callable[..., Array] = nn.initializers.ones_init()
     momentum: float = MOMENTUM
-    axis_name: str | None = None
 
     @nn.compact
     def __call__(
@@ -43,15 +43,16 @@ class BatchNorm(nn.Module):
         var_state = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)
         scale = self.param("scale", self.scale_init, (channels,), jnp.float32)
         bias = self.param("bias", nn.initializers.zeros_init(), (channels,), jnp.float32)
-        dtype = jnp.promote_types(x.dtype, jnp.float32) if self.dtype is None else self.dtype
+        dtype = self.numerics.dtype
+        dtype = jnp.promote_types(x.dtype, jnp.float32) if dtype is None else dtype
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if not train:
             mean, var = mean_state.value, var_state.value
         else:
             axes = tuple(range(x.ndim - 1))
             moments = jnp.stack([wide.mean(axes), jnp.square(wide).mean(axes)])
-            if self.axis_name is not None and not self.is_initializing():
-                moments = lax.pmean(moments, self.axis_name)
+            if self.numerics.axis_name is not None and not self.is_initializing():
+                moments = lax.pmean(moments, self.numerics.axis_name)
             mean, var = moments[0], jnp.maximum(moments[1] - jnp.square(moments[0]), 0)
             if not self.is_initializing():
                 keep = self.momentum

@@ -26,6 +26,18 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
     return x
 
 
+def max_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
+    """Return the largest value of every 2x2 window, stride 2: sides are halved, rounded down.
+
+    The gradient goes to the largest entry alone, the first in row-major order where several are.
+    """
+    for axis in (COLUMNS, ROWS):
+        whole = lax.slice_in_dim(x, 0, x.shape[axis] // 2 * 2, axis=axis)
+        pairs = whole.reshape(*x.shape[:axis], x.shape[axis] // 2, 2, *x.shape[axis + 1 :])
+        x = _larger(*(lax.index_in_dim(pairs, place, axis + 1, keepdims=False) for place in (0, 1)))
+    return x
+
+
 def avg_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
     """Return the mean of the real pixels of every 3x3 window, stride 2, ``SAME``: sides are halved, rounded up."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))

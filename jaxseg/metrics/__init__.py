@@ -8,9 +8,11 @@ from jaxseg.metrics.curves import auc as auc
 from jaxseg.metrics.evaluation import Evaluation as Evaluation
 from jaxseg.metrics.scores import METRICS as METRICS
 from jaxseg.metrics.scores import SCORES as SCORES
+from jaxseg.metrics.scores import Metric as Metric
 from jaxseg.metrics.scores import scores as scores
 from jaxseg.metrics.summary import REDUCTIONS as REDUCTIONS
 from jaxseg.metrics.summary import REGIONS as REGIONS
 from jaxseg.metrics.summary import SD_DDOF as SD_DDOF
 from jaxseg.metrics.summary import Tally as Tally
 from jaxseg.metrics.summary import flatten as flatten
+from jaxseg.metrics.summary import score_key as score_key

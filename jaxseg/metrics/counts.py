@@ -1,4 +1,4 @@
-"""How many pixels fell where: the four integer counts from which every thresholded score follows."""
+"""Numbers of true and false positives and negatives: every score of a thresholded prediction follows from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from jaxtyping import Bool, Float, Shaped
 
 
 class Counts(NamedTuple):
-    """Numbers of pixels, exact; ``a + b`` pools two regions or images."""
+    """Numbers of pixels, exact; ``a + b`` pools two regions or images.
+
+    Attributes:
+        tp: foreground in prediction and truth.
+        fp: foreground in the prediction alone.
+        fn: foreground in the truth alone.
+        tn: background in both.
+    """
 
     tp: int
     fp: int
@@ -31,25 +38,25 @@ def count(
     truth: Bool[np.ndarray, "*pixels"],
     valid: Bool[np.ndarray, "*pixels"] | None = None,
 ) -> Counts:
-    """Compare a binary prediction with the truth over the ``valid`` pixels (all of them where it is None)."""
+    """Count how a binary prediction compares with the truth over the ``valid`` pixels, or all pixels if it is None."""
     code = 2 * truth.astype(np.uint8) + prediction
     tn, fp, fn, tp = np.bincount(code.ravel() if valid is None else code[valid], minlength=4).tolist()
     return Counts(tp=tp, fp=fp, fn=fn, tn=tn)
 
 
 def threshold(probability: Float[np.ndarray, "*pixels"], at: float = 0.5) -> Bool[np.ndarray, "*pixels"]:
-    """Call a pixel foreground where its probability exceeds ``at``.
+    """Return which pixels are foreground: those whose probability is greater than ``at``, not equal to it.
 
-    Strictly: at 0.5 this is the argmax of a two-class softmax, whose ties go to the background (class 0).
+    At 0.5 this is the argmax of a two-class softmax, whose ties go to the background (class 0).
     """
     return probability > at
 
 
 def binary(mask: Shaped[np.ndarray, "*pixels"], name: str = "mask") -> Bool[np.ndarray, "*pixels"]:
-    """Return a {0, 1} or boolean array as booleans; refuse any other value instead of rescaling in silence.
+    """Return a {0, 1} or boolean array as booleans; refuse any other value rather than rescale it unasked.
 
     Raises:
-        ValueError: the array, called ``name``, holds something else than 0 and 1.
+        ValueError: the array, called ``name``, holds a value other than 0 and 1.
     """
     if mask.dtype == np.bool_:
         return mask

@@ -1,7 +1,8 @@
-"""The area under the ROC curve, exactly: no bins and no list of thresholds, ties counted by half.
+"""The area under the ROC curve, exact: found by sorting, not from bins or a list of thresholds.
 
-AUC is the chance that a foreground pixel drawn at random scores higher than a background pixel drawn at random, ties
-counting one half (Mann and Whitney's U over the number of pairs). With both classes sorted, U is a sum of integers.
+AUC is the probability that a random foreground pixel scores higher than a random background pixel, a tie counting one
+half: the U statistic of Mann and Whitney divided by the number of pairs. With both classes sorted, 2 U is a sum of
+integers.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ def auc(positives: Float32[np.ndarray, " P"], negatives: Float32[np.ndarray, " N
         positives: the scores of the pixels that are foreground in the truth, in any order.
         negatives: the scores of those that are background.
 
-    Cost: two float32 sorts, and memory for one copy of the scores; 10^8 pixels take seconds.
+    It sorts both arrays once, in memory for one copy of the scores; 10^8 pixels take seconds.
 
     Raises:
-        ValueError: a score is not a number, so that it has no rank.
+        ValueError: a score is NaN, which has no rank.
     """
     if positives.size == 0 or negatives.size == 0:
         return None

@@ -1,4 +1,4 @@
-"""What one evaluation found: the same object for training's validation, the command line and notebooks."""
+"""The outcome of scoring a model on a set of images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Evaluation:
     threshold: float
     scored_at: str
 
-    def ranked(self, metric: str = "dice", region: str = "full") -> list[dict[str, Any]]:
-        """Return the rows of one region from the worst to the best, those without the metric left out."""
+    def ranked(self, metric: str, region: str = "full") -> list[dict[str, Any]]:
+        """Return the rows of one region from the lowest to the highest score, without those where it is undefined."""
         rows = [row for row in self.rows if row["region"] == region and row[metric] is not None]
         return sorted(rows, key=lambda row: row[metric])

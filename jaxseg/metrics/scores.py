@@ -1,4 +1,4 @@
-"""Overlap scores from counts, with one written rule for each division by zero.
+"""The table of metrics, and overlap scores from counts with one written rule for each division by zero.
 
     dice      = 2 TP / (2 TP + FP + FN)         precision = TP / (TP + FP)
     jaccard   = TP / (TP + FP + FN)             recall    = TP / (TP + FN)      (sensitivity)
@@ -16,26 +16,46 @@ Undefined is ``None`` (null in JSON): left out of a mean, and counted beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from jaxseg.metrics.counts import Counts
 
-SCORES = ("dice", "jaccard", "precision", "recall", "tnr", "accuracy")
-METRICS = (*SCORES, "auc")
 
+class Metric(NamedTuple):
+    """One metric, a fraction in [0, 1] that is better when higher.
 
-def scores(counts: Counts) -> dict[str, float | None]:
-    """Return the six scores of ``SCORES`` as fractions in [0, 1], or None where one is undefined."""
-    tp, fp, fn, tn = counts
-    if counts.total == 0:
-        return dict.fromkeys(SCORES)
-    return {
-        "dice": _ratio(2 * tp, 2 * tp + fp + fn, 1.0),
-        "jaccard": _ratio(tp, tp + fp + fn, 1.0),
-        "precision": _ratio(tp, tp + fp, 0.0),
-        "recall": _ratio(tp, tp + fn, None),
-        "tnr": _ratio(tn, tn + fp, None),
-        "accuracy": (tp + tn) / counts.total,
-    }
+    Attributes:
+        heading: its name in tables and pictures.
+        from_counts: its value for counts of at least one pixel, None where it is undefined. None in place of the
+            function: the metric ranks probabilities, which the counts do not hold (see ``auc``).
+    """
+
+    heading: str
+    from_counts: Callable[[Counts], float | None] | None
 
 
 def _ratio(numerator: int, denominator: int, otherwise: float | None) -> float | None:
     return numerator / denominator if denominator else otherwise
+
+
+# By the name that files and settings use, in the order of every table's columns.
+METRICS: dict[str, Metric] = {
+    "dice": Metric("Dice", lambda n: _ratio(2 * n.tp, 2 * n.tp + n.fp + n.fn, 1.0)),
+    "jaccard": Metric("Jaccard", lambda n: _ratio(n.tp, n.tp + n.fp + n.fn, 1.0)),
+    "precision": Metric("Precision", lambda n: _ratio(n.tp, n.tp + n.fp, 0.0)),
+    "recall": Metric("Recall", lambda n: _ratio(n.tp, n.tp + n.fn, None)),
+    "tnr": Metric("TNR", lambda n: _ratio(n.tn, n.tn + n.fp, None)),
+    "accuracy": Metric("Accuracy", lambda n: _ratio(n.tp + n.tn, n.total, None)),
+    "auc": Metric("AUC", None),
+}
+SCORES = tuple(name for name, metric in METRICS.items() if metric.from_counts is not None)
+
+
+def scores(counts: Counts) -> dict[str, float | None]:
+    """Return the metrics of ``SCORES``, those that follow from counts, or None where one is undefined."""
+    return {
+        name: metric.from_counts(counts) if counts.total else None
+        for name, metric in METRICS.items()
+        if metric.from_counts is not None
+    }

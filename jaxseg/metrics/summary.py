@@ -1,7 +1,7 @@
 """From images to numbers: regions {full, fov} x reductions {mean over images, pooled pixels}, side by side.
 
-A published score belongs to one of these four protocols, and they differ by more than most methods do; so each is
-always reported together with the others. ``full`` is every real pixel of the image, ``fov`` the pixels inside its
+A published score belongs to one of these four protocols. They differ from each other by more than most methods do, so
+all four are always reported together. ``full`` is every real pixel of the image, ``fov`` the pixels inside its
 field of view.
 """
 
@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float32
 
 from jaxseg.metrics.counts import Counts, count, threshold
 from jaxseg.metrics.curves import auc
-from jaxseg.metrics.scores import METRICS, scores
+from jaxseg.metrics.scores import METRICS, SCORES, scores
 
 REGIONS = ("full", "fov")
 REDUCTIONS = ("image_mean", "image_sd", "pooled")
 SD_DDOF = 1  # image_sd is the sample standard deviation over images: the sum of squares is divided by n - 1
-POOL_LIMIT = 1 << 29  # pixels kept for the pooled AUC, 4 bytes each (2 GiB); of a larger set that one score is left out
+POOL_LIMIT = 1 << 29  # pixels kept for the pooled AUC, 4 bytes each (2 GiB); a larger set has no pooled AUC
 
 
 class Tally:
@@ -29,9 +29,10 @@ class Tally:
 
     Args:
         at: the probability above which a pixel is called foreground.
-        ranked: whether the scores are probabilities, which have an AUC; False for a second observer's binary mask,
-            whose AUC is None.
-        pool_limit: how many pixels are kept for the pooled AUC. A larger set has None there; all else stays exact.
+        ranked: whether the predictions are probabilities, which have an AUC; False for a second observer's binary
+            mask, whose AUC is None.
+        pool_limit: how many pixels are kept for the pooled AUC. The pooled AUC of a larger set is None; all
+            other scores stay exact.
     """
 
     def __init__(self, at: float = 0.5, *, ranked: bool = True, pool_limit: int = POOL_LIMIT):
@@ -47,9 +48,9 @@ class Tally:
         truth: Bool[np.ndarray, "height width"],
         fov: Bool[np.ndarray, "height width"] | None = None,
     ) -> list[dict[str, Any]]:
-        """Score one image in each region that it has; return its rows, which ``rows`` keeps as well.
+        """Score one image in each region that it has; return its rows, and append them to ``rows``.
 
-        A row holds ``id``, ``region``, the seven ``METRICS`` (float or None), then ``tp fp fn tn`` (int).
+        A row holds ``id``, ``region``, each of ``METRICS`` (float or None), then ``tp fp fn tn`` (int).
 
         Raises:
             ValueError: a probability is NaN.
@@ -67,9 +68,10 @@ class Tally:
     def summary(self) -> dict[str, Any]:
         """Return ``{"num_images": n, "full": {"image_mean", "image_sd", "pooled"}, "fov": {the same}}``.
 
-        ``fov`` is there where images have a field of view, with its own ``num_images`` where not all of them do. Means
-        and deviations leave undefined scores out; a region with any has ``undefined``: metric -> number of images.
-        Every score is a float or None; ``image_sd`` divides by n - 1, and is None for fewer than two images.
+        ``fov`` is present if any image has a field of view, with its own ``num_images`` unless all of them have one.
+        Means and deviations leave undefined scores out; a region that has some counts them under ``undefined``, metric
+        -> number of images. Every score is a float or None; ``image_sd`` divides by n - 1, and is None for fewer than
+        two images.
         """
         num_images = sum(row["region"] == "full" for row in self.rows)
         summary: dict[str, Any] = {"num_images": num_images}
@@ -95,15 +97,20 @@ class Tally:
         return scores(counts) | {"auc": self._pool.auc(region)}
 
     def _undefined(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        metrics = METRICS if self._ranked else METRICS[:-1]  # a binary mask's AUC is not undefined but not asked for
+        metrics = METRICS if self._ranked else SCORES  # a binary mask has no AUC, which is not an undefined score
         missing = {metric: sum(row[metric] is None for row in rows) for metric in metrics}
         return {metric: number for metric, number in missing.items() if number}
 
 
+def score_key(prefix: str, region: str, reduction: str, metric: str) -> str:
+    """Return the name of a score in ``metrics.jsonl``, as in ``val/full/image_mean/dice``."""
+    return f"{prefix}/{region}/{reduction}/{metric}"
+
+
 def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
-    """Name every defined score of a summary ``prefix/region/reduction/metric``, as in ``val/full/image_mean/dice``."""
+    """Return every defined score of a summary by its ``score_key``."""
     return {
-        f"{prefix}/{region}/{reduction}/{metric}": value
+        score_key(prefix, region, reduction, metric): value
         for region in REGIONS
         if region in summary
         for reduction in REDUCTIONS
@@ -112,11 +119,11 @@ def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
     }
 
 
-_Classes = tuple[np.ndarray, np.ndarray]  # probabilities of the foreground pixels, and of the background ones
+_Classes = tuple[np.ndarray, np.ndarray]  # probabilities of the foreground pixels, and those of the background pixels
 
 
 class _Pool:
-    """Every pixel's probability, once: those inside a field of view apart from the rest, as full is their union."""
+    """Keeps the probability of every pixel once, inside and outside of the field of view apart: full is their union."""
 
     def __init__(self, limit: int):
         self.limit = limit

@@ -2,34 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from difflib import get_close_matches
+import inspect as _inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flax.linen import Module
+import jax.numpy as jnp
 
-from jaxseg.models import denseunet
-from jaxseg.models.denseunet import STRIDE as STRIDE
-from jaxseg.models.denseunet import DenseUNet as DenseUNet
+from jaxseg import checks
+from jaxseg.layers import Numerics
+from jaxseg.models.denseunet import denseunet
+from jaxseg.models.network import AUXILIARY as AUXILIARY
+from jaxseg.models.network import Network as Network
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
 from jaxseg.models.skips import skips as skips
 from jaxseg.models.summary import Summary as Summary
 from jaxseg.models.summary import summarise as summarise
 
-MODELS: dict[str, Callable[..., Module]] = {"denseunet": denseunet.denseunet}
+DTYPES = ("float32", "bfloat16")
+
+# A network is a row: its name, and a function that makes it, of its own options, each with a default, and of the fields
+# of ``Network``.
+MODELS: dict[str, Callable[..., Network]] = {
+    "denseunet": denseunet,
+}
 
 
-def build(name: str, *, size: str, **options: Any) -> Module:
-    """Return the network ``name`` at ``size``; ``options`` are its constructor's: attention, num_classes, levels, ...
+def build(
+    name: str,
+    *,
+    attention: str = "none",
+    attention_options: Mapping[str, Any] | None = None,
+    levels: Sequence[int] | None = None,
+    num_classes: int = 2,
+    dtype: str = "float32",
+    axis_name: str | None = None,
+    **own: Any,
+) -> Network:
+    """Return the network ``name``, its parameters not yet made.
 
-    ``build("denseunet", size="161", attention="ja9").apply(variables, images, train=False)`` gives float32 logits.
+    ``build("denseunet", size="tiny", attention="ja9").apply(variables, images, train=False)`` gives float32 logits
+    [batch, height, width, num_classes] for images of any height and width.
+
+    Args:
+        name: a key of ``MODELS``.
+        attention: what acts on the skips, a key of ``jaxseg.attention.MECHANISMS``; "none" leaves them alone.
+        attention_options: its arguments.
+        levels: the skips that carry attention, places in the network's ``skip_strides``; None: all of them.
+        num_classes: channels of the logits, at least 2.
+        dtype: "float32", or "bfloat16" for the features; parameters, statistics and logits are float32.
+        axis_name: mapped axis (of ``pmap`` or ``vmap``) that shares a batch.
+        own: the network's own options; ``own_options(name)`` lists them.
 
     Raises:
-        ValueError: for a name or size that does not exist, and for what the constructor refuses.
+        ValueError: for a name, an option or a value that does not exist.
     """
-    if name not in MODELS:
-        near = get_close_matches(name, MODELS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"unknown model {name!r}; the models are {', '.join(sorted(MODELS))}{hint}")
-    return MODELS[name](size=size, **options)
+    checks.one_of("model", name, MODELS)
+    checks.arguments(f"model {name!r}", own, own_options(name))
+    checks.one_of("dtype", dtype, DTYPES)
+    return MODELS[name](
+        **own,
+        attention=attention,
+        attention_options=attention_options or {},
+        levels=None if levels is None else tuple(levels),
+        num_classes=num_classes,
+        numerics=Numerics(jnp.dtype(dtype), axis_name),
+    )
+
+
+def own_options(name: str) -> dict[str, Any]:
+    """Return the options that the network ``name`` has beside those of every network, with their defaults."""
+    parameters = _inspect.signature(MODELS[name]).parameters.values()
+    return {own.name: own.default for own in parameters if own.kind is not own.VAR_KEYWORD}
+
+
+def arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``build`` that the settings ``config.model`` (as a plain dict) stand for.
+
+    Own options stand in ``options``. ``size`` and ``head`` are settings by themselves, left out where the network has
+    no such option: see ``unused``.
+
+    Raises:
+        ValueError: for a name that does not exist, or an option that stands in both places.
+    """
+    skipped = unused(settings)
+    given = {setting: value for setting, value in settings.items() if setting not in (*skipped, "options")}
+    own = dict(settings.get("options", {}))
+    checks.arguments(f"model.options of {settings['name']!r}", own, own_options(settings["name"]))
+    if twice := sorted(own.keys() & given.keys()):
+        raise ValueError(f"model.options holds {twice[0]!r}, which is a setting by itself; give it as model.{twice[0]}")
+    return given | own
+
+
+def unused(settings: Mapping[str, Any]) -> list[str]:
+    """Return which of the settings ``config.model`` are own options of other networks than the one that is named."""
+    checks.one_of("model.name", settings["name"], MODELS)
+    known = own_options(settings["name"])
+    others = {option for name in MODELS for option in own_options(name)} - known.keys()
+    return [setting for setting in settings if setting in others]
+
+
+def describe(settings: Mapping[str, Any]) -> str:
+    """Return a network in words, such as "denseunet tiny": name, size, and options that are not the default.
+
+    ``settings`` is ``config.model`` as a plain dict.
+    """
+    given, known = arguments(settings), own_options(settings["name"])
+    own = {option: given.get(option, default) for option, default in known.items()}
+    told = [f"{option} {value}" for option, value in own.items() if option != "size" and value != known[option]]
+    size = [str(own["size"])] if "size" in own else []
+    return " ".join([settings["name"], *size, *filter(None, [", ".join(told)])])

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxseg import attention
-from jaxseg.attention.joint import STRUCTURES, Joint
+from jaxseg.attention.mechanisms.joint import STRUCTURES, Joint
+from jaxseg.models.network import Network
 
 AnyArray = Array | np.ndarray
 Pixels = Sequence[Sequence[int]] | AnyArray
@@ -44,8 +45,8 @@ class Skip:
     """The attention of one skip at one image: the module, and what arrived there.
 
     A cell of the skip is drawn over the ``stride`` x ``stride`` pixels that it stands for, the same that the key mask
-    counts by. What it has seen of the image is wider, and lies half a cell further down and right: the network's
-    strided layers look at 2 r, 2 r + 1 and 2 r + 2.
+    counts by. What it has seen of the image is wider, and its middle may lie elsewhere: DenseUNet's strided layers look
+    at 2 r, 2 r + 1 and 2 r + 2, so there it lies half a cell further down and right.
 
     Attributes:
         module: the mechanism, a module by itself.
@@ -83,9 +84,9 @@ class Skip:
         found = attention.rows(self.module, self.variables, self.x, self.cells(pixels), **self._beside)
         return jax.tree.map(self._map, found)
 
-    def gates(self) -> dict[str, Map]:
-        """Return the map of each point-wise part, values [heads, rows, columns]; see ``attention.gates``."""
-        found = attention.gates(self.module, self.variables, self.x, **self._beside)
+    def gate_maps(self) -> dict[str, Map]:
+        """Return the map of each point-wise part, values [heads, rows, columns]; see ``attention.gate_maps``."""
+        found = attention.gate_maps(self.module, self.variables, self.x, **self._beside)
         return {part: self._map(values) for part, values in found.items()}
 
     def cells(self, pixels: Pixels) -> Int[np.ndarray, "queries 2"]:
@@ -130,16 +131,21 @@ class Skip:
 
     def _map(self, values: Array) -> Map:
         """Crop the padding, and tell how large a cell is in the photograph."""
-        # Keys that were pooled: how many cells along an axis became one. A ragged border was dropped.
-        pooled = [queries // keys for queries, keys in zip(self.x.shape[1:3], values.shape[-2:], strict=True)]
+        pooled = [_pooled(queries, keys) for queries, keys in zip(self.x.shape[1:3], values.shape[-2:], strict=True)]
         strides = [self.stride * cells for cells in pooled]
         rows, columns = (-(-size // stride) for size, stride in zip(self.size, strides, strict=True))
         scale = [shown / size for shown, size in zip(self.shown, self.size, strict=True)]
         return Map(np.asarray(values, np.float32)[..., :rows, :columns], (strides[0] * scale[0], strides[1] * scale[1]))
 
 
+def _pooled(queries: int, keys: int) -> int:
+    """Return how many cells along an axis became one key, by pooling (a ragged border is dropped) or by strides."""
+    fits = (side for side in range(1, queries + 1) if keys in (queries // side, -(-queries // side)))
+    return next(fits)
+
+
 def skips(
-    model: Any,
+    model: Network,
     variables: Any,
     images: Float[AnyArray, "1 height width channels"],
     sizes: Int[AnyArray, "1 2"] | None = None,
@@ -158,23 +164,24 @@ def skips(
     if model.attention == "none" or not model.levels:
         raise ValueError(
             "this network has no attention (attention 'none', or no levels), so there is nothing to see; train one "
-            "with --config.model.attention=ja9, say"
+            "that has, such as --config.model.attention=ja9"
         )
     height, width = (int(side) for side in (images.shape[1:3] if sizes is None else sizes[0]))
     bound = model.bind(variables)
     found = {}
     for level, arrived in _arriving(model, variables, jnp.asarray(images), sizes).items():
         module, its_variables = getattr(bound, f"attention{level}").unbind()
+        stride = model.skip_strides[level]
         found[level] = Skip(
-            module, its_variables, **arrived, stride=2 ** (level + 1), size=(height, width), shown=(height, width)
+            module, its_variables, **arrived, stride=stride, size=(height, width), shown=(height, width)
         )
     return found
 
 
 @partial(jax.jit, static_argnums=0)
-def _arriving(model: Any, variables: Any, images: Array, sizes: AnyArray | None) -> dict[int, dict[str, Any]]:
+def _arriving(model: Network, variables: Any, images: Array, sizes: AnyArray | None) -> dict[int, dict[str, Any]]:
     """Return the arguments with which the network calls each of its attention modules."""
-    levels = {f"attention{level}": level for level in model.levels}
+    levels = {f"attention{level}": level for level in model.levels or ()}
     found = {}
 
     def keep(call: Any, args: tuple, kwargs: dict[str, Any], context: nn.module.InterceptorContext) -> Any:

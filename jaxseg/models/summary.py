@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxseg import counting
-from jaxseg.attention.cost import alone, forms_at, place, written_out
+from jaxseg.attention.costs import alone, forms_at, place, written_out
 from jaxseg.attention.lowerings import aggregate
 from jaxseg.counting import BACKWARD, Called, Count, aligned, memory, operations
+from jaxseg.models.network import AUXILIARY, Network
 
 Path = tuple[str, ...]  # names of a module and of those around it, outermost first; () for the network
 
@@ -124,7 +124,7 @@ class Summary(NamedTuple):
         return "\n".join(lines)
 
 
-def summarise(model: nn.Module, images: Sequence[int]) -> Summary:
+def summarise(model: Network, images: Sequence[int]) -> Summary:
     """Return what a training step of ``model`` takes on a batch of ``images``, its shape; nothing runs or compiles.
 
     Args:
@@ -144,10 +144,15 @@ def summarise(model: nn.Module, images: Sequence[int]) -> Summary:
 
     def training_pass(params: Any, state: dict[str, Any], x: Any, sizes: Any) -> Any:
         def forward(params: Any) -> Any:
-            return model.apply({**state, "params": params}, x, train=True, sizes=sizes, mutable=list(state))
+            rngs = {"dropout": jax.random.key(0)}
+            given = {**state, "params": params}
+            mutable = [*state, AUXILIARY]
+            found: Any = model.apply(given, x, train=True, sizes=sizes, mutable=mutable, rngs=rngs)
+            logits, new = found
+            return (logits, new.pop(AUXILIARY, {})), new
 
-        logits, pull, state = jax.vjp(forward, params, has_aux=True)
-        return state, pull(logits)  # The logits stand in for the loss's gradient, of their shape.
+        logits, pull, new = jax.vjp(forward, params, has_aux=True)
+        return new, pull(logits)  # The logits stand in for the loss's gradients, of their shapes.
 
     with counting.labelled() as modules:
         program = counting.count(training_pass, params, state, x, sizes)

@@ -1,4 +1,4 @@
-"""What people look at: tables, learning curves, example images, attention, and the report that holds them together."""
+"""Results for readers: tables, learning curves, example images, pictures of attention, and the report of a run."""
 
 from jaxseg.report.attention import Scene as Scene
 from jaxseg.report.attention import draw_comparison as draw_comparison

@@ -1,4 +1,4 @@
-"""Where a network looks: the maps of its point-wise attention, and what one pixel reads at each skip."""
+"""Pictures of a network's attention at each skip: the maps of point-wise parts, and what one pixel reads."""
 
 from __future__ import annotations
 
@@ -10,47 +10,51 @@ import jax
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from jaxseg.report.panels import HELD, Pixel, Sheet, View, aspect, number
+from jaxseg.report.panels import COVERED, Pixel, Sheet, View, aspect, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches: around all, between panels with their bars, above all, a heading, a panel's title of two lines and of one; the
-# width of a panel, of a small one where mechanisms are compared, and of the words beside it; the height of a text.
-_MARGIN, _GAP, _HEAD, _HEADING, _TITLE, _CAPTION = 0.2, 0.85, 0.45, 0.42, 0.42, 0.24
-_PANEL, _SMALL, _WORDS, _TEXT = 2.9, 1.5, 3.3, 2.2
+# Lengths in inches.
+_MARGIN = 0.2  # around the figure
+_GAP = 0.85  # between panels, colour bar included
+_HEAD = 0.45  # height of the figure's title
+_HEADING = 0.42  # height of the heading of a row of panels
+_TITLE, _CAPTION = 0.42, 0.24  # height of a panel's title of two lines, and of one line
+_PANEL, _SMALL = 2.9, 1.5  # width of a panel, and of one where mechanisms are compared
+_WORDS, _TEXT = 3.3, 2.2  # width of the text beside panels, and its height
 
 
 @runtime_checkable
 class Attends(Protocol):
-    """What a picture needs of a skip; ``models.Skip`` is one."""
+    """The part of ``models.Skip`` that a picture needs."""
 
     @property
-    def grid(self) -> tuple[int, int]: ...  # noqa: D102
+    def grid(self) -> tuple[int, int]: ...
     @property
-    def stride(self) -> int: ...  # noqa: D102
-    def rows(self, pixels: Sequence[Pixel]) -> Any: ...  # noqa: D102
-    def gates(self) -> Mapping[str, Any]: ...  # noqa: D102
-    def cells(self, pixels: Sequence[Pixel]) -> np.ndarray: ...  # noqa: D102
+    def stride(self) -> int: ...
+    def rows(self, pixels: Sequence[Pixel]) -> Any: ...
+    def gate_maps(self) -> Mapping[str, Any]: ...
+    def cells(self, pixels: Sequence[Pixel]) -> np.ndarray: ...
 
 
 class Scene(NamedTuple):
-    """An image and what a network makes of it."""
+    """An image, a network's prediction for it, and the attention at its skips."""
 
     title: str
-    about: tuple[str, ...]  # what the mechanism computes, and what else a reader has to know
+    about: tuple[str, ...]  # paragraphs: what the mechanism computes, and what else a reader needs to know
     image: UInt8[np.ndarray, "height width 3"]
     probability: Float32[np.ndarray, "height width"]
     skips: Mapping[int, Attends]  # by level
 
 
 def views(skip: Attends, pixel: Pixel) -> dict[str, View]:
-    """Return every part of a skip's attention as it looks from a pixel of the image.
+    """Return each part of a skip's attention for a pixel of the image, by the part's name.
 
     Raises:
         ValueError: the pixel is off the image.
     """
-    gates = skip.gates()
+    gates = skip.gate_maps()
     row, column = skip.cells([pixel])[0].tolist()
     found = {}
     for path, weights in jax.tree_util.tree_leaves_with_path(skip.rows([pixel])):
@@ -65,10 +69,10 @@ def views(skip: Attends, pixel: Pixel) -> dict[str, View]:
 
 
 def draw_pixel(scene: Scene, pixel: Pixel, figure: Figure | None = None) -> Figure:
-    """Draw an image, its prediction, and below them the attention of every skip as it looks from one pixel.
+    """Draw an image, its prediction, and below them the attention of every skip for one pixel.
 
-    A column is a skip; a row of panels is a part of the mechanism: the map of a point-wise part, of any other part
-    the weights with which the pixel's cell reads the image.
+    Each column is a skip, each row of panels a part of the mechanism. A panel shows the map of a point-wise part; of
+    any other part, the weights with which the pixel's cell reads the image.
 
     Args:
         scene: what to show.
@@ -94,17 +98,17 @@ def draw_pixel(scene: Scene, pixel: Pixel, figure: Figure | None = None) -> Figu
         for left, (level, found) in zip(lefts, seen.items(), strict=False):
             if (view := found.get(part)) is not None:
                 rows, columns = scene.skips[level].grid
-                title = f"skip {level}, stride {scene.skips[level].stride}, {rows} × {columns} cells\n{view.told()}"
+                title = f"skip {level}, stride {scene.skips[level].stride}, {rows} × {columns} cells\n{view.caption()}"
                 _draw(sheet, (left, top + _TITLE, _PANEL, panel), view, drawn, title)
         top += step
     return sheet.figure
 
 
 def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, figure: Figure | None = None) -> Figure:
-    """Draw several mechanisms at one skip, a row each.
+    """Draw several mechanisms at one skip for one pixel, one row of panels per mechanism.
 
     Args:
-        scene: the image; of its skips none is drawn.
+        scene: the image; its own skips are not drawn.
         skips: the mechanisms by label: a name and, from the second line on, what it computes.
         pixel: row and column in the image.
         figure: a figure to clear and draw on; None makes one.
@@ -129,7 +133,7 @@ def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, fi
         sheet.write(_MARGIN, top + _CAPTION + 0.25, formula, fontsize=9, verticalalignment="top")
         for left, (part, like) in zip(lefts, parts.items(), strict=False):
             if (view := found.get(part)) is not None:
-                _draw(sheet, (left, top + _CAPTION, _SMALL, panel), view, like, view.told())
+                _draw(sheet, (left, top + _CAPTION, _SMALL, panel), view, like, view.caption())
         top += step
     return sheet.figure
 
@@ -145,22 +149,23 @@ def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, f
 
 
 def _reading(parts: Mapping[str, Sequence[View]]) -> str:
-    """Return how to read what is drawn."""
+    """Return sentences on how to read the panels; only those that these panels need."""
     drawn = [view for like in parts.values() for view in like]
+    rows = any(view.kind == "row" for view in drawn)
+    uncounted = ", not counting the pixel's own" if rows else ""
     words = {
-        "A map is what each position's features are multiplied by.": any(view.kind == "map" for view in drawn),
-        "What the pixel reads are the weights of all positions in the result at the cross, channel maps aside.": any(
-            view.kind == "row" for view in drawn
-        ),
+        "Map: the factor that multiplies the features at each position.": any(view.kind == "map" for view in drawn),
+        "What the pixel reads: the weight of each position in the result at the cross. Projections of the channels are "
+        "not part of it.": rows,
         "Red weights are positive, blue ones negative.": any((view.weights < 0).any() for view in drawn),
         "Where a weight is exactly zero, the photograph shows.": any((view.weights == 0).any() for view in drawn),
-        f"Colours hold {HELD}% of the weights, the pixel's own aside; an arrowhead says that some lie beyond.": True,
+        f"Colours cover {COVERED}% of the weights{uncounted}; an arrowhead marks larger ones.": True,
     }
     return "\n".join(sentence for sentence, holds in words.items() if holds)
 
 
 def _explain(sheet: Sheet, left: float, top: float, paragraphs: Iterable[str]) -> None:
-    """Write what a reader has to know."""
+    """Write paragraphs in lines of at most 48 characters."""
     text = "\n\n".join(
         "\n".join(textwrap.fill(line, 48) for line in paragraph.splitlines()) for paragraph in paragraphs
     )
@@ -168,7 +173,7 @@ def _explain(sheet: Sheet, left: float, top: float, paragraphs: Iterable[str]) -
 
 
 def _draw(sheet: Sheet, box: tuple[float, float, float, float], view: View, like: Sequence[View], title: str) -> None:
-    """Draw one view, in diverging colours if the same part is negative anywhere."""
+    """Draw one view; in diverging colours if any view of the same part, ``like``, has negative weights."""
     sheet.weights(box, view, signed=any((other.weights < 0).any() for other in like))
     _title(sheet, box, title)
 
@@ -178,7 +183,7 @@ def _title(sheet: Sheet, box: tuple[float, float, float, float], text: str) -> N
 
 
 def _parts(seen: Iterable[Mapping[str, View]]) -> dict[str, list[View]]:
-    """Return the views of each part, in the order in which parts first come."""
+    """Return all views of each part; parts come in the order in which they first appear."""
     parts: dict[str, list[View]] = {}
     for found in seen:
         for part, view in found.items():

@@ -1,4 +1,4 @@
-"""Ways to choose a pixel in a notebook: by clicks where the figure is a window, by sliders everywhere."""
+"""Two ways to choose a pixel in a notebook: clicks, which need a figure in a window, and sliders, which do not."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def follow_clicks(scene: Scene, pixel: Pixel, figure: Figure) -> None:
-    """Draw on a figure that is shown in a window (ipympl's too), again for each pixel that is clicked in a panel."""
+    """Draw the attention of a pixel on a figure in a window (or ipympl's), and again for each pixel that is clicked."""
 
     def clicked(event: Any) -> None:
-        if event.inaxes is not None and event.inaxes.images:  # a panel, no colour bar
+        if event.inaxes is not None and event.inaxes.images:  # a panel, not a colour bar
             last = np.array(scene.image.shape[:2]) - 1
             y, x = np.clip(np.rint([event.ydata, event.xdata]).astype(int), 0, last).tolist()
             draw_pixel(scene, (y, x), figure)
@@ -29,7 +29,10 @@ def follow_clicks(scene: Scene, pixel: Pixel, figure: Figure) -> None:
 
 
 def sliders(scene: Scene, pixel: Pixel) -> Any:
-    """Return two sliders over the picture that they choose; ipywidgets, for a notebook with a running kernel."""
+    """Return a widget: sliders for row and column above the picture of that pixel's attention.
+
+    It needs ipywidgets, and a notebook with a running kernel.
+    """
     from ipywidgets import Image, IntSlider, VBox  # pyright: ignore[reportMissingImports]  # the extra "notebook"
 
     picture = Image(format="png")

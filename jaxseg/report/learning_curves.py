@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxseg.metrics import METRICS, score_key
+from jaxseg.report.tables import REGION_NAMES
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SCORE = "val/full/image_mean/dice"  # what picks the best checkpoint
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"  # Okabe and Ito's, told apart by colour-blind readers too
-_LINES: dict[str, tuple[str, dict[str, Any]]] = {  # fov over full, and thinner: both show where they coincide
-    SCORE: ("Dice, full image", {"color": BLUE, "linewidth": 3.5, "marker": "o", "markersize": 7}),
-    "val/fov/image_mean/dice": (
-        "Dice, field of view",
-        {"color": ORANGE, "linewidth": 1.3, "marker": "o", "markersize": 3},
-    ),
-    "val/full/image_mean/recall": ("recall, full image", {"color": GREY, "linewidth": 1.2, "linestyle": "--"}),
-    "val/full/image_mean/precision": ("precision, full image", {"color": GREY, "linewidth": 1.2, "linestyle": ":"}),
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"  # Okabe and Ito's, which colour-blind readers can tell apart
+_STYLES: dict[str, dict[str, Any]] = {  # fov is drawn over full, and thinner: both show where they coincide
+    "full": {"color": BLUE, "linewidth": 3.5, "marker": "o", "markersize": 7},
+    "fov": {"color": ORANGE, "linewidth": 1.3, "marker": "o", "markersize": 3},
 }
+_BESIDE = {"recall": "--", "precision": ":"}  # metrics drawn beside the one that selects, and their dashes
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a ``metrics.jsonl``; none where the file is not there."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def selection_key(select: str, region: str = "full") -> str:
+    """Return the name in ``metrics.jsonl`` of a metric on val: by that of the full image checkpoints are selected."""
+    return score_key("val", region, "image_mean", select)
 
 
 def series(rows: Sequence[dict[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps and values of one figure, rows without it left out."""
+    """Return the steps at which ``name`` was logged, and its values; other rows are left out."""
     found = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
     steps, values = zip(*found, strict=True) if found else ((), ())
     return np.array(steps), np.array(values, float)
 
 
-def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def draw_curves(rows: Sequence[dict[str, Any]], path: Path, *, select: str) -> None:
     """Draw training loss, learning rate and validation scores against the step, and write a PNG.
 
     Args:
         rows: of ``metrics.jsonl``: ``{"step": 50, "train/loss": ..., "train/learning_rate": ...}`` and
             ``{"step": 500, "val/full/image_mean/dice": ...}``.
         path: the picture's file.
+        select: the metric that selects the best checkpoint, whose best step is marked.
     """
     from matplotlib.figure import Figure
 
-    validated = series(rows, SCORE)[0].size > 0
-    changing = np.unique(series(rows, "train/learning_rate")[1]).size > 1  # a constant rate is a line that says nothing
+    validated = series(rows, selection_key(select))[0].size > 0
+    changing = np.unique(series(rows, "train/learning_rate")[1]).size > 1  # a constant rate needs no panel
     figure = Figure(figsize=(11 if validated else 6, 4.4), layout="constrained")
     halves = figure.subfigures(1, 2 if validated else 1, squeeze=False)[0]
     panels = halves[0].subplots(
@@ -60,7 +58,7 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
     axes = list(panels[:, 0])
     if validated:
         axes.append(halves[1].subplots())
-        _scores(axes[-1], rows)
+        _scores(axes[-1], rows, select)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
@@ -93,22 +91,33 @@ def _learning_rate(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_ylim(bottom=0)
 
 
-def _scores(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+def _lines(select: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each line of scores: its name in ``metrics.jsonl``, label and style."""
+    for region, style in _STYLES.items():
+        yield selection_key(select, region), f"{METRICS[select].heading}, {REGION_NAMES[region]}", style
+    for metric, dashes in _BESIDE.items():
+        if metric != select:
+            style = {"color": GREY, "linewidth": 1.2, "linestyle": dashes}
+            yield selection_key(metric), f"{metric}, {REGION_NAMES['full']}", style
+
+
+def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str) -> None:
     axis.set_ylabel("score, mean over images")
-    for name, (label, style) in _LINES.items():
+    for name, label, style in _lines(select):
         steps, values = series(rows, name)
         if steps.size:
             axis.plot(steps, values, label=label, **style)
-    steps, values = series(rows, SCORE)
+    steps, values = series(rows, selection_key(select))
     best = int(values.argmax())
     axis.plot(steps[best], values[best], marker="*", markersize=16, color=BLUE, markeredgecolor="white", zorder=3)
     axis.set_title("Validation", loc="left", fontweight="bold")
-    axis.set_title(f"★ best Dice {values[best]:.4f} at step {steps[best]:,}", loc="right", color=BLUE)
+    title = f"★ best {METRICS[select].heading} {values[best]:.4f} at step {steps[best]:,}"
+    axis.set_title(title, loc="right", color=BLUE)
     axis.legend(frameon=False, loc="lower right")
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Return the running mean over a twentieth of the run, centred, shortened at both ends."""
+    """Return the centred running mean over a twentieth of the run; the window is cut at both ends."""
     reach = max(1, values.size // 40)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(values.size)

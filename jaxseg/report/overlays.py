@@ -1,4 +1,4 @@
-"""Example images beside truth, probability and errors: the worst, the median and the best, so that none is picked."""
+"""Example images beside truth, probability and errors: the worst, the median and the best, not picked by hand."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from jaxseg.metrics import threshold as above
+from jaxseg.report.panels import MARK, aspect, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-# Okabe and Ito's colours, which colour-blind readers tell apart, light enough to stand out from a darkened photograph.
-# Large areas of agreement let the photograph through; errors, which may be a pixel wide, do not: (colour, opacity).
+# (colour, opacity) of each kind of pixel: Okabe and Ito's colours, which colour-blind readers can tell apart, light
+# enough to stand out from a darkened photograph. The photograph shows through large areas of agreement, not through
+# errors, which may be one pixel wide.
 ERRORS = {
     "true positive": ((255, 255, 255), 0.45),
     "false positive": ((240, 120, 0), 1.0),
     "false negative (missed)": ((64, 180, 255), 1.0),
 }
-_OUTLINE = "#00E5FF"
-_LARGEST = 1200  # pixels along a side of a drawn panel; larger images are thinned
 _COLUMNS = ("image", "outline of the truth", "probability", "errors at threshold {threshold:g}")
-# Inches: a panel's width, between panels, beside them, a row's title, above all rows, below them.
-_PANEL, _GAP, _MARGIN, _LINE, _HEAD, _FOOT = 3.4, 0.08, 0.12, 0.34, 0.68, 0.85
+# Lengths in inches.
+_PANEL = 3.4  # width of a panel
+_GAP, _MARGIN = 0.08, 0.12  # between panels, and left and right of them
+_LINE = 0.34  # height of a row's title
+_HEAD, _FOOT = 0.68, 0.85  # above and below all rows
 _DPI = 150
 
 
 class Example(NamedTuple):
-    """One image to show; ``title`` is its place in the ranking, its id and its score."""
+    """One image to show; ``title`` names its place in the ranking, its id and its score."""
 
     title: str
     image: UInt8[np.ndarray, "height width 3"]
@@ -42,9 +45,12 @@ class Example(NamedTuple):
 
 
 def choose(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return (place, row) of the worst, the median and the best of rows ordered from worst to best; fewer if few."""
+    """Return (place, row) of the worst, the median and the best of rows ordered from worst to best.
+
+    Of two rows these are the worst and the best, of one row the best.
+    """
     last = len(rows) - 1
-    places = {last // 2: "median", 0: "worst", last: "best"}  # of few images, the later name stands
+    places = {last // 2: "median", 0: "worst", last: "best"}  # where two places coincide, the later name stands
     return [(name, rows[index]) for index, name in sorted(places.items())] if rows else []
 
 
@@ -53,7 +59,7 @@ def error_map(
     truth: Bool[np.ndarray, "height width"],
     prediction: Bool[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the darkened grey photograph with each true positive, false positive and false negative coloured."""
+    """Return the photograph, grey and darkened, with true positives, false positives and false negatives coloured."""
     drawn = np.repeat(image.mean(axis=2, keepdims=True) * 0.45, 3, axis=2)
     kinds = (truth & prediction, ~truth & prediction, truth & ~prediction)
     for where, (colour, opacity) in zip(kinds, ERRORS.values(), strict=True):
@@ -62,17 +68,17 @@ def error_map(
 
 
 def draw_examples(examples: Sequence[Example], path: Path, *, title: str, threshold: float) -> None:
-    """Draw one row an example: the image, the truth's outline, the probability, the errors; write a PNG.
+    """Draw one row per example: the image, the truth's outline, the probability, the errors; write a PNG.
 
     Args:
         examples: what to show, top to bottom.
         path: the picture's file.
-        title: split, metric, region and reduction, for whoever meets the picture alone.
+        title: of the picture: split, metric, region and size of scoring.
         threshold: the probability above which a pixel counts as predicted.
     """
     from matplotlib.figure import Figure
 
-    heights = [_PANEL * _aspect(example) for example in examples]
+    heights = [_PANEL * aspect(example.truth) for example in examples]
     width = 2 * _MARGIN + len(_COLUMNS) * _PANEL + (len(_COLUMNS) - 1) * _GAP
     height = _HEAD + sum(heights) + len(heights) * _LINE + _FOOT
     figure = Figure(figsize=(width, height))
@@ -100,7 +106,7 @@ def _draw_row(axes: Sequence[Axes], example: Example, threshold: float) -> AxesI
     axes[0].imshow(image)
     axes[1].imshow(image)
     if truth.any() and not truth.all():
-        outline = axes[1].contour(truth, levels=[0.5], colors=[_OUTLINE], linewidths=0.8)
+        outline = axes[1].contour(truth, levels=[0.5], colors=[MARK], linewidths=0.8)
         outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
     shading = axes[2].imshow(example.probability, cmap="viridis", vmin=0, vmax=1)
     axes[3].imshow(error_map(image, truth, above(example.probability, threshold)))
@@ -127,13 +133,6 @@ def _legend(figure: Figure, shading: AxesImage) -> None:
     figure.legend(handles=patches, loc="center right", bbox_to_anchor=place, ncols=3, frameon=False, borderaxespad=0)
 
 
-def _aspect(example: Example) -> float:
-    height, width = example.truth.shape
-    return min(max(height / width, 0.5), 1.6)
-
-
 def _thinned(example: Example) -> Example:
-    step = -(-max(example.truth.shape) // _LARGEST)
-    kept = slice(None, None, step), slice(None, None, step)
-    fov = None if example.fov is None else example.fov[kept]
-    return Example(example.title, example.image[kept], example.truth[kept], example.probability[kept], fov)
+    title, image, truth, probability, fov = example
+    return Example(title, thinned(image), thinned(truth), thinned(probability), None if fov is None else thinned(fov))

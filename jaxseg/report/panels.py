@@ -1,4 +1,4 @@
-"""Panels that lie over one image: weights in colours that a few large ones do not spoil, each with its colour bar."""
+"""Panels over one image: attention weights on a colour scale that a few very large ones do not flatten."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,29 +16,30 @@ if TYPE_CHECKING:
 Pixel = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, top, width, height in inches from the figure's upper left corner
 
-HELD = 99  # percent of a picture's weights that its colours tell apart
+MARK = "#00E5FF"  # cyan: neither the retina nor the skin has it
+COVERED = 99  # percent of a panel's weights that lie within its colour scale
 _ENLARGED = 1 / 3  # weights that fit into this fraction of the image's sides are drawn enlarged
-_LARGEST = 1200  # pixels along a side of a drawn photograph; larger ones are thinned
+_LARGEST = 1200  # pixels along a side of a drawn image; larger ones are subsampled
 
 
 class View(NamedTuple):
-    """One part of a mechanism, ready to draw: the map of a point-wise part, of any other the row of a pixel."""
+    """One part of a mechanism, ready to draw: the map of a point-wise part, or one pixel's row of any other part."""
 
-    part: str  # "" where the mechanism is one part
+    part: str  # its name; "" if the mechanism has no parts
     kind: str  # "map" or "row"
     weights: Float[np.ndarray, "rows columns"]  # mean over the heads
     extent: tuple[float, float, float, float]  # left, right, bottom and top in the image
-    own: tuple[int, int] | None  # the pixel's own cell; None where keys are pooled, and none is its own
+    own: tuple[int, int] | None  # the cell that the pixel lies in; None where keys are pooled cells
     heads: int
 
     @property
     def name(self) -> str:
-        """What is shown, in words."""
+        """The heading: the part, and whether its map or its row is shown."""
         what = "map" if self.kind == "map" else "what the pixel reads"
         return f"{self.part}: {what}" if self.part else what
 
-    def told(self) -> str:
-        """Return in words what a picture of the weights does not show."""
+    def caption(self) -> str:
+        """Return what colours do not show: a map's value at the pixel; a row's sum and the pixel's own share."""
         if self.kind == "map":
             words = f"at the pixel {number(float(self.weights[self.own]))}"
         else:
@@ -48,18 +49,21 @@ class View(NamedTuple):
                 words += f", itself {abs(self.weights[self.own]) / total:.2%}"
         return words if self.heads == 1 else f"{words}, mean of {self.heads} heads"
 
-    def others(self) -> Float[np.ndarray, " entries"]:
-        """Return what the colours are for: weights that are not zero; a row's own aside, often by far the largest."""
-        there = self.weights != 0
-        others = there.copy()
+    def scaled(self) -> Float[np.ndarray, " entries"]:
+        """Return the weights that the colour scale is made for: those that are not zero; all, if all are zero.
+
+        A row is scaled without the pixel's weight on itself, often by far the largest, unless it is the only one.
+        """
+        nonzero = self.weights != 0
+        others = nonzero.copy()
         if self.kind == "row" and self.own is not None:
             others[self.own] = False
-        chosen = next((places for places in (others, there) if places.any()), ~there)
+        chosen = next((places for places in (others, nonzero) if places.any()), ~nonzero)
         return self.weights[chosen]
 
 
 class Scale(NamedTuple):
-    """The colours of weights: diverging about zero where they are signed, sequential from zero where they are not."""
+    """The colour scale of weights: diverging about zero where some are negative, else sequential from zero."""
 
     low: float
     high: float
@@ -67,8 +71,8 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, view: View, *, signed: bool) -> Scale:
-        """Return the scale that tells most weights of a view apart."""
-        high = float(np.percentile(np.abs(view.others()), HELD)) or 1.0
+        """Return the scale that covers ``COVERED`` percent of a view's weights; it is diverging if ``signed``."""
+        high = float(np.percentile(np.abs(view.scaled()), COVERED)) or 1.0
         low = -high if signed else 0.0
         beyond = bool((view.weights < low).any()), bool((view.weights > high).any())
         ends = {(False, False): "neither", (False, True): "max", (True, False): "min", (True, True): "both"}
@@ -76,7 +80,7 @@ class Scale(NamedTuple):
 
 
 class Sheet:
-    """A figure of panels that all show the same image, in that image's pixels, with one of them marked."""
+    """A figure of panels that all show the same image, their axes in its pixels, with one pixel marked."""
 
     def __init__(
         self,
@@ -90,8 +94,7 @@ class Sheet:
 
         self.pixel, self.size, self.shape = pixel, size, image.shape[:2]
         self.frame = -0.5, self.shape[1] - 0.5, self.shape[0] - 0.5, -0.5
-        step = -(-max(self.shape) // _LARGEST)
-        self.image = image[::step, ::step]
+        self.image = thinned(image)
         self.figure = Figure() if figure is None else figure
         self.figure.clear()
         self.figure.set_size_inches(size)
@@ -110,7 +113,7 @@ class Sheet:
         self._bar(box, shading, Scale(0.0, 1.0))
 
     def weights(self, box: Box, view: View, *, signed: bool) -> None:
-        """Draw weights; the photograph shows where they are zero, enlarged where only few of a row are not."""
+        """Draw weights over the photograph, which shows where they are zero; enlarge rows that read a small region."""
         axis, scale = self._axis(box), Scale.of(view, signed=signed)
         axis.imshow(self.image.mean(2), cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
         shading = axis.imshow(
@@ -131,11 +134,11 @@ class Sheet:
         self._bar(box, shading, scale)
 
     def write(self, left: float, top: float, text: str, **style: Any) -> None:
-        """Write text, its baseline or, as ``style`` says, its top ``top`` inches below the figure's upper edge."""
+        """Write text with its baseline (its top, if ``style`` says so) ``top`` inches below the figure's upper edge."""
         self.figure.text(left / self.size[0], 1 - top / self.size[1], text, **style)
 
     def _window(self, view: View) -> tuple[float, float, float, float]:
-        """Return the extent to show: the image's, or of a row that reads a small place only, that place's."""
+        """Return the extent to show: the whole image, or for a row that reads only a small region, its surroundings."""
         places, shape = np.nonzero(view.weights), np.array(self.shape)
         if view.kind == "map" or places[0].size == 0:
             return self.frame
@@ -161,13 +164,13 @@ class Sheet:
         return axis
 
     def _cross(self, axis: Axes) -> None:
-        """Mark the pixel, and leave the pixel itself to be seen."""
+        """Mark the pixel by a cross that is open in the middle, so that the pixel itself can be seen."""
         from matplotlib.path import Path
         from matplotlib.patheffects import withStroke
 
         ends = [(-1, 0), (-0.3, 0), (0.3, 0), (1, 0), (0, -1), (0, -0.3), (0, 0.3), (0, 1)]
         marker = Path(ends, [Path.MOVETO, Path.LINETO] * 4)
-        (cross,) = axis.plot(self.pixel[1], self.pixel[0], marker=marker, markersize=13, color="#00E5FF")
+        (cross,) = axis.plot(self.pixel[1], self.pixel[0], marker=marker, markersize=13, color=MARK)
         cross.set_path_effects([withStroke(linewidth=3, foreground="black")])
 
     def _bar(self, box: Box, shading: AxesImage, scale: Scale) -> None:
@@ -179,11 +182,17 @@ class Sheet:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return a number as people write it, with a minus and few digits."""
+    """Return a number in few significant digits, with a typographic minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")
 
 
 def aspect(image: Sequence | np.ndarray) -> float:
-    """Return height over width of a panel for an image; a very long one is squeezed."""
+    """Return height / width of a panel for an image: the image's own, within 0.5 and 1.6."""
     height, width = np.shape(image)[:2]
     return min(max(height / width, 0.5), 1.6)
+
+
+def thinned(pixels: Shaped[np.ndarray, "height width *channels"]) -> Shaped[np.ndarray, "rows columns *channels"]:
+    """Return an image, or if it is large every n-th row and column of it, so that at most ``_LARGEST`` are left."""
+    step = -(-max(pixels.shape[:2]) // _LARGEST)
+    return pixels[::step, ::step]

@@ -1,8 +1,7 @@
-"""``report.md`` of a run: every number with what it depends on, and the pictures."""
+"""``report.md`` of a run: its scores, what they depend on, and pictures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,14 +9,17 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from jaxseg.data.records import Record
-from jaxseg.metrics import Evaluation
-from jaxseg.report.learning_curves import SCORE, draw_curves, read_metrics, series
+from jaxseg.metrics import METRICS, Evaluation
+from jaxseg.models import describe
+from jaxseg.report.learning_curves import draw_curves, selection_key, series
 from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.tables import write_scores
+from jaxseg.runs.folder import read_config
+from jaxseg.runs.log import read_metrics
 
 _CURVES = "learning_curves.png"
-_SPLITS = ("test", "val", "train")  # in the order in which a reader wants them
+_SPLITS = ("test", "val", "train")  # in the order of the report
 
 
 @runtime_checkable
@@ -26,21 +28,21 @@ class Predicts(Protocol):
 
     step: int | None
 
-    def __call__(self, image: np.ndarray) -> np.ndarray: ...  # noqa: D102
+    def __call__(self, image: np.ndarray) -> np.ndarray: ...
 
-    def prepared(self, image: np.ndarray) -> np.ndarray: ...  # noqa: D102
+    def prepared(self, image: np.ndarray) -> np.ndarray: ...
 
-    def describe(self) -> str: ...  # noqa: D102
+    def describe(self) -> str: ...
 
 
 def write_run(
     workdir: str | Path, evaluation: Evaluation, *, split: str, predictor: Predicts, records: Sequence[Record]
 ) -> Path:
-    """Write all that an evaluation shows into a run's folder, and return the path of ``report.md``.
+    """Write the tables and pictures of an evaluation into a run's folder, and return the path of ``report.md``.
 
     ``eval/<split>.{json,csv,md}``, ``figures/<split>_examples.png``, ``figures/<split>_ranking.png``,
-    ``figures/learning_curves.png`` where the run has a ``metrics.jsonl``, and ``report.md`` over every split that was
-    evaluated so far.
+    ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``, and ``report.md`` with every split that has
+    been evaluated so far. The pictures show and order images by the metric that selected the checkpoint.
 
     Args:
         workdir: the run's folder, with its ``config.json``.
@@ -48,39 +50,53 @@ def write_run(
         split: train, val or test.
         predictor: what was scored; it predicts the examples once more.
         records: what it was scored on, in the evaluation's order.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its ``config.json`` is damaged.
     """
     workdir = Path(workdir)
     rows = read_metrics(workdir / "metrics.jsonl")
-    config = json.loads((workdir / "config.json").read_text())
+    config = read_config(workdir)
+    select = config["eval"]["select"]
     facts = {
         "seed": config["seed"],
         "checkpoint_step": predictor.step,
-        "checkpoint_rule": checkpoint_rule(rows, predictor.step),
+        "checkpoint_rule": checkpoint_rule(rows, predictor.step, select),
         "prediction": predictor.describe(),
     }
     write_scores(workdir / "eval", split, evaluation, facts)
     figures = workdir / "figures"
     figures.mkdir(exist_ok=True)
     if rows:
-        draw_curves(rows, figures / _CURVES)
-    if chosen := choose(evaluation.ranked("dice", "full")):
-        title = f"{split}: {', '.join(place for place, _ in chosen)} of {evaluation.summary['num_images']} images "
-        title += f"by Dice (full image, {evaluation.scored_at} size)"
-        examples = [_example(place, row, evaluation, predictor, records) for place, row in chosen]
+        draw_curves(rows, figures / _CURVES, select=select)
+    ranked, heading = evaluation.ranked(select, "full"), METRICS[select].heading
+    if chosen := choose(ranked):
+        title = f"{split}: {', '.join(place for place, _ in chosen)} of {len(ranked)} images "
+        title += f"by {heading} (full image, {evaluation.scored_at} size)"
+        examples = [
+            _example(f"{place}  ·  {row['id']}  ·  {heading} {row[select]:.4f}", row, evaluation, predictor, records)
+            for place, row in chosen
+        ]
         draw_examples(examples, figures / f"{split}_examples.png", title=title, threshold=evaluation.threshold)
-        title = f"{split}: Dice image by image (threshold {evaluation.threshold:g}, {evaluation.scored_at} size)"
-        draw_ranking(evaluation, figures / f"{split}_ranking.png", title=title)
+        title = f"{split}: {heading} image by image (threshold {evaluation.threshold:g}, {evaluation.scored_at} size)"
+        draw_ranking(evaluation, figures / f"{split}_ranking.png", select=select, title=title)
     return write_report(workdir)
 
 
 def write_report(workdir: Path) -> Path:
-    """Write ``report.md`` from the files of a run: config, scores of every split, pictures; return its path."""
-    config = json.loads((workdir / "config.json").read_text())
+    """Write ``report.md`` from the files of a run: config, scores of every split, pictures; return its path.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its ``config.json`` is damaged.
+    """
+    config = read_config(workdir)
     model, data, train = config["model"], config["data"], config["train"]
     lines = [
         f"# {workdir.resolve().name}",
         "",
-        f"{model['name']} {model['size']} with attention `{model['attention']}`, trained on `{data['name']}` for "
+        f"{describe(model)} with attention `{model['attention']}`, trained on `{data['name']}` for "
         f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}. All settings: "
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
@@ -96,22 +112,30 @@ def write_report(workdir: Path) -> Path:
     return report
 
 
-def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None) -> str:
-    """Return how the checkpoint of ``step`` was chosen, as the run's ``metrics.jsonl`` shows."""
-    steps, values = series(rows, SCORE)
-    if values.size == 0:
-        return "latest step (no val split)"
-    return f"best {SCORE}" if step in steps[values == values.max()] else f"not the best {SCORE}"
+def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None, select: str) -> str:
+    """Return how the checkpoint of ``step`` was chosen.
+
+    Args:
+        rows: of the run's ``metrics.jsonl``.
+        step: the checkpoint's step.
+        select: the metric that selects the best checkpoint.
+    """
+    score = selection_key(select)
+    steps, values = series(rows, score)
+    if values.size:
+        return f"best {score}" if step in steps[values == values.max()] else f"not the best {score}"
+    scored = any(name.startswith("val/") for row in rows for name in row)
+    return f"latest step ({score} is undefined)" if scored else "latest step (no val split)"
 
 
 def _example(
-    place: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Record]
+    title: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Record]
 ) -> Example:
     order = [other["id"] for other in evaluation.rows if other["region"] == "full"]
     record = records[order.index(row["id"])]
     predict = predictor.prepared if evaluation.scored_at == "prepared" else predictor
     return Example(
-        title=f"{place}  ·  {row['id']}  ·  Dice {row['dice']:.4f}",
+        title=title,
         image=record.image,
         truth=record.mask == 1,
         probability=predict(record.image),

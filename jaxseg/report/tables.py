@@ -9,21 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Evaluation
+from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Counts, Evaluation
 
-_HEADINGS = {"tnr": "TNR", "auc": "AUC"}
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
-_COUNTS = ("tp", "fp", "fn", "tn")
 
 
 def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any]) -> None:
-    """Write ``<split>.json``, ``<split>.csv`` and ``<split>.md`` into ``folder``, which is made where it is not there.
+    """Write ``<split>.json``, ``<split>.csv`` and ``<split>.md`` into ``folder``, which is made if it does not exist.
 
     Args:
         folder: the run's ``eval/``.
         split: train, val or test.
         evaluation: the scores.
-        facts: what a reader of the numbers has to know besides: ``seed``, ``checkpoint`` ...
+        facts: what else the numbers depend on: ``seed``, ``checkpoint_step`` ...
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{split}.json").write_text(json.dumps(to_json(split, evaluation, facts), indent=2) + "\n")
@@ -32,7 +30,7 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
 
 
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary, and with it what its numbers depend on and the second observer's summary, if any."""
+    """Return the summary, what its numbers depend on, and the second observer's summary, if any."""
     return {
         **evaluation.summary,
         "split": split,
@@ -45,20 +43,20 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """Return one line an image and region: id, region, the metrics (empty where undefined), tp fp fn tn."""
+    """Return one line per image and region: id, region, the metrics (empty where undefined), tp fp fn tn."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["id", "region", *METRICS, *_COUNTS], lineterminator="\n")
+    writer = csv.DictWriter(text, ["id", "region", *METRICS, *Counts._fields], lineterminator="\n")
     writer.writeheader()
     writer.writerows(evaluation.rows)
     return text.getvalue()
 
 
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:
-    """Return a table whose every row says split, region and reduction, under a line with all else that matters."""
-    told = {"threshold": evaluation.threshold, "scored at": f"{evaluation.scored_at} size"} | facts
-    headings = [_HEADINGS.get(metric, metric.capitalize()) for metric in METRICS]
+    """Return a line of what the numbers depend on, and a table whose every row names split, region and reduction."""
+    conditions = {"threshold": evaluation.threshold, "scored at": f"{evaluation.scored_at} size"} | facts
+    headings = [metric.heading for metric in METRICS.values()]
     lines = [
-        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items()),
+        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in conditions.items()),
         "",
         _line("scored", "split", "region", "reduction", *headings),
         _line("---", "---", "---", "---", *["---:"] * len(METRICS)),
@@ -75,9 +73,9 @@ def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
         scores = summary[region]
         images = scores.get("num_images", summary["num_images"])
         spreads = scores["image_sd"]
-        means = [_number(value, spreads[metric]) for metric, value in scores["image_mean"].items()]
+        means = [_number(scores["image_mean"][metric], spreads[metric]) for metric in METRICS]
         yield [REGION_NAMES[region], f"mean ± SD of {images} images", *means]
-        yield [REGION_NAMES[region], "pooled pixels", *(_number(value) for value in scores["pooled"].values())]
+        yield [REGION_NAMES[region], "pooled pixels", *(_number(scores["pooled"][metric]) for metric in METRICS)]
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
@@ -87,8 +85,8 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
         yield f"SD: over images, divided by n - {SD_DDOF}.  "
     for region in REGIONS:
         for metric, number in evaluation.summary.get(region, {}).get("undefined", {}).items():
-            name = _HEADINGS.get(metric, metric.capitalize())
-            yield f"{name} ({REGION_NAMES[region]}) is undefined for {number} images, which its mean leaves out.  "
+            heading = METRICS[metric].heading
+            yield f"{heading} ({REGION_NAMES[region]}) is undefined for {number} images, which its mean leaves out.  "
     yield from (f"Note: {note}.  " for note in evaluation.summary.get("notes", ()))
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxseg.compilation import keep_programs
+from jaxseg.runs.compilation import keep_programs
 from jaxseg.training.step import DEVICES
 
 Devices = list[Any]  # of jax.Device, which static checkers do not take for a type
@@ -19,11 +19,11 @@ Devices = list[Any]  # of jax.Device, which static checkers do not take for a ty
 def set_up(batch_size: int, asked: int, cache_dir: str) -> Devices:
     """Return the devices that share a batch; to be called before anything else touches JAX's devices.
 
-    GPUs where there are any, else the CPU's cores, one device a core: the largest number of them that divides the
+    GPUs where there are any, else the CPU's cores, one device per core: the largest number of them that divides the
     batch. Compiled programs are kept in ``cache_dir/compiled``, so a second start is quick.
 
     Args:
-        batch_size: images a step.
+        batch_size: images per step.
         asked: the number of devices the user wants, 0 for the choice above.
         cache_dir: folder of jaxseg's caches.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a polite request: finish the step, save, leave."""
+"""Ctrl-C (SIGINT) and SIGTERM as a request to finish the step, save and leave, instead of an exception in its midst."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from types import FrameType
 
 
 class StopRequest:
-    """While open, the first SIGINT or SIGTERM only sets ``signal``; a second one acts as it always does."""
+    """A context in which the first SIGINT or SIGTERM is only noted; a second one acts as outside of the context.
+
+    Outside of Python's main thread, where no handler can be set, nothing is noted and signals act as ever.
+
+    Attributes:
+        signal: the number of the signal that came, None while none has.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None

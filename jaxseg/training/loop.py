@@ -1,27 +1,26 @@
-"""Training from a config to a finished run folder; the only place with time, files and printing."""
+"""The training loop: steps, validation, checkpoints; the only place of this room with time, files and printing."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from jaxseg import checkpoint, data, evaluation, inference, models, optimizer
-from jaxseg.config import Settings, validate
+from jaxseg import data, inference, models, optimizer
+from jaxseg.config import Settings
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
-from jaxseg.inference import Predictor
-from jaxseg.metrics import flatten
+from jaxseg.metrics import METRICS, flatten
 from jaxseg.progress import Progress, clock
+from jaxseg.runs import checkpoint
+from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed
 from jaxseg.training.interrupt import StopRequest
-from jaxseg.training.run_folder import MetricsLog, RunFolder
 from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step
 from jaxseg.training.watch import Watch
 
@@ -34,65 +33,51 @@ class Stopped(Exception):
         self.signal = signal
 
 
-def train(config: Settings, workdir: str | Path) -> None:
-    """Train as ``config`` says, in the folder ``workdir``; called again on the same folder it goes on where it was.
-
-    Raises:
-        ValueError: a setting, a file or the folder is not as it must be.
-        FileNotFoundError: the data are not where the config says; the message says where to get them.
-        FloatingPointError: the loss or the gradient is no longer finite.
-        Stopped: after SIGINT or SIGTERM.
-    """
-    validate(config)
-    with RunFolder(workdir, json.loads(config.to_json())) as run:
-        _train(config, run)
-    print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
-
-
-def _train(config: Settings, run: RunFolder) -> None:
-    devices = on.set_up(config.train.batch_size, config.train.devices, config.data.cache_dir)
-    splits = data.load(config.data.to_dict())
-    for note in splits.notes:
-        print(f"note: {note}", flush=True)
-    for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
-        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')})", flush=True)
-    run.begin(devices, splits.description, splits.preprocess.to_json())
-    Run(config, run, splits, devices).fit()
-    # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
-    split = "train" if splits.val is None else "val"
-    predictor = inference.load(run.path)
-    evaluation.score(run.path, config.data.to_dict(), splits, split, predictor, config.eval.scored_at)
-
-
 class Run:
-    """A run's network, state and data on its devices."""
+    """A run's network, state and data on its devices.
 
-    def __init__(self, config: Settings, folder: RunFolder, splits: data.Splits, devices: on.Devices):
-        self.config, self.folder, self.splits, self.devices = config, folder, splits, devices
-        self.learning_rate, self.optimizer = _optimizer(config)
-        self.checkpoints = checkpoint.Checkpoints(folder.path / "checkpoints")
-        self.predictor = _predictor(config, splits)  # its variables come with each scoring of val
+    Args:
+        config: checked by ``config.validate``.
+        network: what it returned.
+        path: the run's folder.
+        splits: the data.
+        devices: from ``devices.set_up``.
+    """
+
+    def __init__(self, config: Settings, network: models.Network, path: Path, splits: data.Splits, devices: on.Devices):
+        self.config, self.path, self.splits, self.devices = config, path, splits, devices
+        # The axis counts in training alone: the same module predicts.
+        self.network = network.clone(numerics=dataclasses.replace(network.numerics, axis_name=DEVICES))
+        train = config.train
+        self.learning_rate, self.optimizer = optimizer.build(
+            **config.optimizer.to_dict(), updates=train.steps // train.accumulate, accumulate=train.accumulate
+        )
+        self.checkpoints = checkpoint.Checkpoints(path / "checkpoints")
+        prediction = {name: config.eval[name] for name in ("tile", "overlap", "flips", "threshold")}
+        # Its variables come with each scoring of val.
+        self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **prediction)
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
         self.step = parallel_step(
             devices,
-            model=models.build(**config.model.to_dict(), axis_name=DEVICES),
+            model=self.network,
             optimizer=self.optimizer,
             sample=_sample(config, splits),
             seed=config.seed,
-            ema_decay=config.train.ema_decay,
+            ema_decay=train.ema_decay,
         )
 
     def _init(self, key: jax.Array) -> TrainState:
-        variables = self.predictor.model.init(key, jnp.zeros((1, 32, 32, 3)), train=False)
+        image = jnp.zeros((1, self.network.stride, self.network.stride, 3))
+        variables = self.network.init(key, image, train=False)
         return initial_state(variables, self.optimizer, ema=self.config.train.ema_decay > 0)
 
     def _restored(self) -> TrainState | None:
         latest = self.checkpoints.latest()
         if latest is None:
             return None
-        print(f"going on from step {latest} of {self.folder.path}", flush=True)
+        print(f"going on from step {latest} of {self.path}", flush=True)
         variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(self._init, jax.random.key(0))))
         return TrainState(**variables, **training)
 
@@ -106,16 +91,31 @@ class Run:
         _require_same_shapes(started, variables, self.config.train.init_from)
         return initial_state(variables, self.optimizer, ema=state.ema is not None)
 
-    def fit(self) -> None:
-        """Take the steps that are left; val is scored and a checkpoint saved every ``train.eval_every`` of them."""
-        settings = self.config.train
+    def fit(self) -> inference.Predictor:
+        """Take the steps that are left, and return the predictor of the best checkpoint.
+
+        Val is scored and a checkpoint saved every ``train.eval_every`` steps.
+        """
         self._introduce()
-        if self.start >= settings.steps:
-            print(f"all {settings.steps} steps are done", flush=True)
+        try:
+            if self.start < self.config.train.steps:
+                self._steps()
+            else:
+                print(f"all {self.config.train.steps} steps are done", flush=True)
+            self.predictor.step, variables = self.checkpoints.load("best")
+        finally:
             self.checkpoints.close()
-            return
-        log = MetricsLog(self.folder.path, self.start)
+        self.predictor.variables = jax.device_put(variables)
+        return self.predictor
+
+    def _steps(self) -> None:
+        settings = self.config.train
+        log = MetricsLog(self.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
+        progress.say(
+            "the first step compiles: this takes from seconds to minutes, by network, image size and device; a later "
+            "start reuses the compiled program"
+        )
         source = self._feed()
         watch = Watch(
             log,
@@ -144,14 +144,13 @@ class Run:
             progress.close()
             source.close()
             log.close()
-            self.checkpoints.close()
 
     def _introduce(self) -> None:
-        model, kind = self.config.model, self.devices[0].device_kind
+        settings = self.config.model.to_dict()
         count = sum(p.size for p in jax.tree.leaves(self.state.params)) // len(self.devices)
         print(
-            f"{model.name} {model.size}, attention {model.attention}: {count:,} parameters; "
-            f"{len(self.devices)} x {kind}; the first step compiles",
+            f"{models.describe(settings)}, attention {settings['attention']}: {count:,} parameters; "
+            f"{len(self.devices)} x {self.devices[0].device_kind}",
             flush=True,
         )
 
@@ -172,11 +171,13 @@ class Run:
         began = time.monotonic()
         params = state.params if state.ema is None else state.ema
         self.predictor.variables = jax.device_put({"params": params, "batch_stats": state.batch_stats})
-        summary = inference.evaluate(self.predictor, self.splits.val, progress=False).summary
-        log.write(step, {name: value for name, value in flatten(summary, "val").items() if value is not None})
-        score = summary["full"]["image_mean"]["dice"]
-        took = clock(time.monotonic() - began)
-        progress.say(f"step {step}: val Dice {score:.4f} (full image, mean over images), scored in {took}")
+        summary = inference.score(self.predictor, self.splits.val, progress=False).summary
+        log.write(step, flatten(summary, "val"))
+        select, took = self.config.eval.select, clock(time.monotonic() - began)
+        score = summary["full"]["image_mean"][select]
+        told = "undefined" if score is None else f"{score:.4f}"
+        heading = METRICS[select].heading
+        progress.say(f"step {step}: val {heading} {told} (full image, mean over images), scored in {took}")
         return score
 
     def _save(self, step: int, state: TrainState, score: float | None) -> None:
@@ -192,32 +193,6 @@ def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split a state into a checkpoint's two items: what prediction needs, and the rest."""
     variables = {"params": state.params, "batch_stats": state.batch_stats, "ema": state.ema}
     return variables, {"step": state.step, "opt_state": state.opt_state}
-
-
-def _optimizer(config: Settings) -> tuple[optax.Schedule, optax.GradientTransformation]:
-    settings, accumulate = config.optimizer, config.train.accumulate
-    learning_rate = optimizer.schedule(
-        settings.schedule,
-        settings.learning_rate,
-        updates=config.train.steps // accumulate,
-        warmup=settings.warmup_steps,
-        power=settings.power,
-    )
-    transform = optimizer.adam(
-        learning_rate,
-        beta1=settings.beta1,
-        beta2=settings.beta2,
-        eps=settings.eps,
-        weight_decay=settings.weight_decay,
-        weight_decay_kind=settings.weight_decay_kind,
-        accumulate=accumulate,
-    )
-    return learning_rate, transform
-
-
-def _predictor(config: Settings, splits: data.Splits) -> Predictor:
-    settings = {name: config.eval[name] for name in ("tile", "overlap", "flips", "threshold")}
-    return Predictor(models.build(**config.model.to_dict()), {}, splits.preprocess, **settings)
 
 
 def _sample(config: Settings, splits: data.Splits) -> Sample:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -18,8 +17,10 @@ from flax import struct
 
 from jaxseg import losses
 from jaxseg.data.stream import Arrays, Batch
+from jaxseg.models import AUXILIARY, Network
 
 DEVICES = "devices"
+DROPOUT = 2**32 - 1  # what the step's key is folded with for dropout; augmentation folds it with places in the batch
 
 
 @struct.dataclass
@@ -57,15 +58,30 @@ def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransfo
     )
 
 
-def gradients(model: nn.Module, params: Any, batch_stats: Any, batch: Batch) -> tuple[Any, Any, jax.Array]:
-    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``."""
+def gradients(
+    model: Network, params: Any, batch_stats: Any, batch: Batch, key: jax.Array
+) -> tuple[Any, Any, jax.Array]:
+    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``.
+
+    The loss is that of the logits plus, for each auxiliary one that the network gives, its declared weight times the
+    same loss of it. ``key`` is that of dropout, the same on every device.
+    """
     # The global count carries no gradient, so each device differentiates its own sum and the sums are added once.
     count = jnp.maximum(jax.lax.psum(batch.valid.sum(), DEVICES), 1)
 
     def local_loss(params: Any) -> tuple[jax.Array, Any]:
-        variables = {"params": params, "batch_stats": batch_stats}
-        logits, updates = model.apply(variables, batch.images, train=True, sizes=batch.sizes, mutable=["batch_stats"])
+        found: Any = model.apply(
+            {"params": params, "batch_stats": batch_stats},
+            batch.images,
+            train=True,
+            sizes=batch.sizes,
+            mutable=["batch_stats", AUXILIARY],
+            rngs={"dropout": key},
+        )
+        logits, updates = found
         total, _ = losses.cross_entropy(logits, batch.labels, batch.valid)
+        for name, weight in model.auxiliary_weights.items():
+            total += weight * losses.cross_entropy(updates[AUXILIARY][name], batch.labels, batch.valid)[0]
         return total / count, updates.get("batch_stats", {})
 
     (loss, new_stats), grads = jax.value_and_grad(local_loss, has_aux=True)(params)
@@ -78,7 +94,7 @@ def train_step(
     indices: jax.Array,
     places: jax.Array,
     *,
-    model: nn.Module,
+    model: Network,
     optimizer: optax.GradientTransformation,
     sample: Sample,
     seed: int,
@@ -91,18 +107,20 @@ def train_step(
         arrays: the records that ``indices`` point into: the whole training set, or this step's share of it.
         indices: int32 [share], which records this device takes.
         places: int32 [share], their places in the global batch; the draws of augmentation depend on these alone.
-        model: the network, its BatchNorm synchronised over the axis ``DEVICES``.
-        optimizer: from ``optimizer.adam``.
+        model: the network, its batch shared over the axis ``DEVICES``.
+        optimizer: from ``optimizer.build``.
         sample: augmentation and normalisation.
         seed: of the run.
-        ema_decay: of the moving average, a step (not an update, where steps accumulate); unused without ``state.ema``.
+        ema_decay: of the moving average, per step (not per update, where steps accumulate); unused without
+            ``state.ema``.
 
     Returns:
-        The next state, and float32 scalars: ``loss`` (nats a pixel) and ``gradient_norm``.
+        The next state, and float32 scalars: ``loss`` (nats per pixel, auxiliary losses included) and ``gradient_norm``.
     """
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     batch = sample(arrays.take(indices), key, places)
-    grads, batch_stats, loss = gradients(model, state.params, state.batch_stats, batch)
+    dropout = jax.random.fold_in(key, DROPOUT)
+    grads, batch_stats, loss = gradients(model, state.params, state.batch_stats, batch, dropout)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = None

@@ -1,4 +1,4 @@
-"""The figures of the steps as they come in: a little late, checked, averaged, shown and logged."""
+"""Reads the loss and the gradient's norm of every training step, checks that they are finite, and logs their means."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 import jax
 
 from jaxseg.progress import Progress
+from jaxseg.runs.log import MetricsLog
 from jaxseg.training.devices import first
-from jaxseg.training.run_folder import MetricsLog
 
 # Figures are read this many steps late, so that the host never waits for the step it has just sent.
 _LAG = 2
 
 
 class Watch:
-    """Reads losses, stops at the first that is not finite, and writes the others down.
+    """Reads the figures of every step, raises at the first loss or gradient that is not finite, and logs the others.
 
     Args:
-        log: where a row goes every ``log_every`` steps, and at the last of ``steps``: the mean loss of these steps, the
-            gradient's norm and the learning rate at the last of them, images a second.
-        progress: what the user sees.
-        learning_rate: as a function of the step.
-        images_of: names the images of a step, for the message about a loss that is not finite.
-        batch_size: images a step.
-        log_every: steps.
-        steps: of the whole run.
+        log: gets a row every ``log_every`` steps and at the last step: the mean loss since the row before, the
+            gradient's norm and the learning rate of the row's step, and images per second.
+        progress: shows every step with its loss and the images per second.
+        learning_rate: the learning rate as a function of the step, counted from 0.
+        images_of: the names of a step's images, for the message about a loss that is not finite.
+        batch_size: images per step, over all devices.
+        log_every: steps from one row of the log to the next.
+        steps: steps of the whole run.
     """
 
     def __init__(
@@ -51,7 +51,11 @@ class Watch:
         self._last: float | None = None
 
     def add(self, step: int, figures: dict[str, jax.Array]) -> None:
-        """Take the figures of a step that may still be running.
+        """Take the figures of a step that may still be running; those of the step ``_LAG`` before it are read.
+
+        Args:
+            step: counted from 0.
+            figures: ``loss`` and ``gradient_norm``, each [devices].
 
         Raises:
             FloatingPointError: the loss or gradient of an earlier step is not finite.
@@ -61,12 +65,12 @@ class Watch:
             self._settle()
 
     def drain(self) -> None:
-        """Wait for every step taken so far; raises as ``add``."""
+        """Wait for every step taken so far, and read its figures; raises as ``add``."""
         while self._pending:
             self._settle()
 
     def resume(self) -> None:
-        """Leave out of the rate what passed since ``drain``."""
+        """Leave the time since ``drain``, in which val was scored, out of the images per second."""
         self._last = None
 
     def _settle(self) -> None:
@@ -92,9 +96,9 @@ class Watch:
             self._timed, self._seconds = 0, 0.0
 
     def _rate(self) -> float | None:
-        """Count one step, and return images a second since the last row; None before two steps in a row were timed."""
+        """Count one step, and return images per second since the last row; None where no step was timed since."""
         now, last = monotonic(), self._last
         self._last = now
-        if last is not None:  # else the step before was no training: compiling, or scoring val
+        if last is not None:  # else the time since the step before is unknown: this one compiled, or val was scored
             self._timed, self._seconds = self._timed + 1, self._seconds + now - last
         return self._timed * self._batch_size / self._seconds if self._seconds else None

@@ -10,30 +10,11 @@ import jax
 import numpy as np
 import oracles
 
-from jaxseg.attention import (
-    Concat,
-    Cross,
-    Dot,
-    Everywhere,
-    Form,
-    Indicator,
-    Itself,
-    Neighborhood,
-    OfKey,
-    Points,
-    Projected,
-    Relative,
-    Scaled,
-    Sum,
-    Taps,
-    Tiles,
-    Uniform,
-    Window,
-    mean,
-    plain,
-    softmax,
-    total,
-)
+from jaxseg.attention import Form
+from jaxseg.attention.norms import mean, plain, softmax, total
+from jaxseg.attention.scores import Concat, Dot, Indicator, OfKey, Relative, Sum, Taps, Uniform
+from jaxseg.attention.supports import Cross, Everywhere, Itself, Neighborhood, Points, Tiles, Window
+from jaxseg.attention.values import Projected, Scaled
 
 
 class Drawn(NamedTuple):
@@ -275,7 +256,7 @@ def _points(lowering) -> Callable:
     """Keys that each query and head chose, some of them off the grid."""
 
     def build(rng, grid, batch, heads) -> Drawn:
-        # One region a query serves the loops, so all images and heads of this drawing choose alike.
+        # The loops have one region per query, so all images and heads of this drawing choose alike.
         n, slots = math.prod(grid), 4
         j, ok = rng.integers(0, n, (n, slots)), rng.random((n, slots)) < 0.8
         shape = (batch, n, heads, slots)
@@ -341,8 +322,8 @@ KINDS = {
     "cross softmax": _content_and_bias(Cross, oracles.cross, "crossed"),
     "cross mean": _cross_mean,
     "neighborhood softmax": _content_and_bias(
-        lambda grid: Neighborhood(grid, (3,) * len(grid)),
-        lambda grid: oracles.neighborhood(grid, (3,) * len(grid)),
+        lambda grid: Neighborhood(grid, (4, 3, 2)[: len(grid)]),
+        lambda grid: oracles.neighborhood(grid, (4, 3, 2)[: len(grid)]),
         "shifted",
     ),
     "points projected": _points("sampled"),

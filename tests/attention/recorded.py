@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.attention.mechanisms import attention
+from jaxseg.attention import aggregate as eq1
+from jaxseg.attention import module as protocol
 
 
 def recorded(name: str) -> dict[str, np.ndarray]:
@@ -36,6 +37,12 @@ def norm(weights: dict[str, np.ndarray], name: str) -> tuple[dict[str, np.ndarra
     return parameters, {"mean": weights[f"{name}.running_mean"], "var": weights[f"{name}.running_var"]}
 
 
+def of_signals(module: Any, params: Any, x: Any) -> Any:
+    """Return attention on signals [batch, length, channels], part by part: modules take two spatial axes at least."""
+    form = module.factors.apply({"params": params["factors"]}, x, train=False)
+    return module.output.apply({"params": params["output"]}, eq1(form), x, train=False)
+
+
 def written_out(module: Any, variables: Any, x: Any, **options: Any) -> Any:
     """Return ``module.apply`` with Eq. 1 by its dense form: no fast one is compiled, and they are tested elsewhere."""
 
@@ -43,5 +50,5 @@ def written_out(module: Any, variables: Any, x: Any, **options: Any) -> Any:
         y = form.dense().out
         return y.reshape(y.shape[0], *form.support.queries, y.shape[-1])
 
-    with mock.patch.object(attention, "aggregate", aggregate):
+    with mock.patch.object(protocol, "aggregate", aggregate):
         return jax.jit(partial(module.apply, **options))(variables, x)

@@ -10,6 +10,7 @@ from recorded import channels_last, linear, norm, recorded
 
 from jaxseg.attention import build
 from jaxseg.attention.mechanisms.axial import LogitGain, moments
+from jaxseg.layers import Numerics
 
 HEADS = 2  # of the reference: 8 channels, widths 2 and 4
 
@@ -61,7 +62,7 @@ def test_statistics_are_those_of_all_devices():
     a, b = (jnp.asarray(rng.normal(size=(4, 3, 2, 5)), jnp.float32) for _ in range(2))
 
     def gain(a, b, axis_name=None):
-        module = LogitGain(axis_name)
+        module = LogitGain(Numerics(axis_name=axis_name))
         return module.apply(
             module.init(jax.random.key(0), a, b, train=False), a, b, train=True, mutable=["batch_stats"]
         )
@@ -86,7 +87,7 @@ def test_the_variants_leave_out_what_they_say(options):
     ("options", "message"),
     [
         ({"span": 0}, "span is 0; it must be at least 1"),
-        ({"position": "v"}, "position is 'v'; choose one of 'full', 'qk', 'none'"),
+        ({"position": "v"}, "position is 'v'; choose one of full, qk, none"),
         ({"axes": (1, 1)}, r"axes are \(1, 1\); give each axis once, counted from 0"),
         ({"axes": (0, 2)}, "x has 2 spatial axes, so axis 2 is none of them"),
         ({"heads": 3}, "heads is 3, which does not divide the 4 channels of x"),

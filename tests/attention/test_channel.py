@@ -76,12 +76,12 @@ def test_they_compose_with_the_mechanisms():
     x = jnp.ones((1, 3, 4, 4), jnp.bfloat16)
     y, variables = jax.eval_shape(lambda x: Both().init_with_output(jax.random.key(0), x, train=False), x)
     assert y.shape == x.shape
-    assert set(variables["params"]) == {"SqueezeExcite_0", "Attention_0"}
+    assert set(variables["params"]) == {"SqueezeExcite_0", "sa_0"}
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="pool is 'mean'; choose one of 'avg', 'max', 'lp', 'lse'"):
+    with pytest.raises(ValueError, match="pool is 'mean'; choose one of avg, max, lp, lse"):
         ChannelGate(pools=("mean",))
     with pytest.raises(ValueError, match="reduction is 0; it must be at least 1"):
         SqueezeExcite(reduction=0)

@@ -33,7 +33,8 @@ def test_it_is_torchs(name, options, params, output):
 
 
 def test_the_average_is_over_the_keys_that_exist():
-    x, valid = np.random.default_rng(0).normal(size=(1, 4, 2)).astype(np.float32), np.array([[True, True, False, True]])
+    x = np.random.default_rng(0).normal(size=(1, 4, 1, 2)).astype(np.float32)
+    valid = np.array([True, True, False, True]).reshape(1, 4, 1)
     y = jax.jit(partial(build("average_pool").apply, train=False))({}, x, valid=valid)
     np.testing.assert_allclose(y[0], [x[0, :2].mean(0), x[0, :2].mean(0), x[0, [1, 3]].mean(0), x[0, 3]], atol=1e-6)
 

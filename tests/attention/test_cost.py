@@ -4,7 +4,7 @@ import pytest
 from drawing import KINDS, draw
 
 from jaxseg.attention import aggregate, build, cost, lowering
-from jaxseg.attention.cost import alone
+from jaxseg.attention.costs import alone
 
 # One kind of form for each lowering.
 DRAWN = {draw(kind, (2, 2), batch=1).lowering: kind for kind in KINDS}
@@ -20,10 +20,10 @@ def test_a_lowering_takes_the_multiply_adds_of_its_row(kind):
 def test_self_attention_by_hand():
     n, c = 64 * 64, 32 // 2
     found = cost(build("sa"), (1, 64, 64, 32))
-    assert list(found.parts) == ["factors", "reassociated", "output", "Attention"]
+    assert list(found.parts) == ["factors", "reassociated", "output", "sa"]
     assert found.parts["factors"].flops == 3 * (2 * n * 32 * c + n * c)  # theta, phi and g with their biases
     assert found.parts["reassociated"].flops == pytest.approx(2 * 2 * n * c * c, rel=0.03)
-    assert found.parts["Attention"].flops == n * 32  # the shortcut
+    assert found.parts["sa"].flops == n * 32  # the shortcut
     naive = found.parts["reassociated"].naive
     assert naive is not None
     assert naive.flops == pytest.approx(2 * 2 * n * n * c, rel=0.05)
@@ -35,7 +35,7 @@ def test_the_parts_add_up():
     assert found.flops == sum(part.flops for part in found.parts.values())
     assert found.bytes_moved == sum(part.bytes_moved for part in found.parts.values())
     assert found.peak_bytes == max(part.peak_bytes for part in found.parts.values())
-    assert {"self_attention/reassociated", "self_attention/output", "point_wise/factors", "Joint"} <= set(found.parts)
+    assert {"self_attention/reassociated", "self_attention/output", "point_wise/factors", "ja9"} <= set(found.parts)
 
 
 @pytest.mark.parametrize("backward", [False, True])

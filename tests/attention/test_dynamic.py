@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import random_variables
-from recorded import channels_last, linear, norm, recorded
+from recorded import channels_last, linear, norm, of_signals, recorded
 
 from jaxseg.attention import build
 
@@ -36,11 +36,10 @@ def test_dynamic_convolution_is_fairseqs(name, options, output):
     ref = recorded(name)
     taps = ref["conv.weight"][:, 0] if name == "lightweight_conv" else linear(ref, "conv.weight_linear")
     factors = {"value": linear(ref, "linear1"), "taps": taps}
-    variables = {"params": {"factors": factors, "output": {"w_z": linear(ref, "linear2")}}}
+    params = {"factors": factors, "output": {"w_z": linear(ref, "linear2")}}
     with jax.enable_x64(True):
         x = jnp.asarray(ref["x"].swapaxes(0, 1))  # of length x batch x channels
-        module = build("dynamic_conv", heads=2, **options)
-        y = jax.jit(partial(module.apply, train=False))(variables, x)
+        y = jax.jit(partial(of_signals, build("dynamic_conv", heads=2, **options)))(params, x)
     np.testing.assert_allclose(y, ref[output].swapaxes(0, 1), atol=1e-10)
 
 

@@ -7,7 +7,8 @@ import pytest
 from drawing import random_variables
 from recorded import channels_last, linear, recorded, written_out
 
-from jaxseg.attention import Dot, OfKey, build, dense
+from jaxseg.attention import build, dense
+from jaxseg.attention.scores import Dot, OfKey
 
 TERMS = [f"{subset:04b}" for subset in range(1, 16)]
 
@@ -103,8 +104,8 @@ def test_the_block_starts_as_the_identity():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"terms": "0000"}, "terms is '0000'; choose one of '0001', '0010', '0011'"),
-        ({"terms": "111"}, "terms is '111'; choose one of"),
+        ({"terms": "0000"}, r"terms is '0000' \(did you mean .*\); choose one of 0001, 0010, 0011"),
+        ({"terms": "111"}, r"terms is '111' \(did you mean '1111'\?\); choose one of"),
         ({"heads": 0}, "heads is 0; it must be at least 1"),
         ({"spatial_range": -1}, "spatial_range is -1 and kv_stride 1; a range is at least 0"),
         ({"spatial_range": 1, "kv_stride": 2}, "spatial_range is 1 and kv_stride 2; a range is at least 0, and needs"),

@@ -8,7 +8,7 @@ import pytest
 from drawing import random_variables
 
 from jaxseg.attention import build, dense
-from jaxseg.attention.joint import DEAD, STRUCTURES, gate_map
+from jaxseg.attention.mechanisms.joint import DEAD, STRUCTURES, gate_map
 from jaxseg.attention.mechanisms.pointwise import pwa
 
 # The structures once more, from the paper's section 2.2 and Fig. 2: x, S and w in, y out.
@@ -156,9 +156,6 @@ def test_only_the_refused_start_without_a_gradient(name, activation):
 
 
 def test_options_reach_both_parts():
-    module = build(
-        "ja9", pairwise="embedded", pool="pre", use_bn=False, map_use_bn=True, activation="relu", axis_name="d"
-    )
+    module = build("ja9", pairwise="embedded", pool="pre", use_bn=False, map_use_bn=True, activation="relu")
     assert (module.self_attention.factors.pairwise, module.self_attention.output.use_bn) == ("embedded", False)
     assert (module.point_wise.factors.activation, module.point_wise.factors.use_bn) == ("relu", True)
-    assert module.self_attention.output.axis_name == module.point_wise.factors.axis_name == "d"

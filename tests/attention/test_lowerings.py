@@ -8,27 +8,11 @@ from drawing import KINDS, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseg.attention import (
-    Concat,
-    Cross,
-    Dot,
-    Everywhere,
-    Form,
-    Indicator,
-    Neighborhood,
-    Projected,
-    Relative,
-    Scaled,
-    Sum,
-    Tiles,
-    Window,
-    aggregate,
-    lowering,
-    lowerings,
-    mean,
-    plain,
-    softmax,
-)
+from jaxseg.attention import Form, aggregate, lowering, lowerings
+from jaxseg.attention.norms import mean, plain, softmax
+from jaxseg.attention.scores import Concat, Dot, Indicator, Relative, Sum
+from jaxseg.attention.supports import Cross, Everywhere, Neighborhood, Tiles, Window
+from jaxseg.attention.values import Projected, Scaled
 
 NARROW = ["convolution", "depthwise", "dot mean", "dot softmax", "relative query softmax", "tiles softmax",
           "cross mean", "window taps", "neighborhood softmax", "points projected", "everywhere taps"]  # fmt: skip

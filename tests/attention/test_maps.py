@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawing import KINDS, draw, random_variables
 
-from jaxseg.attention import build, dense, gates, rows
+from jaxseg.attention import build, dense, gate_maps, rows
 
 X = np.random.default_rng(0).normal(size=(1, 3, 4, 4)).astype(np.float32)
 VALID = np.ones((1, 3, 4), bool)
@@ -81,12 +81,12 @@ def test_pooled_keys_have_their_own_grid_and_no_composition():
 def test_a_gate_is_the_diagonal_of_its_weights(name, part):
     module, x = build(name), jnp.asarray(X)
     variables = random_variables(module, X)
-    found, written = gates(module, variables, x), dense(module, variables, x)
+    found, written = gate_maps(module, variables, x), dense(module, variables, x)
     weights = np.asarray((getattr(written, part) if part else written).weights)
     assert list(found) == [part]
     assert found[part].shape == (len(weights), 3, 4)
     np.testing.assert_allclose(found[part].reshape(-1, 12), weights.diagonal(0, 1, 2), rtol=1e-5)
-    masked = gates(module, variables, X[0], valid=VALID[0])[part]
+    masked = gate_maps(module, variables, X[0], valid=VALID[0])[part]
     assert (masked[:, 2] == 0).all()
     assert (masked[:, :2] != 0).all()
 
@@ -94,7 +94,7 @@ def test_a_gate_is_the_diagonal_of_its_weights(name, part):
 @pytest.mark.parametrize("name", ["sa", "conv3x3", "axial"])
 def test_what_is_not_point_wise_has_no_gate(name):
     module = build(name)
-    assert gates(module, random_variables(module, X), X) == {}
+    assert gate_maps(module, random_variables(module, X), X) == {}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,15 @@ def test_wrong_positions_are_refused(positions, message):
         rows(build("none"), {}, jnp.asarray(X), positions)
 
 
-def test_a_batch_is_refused():
+def test_an_image_needs_no_batch_axis():
+    row = X[:, :1]  # an image of a single row, with its batch axis and without
+    for x, valid in ((row, VALID[:, :1]), (row[0], VALID[0, :1])):
+        assert rows(build("none"), {}, x, [[0, 3]], valid=valid).shape == (1, 1, 1, 4)
+    volume = np.stack([X[0]] * 2)
+    assert rows(build("none"), {}, volume, [[1, 0, 3]]).shape == (1, 1, 2, 3, 4)
+
+
+def test_what_is_no_image_is_refused():
     with pytest.raises(ValueError, match=r"x has shape \(1, 4\); give one image"):
         rows(build("none"), {}, jnp.zeros((1, 4)), [0])
     with pytest.raises(ValueError, match="give one image"):

@@ -11,7 +11,7 @@ import pytest
 from drawing import random_variables
 
 from jaxseg import attention
-from jaxseg.attention.mechanisms import attention as module_of_attention
+from jaxseg.attention import module as protocol
 
 GRID, CHANNELS = (5, 7), 8
 QUERIES = [0, 16, 34]  # two corners and an inner place
@@ -164,7 +164,7 @@ def test_every_name_has_a_case():
 
 def test_the_fast_form_is_the_dense_one(facts, result, monkeypatch):
     y, found = result
-    monkeypatch.setattr(module_of_attention, "aggregate", written_out)
+    monkeypatch.setattr(protocol, "aggregate", written_out)
     slow = gradients(facts.module, facts.variables, facts.gate)
     truth, expected = slow(facts.x, facts.valid, direction(facts))
     np.testing.assert_allclose(y, truth, rtol=0, atol=1e-10 * np.abs(truth).max())

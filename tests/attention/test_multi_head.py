@@ -7,8 +7,11 @@ import pytest
 from drawing import random_variables
 from recorded import channels_last, linear, recorded, written_out
 
-from jaxseg.attention import Dot, Everywhere, Form, build, dense, softmax
+from jaxseg.attention import Form, build, dense
 from jaxseg.attention.lowerings.everywhere import fused
+from jaxseg.attention.norms import softmax
+from jaxseg.attention.scores import Dot
+from jaxseg.attention.supports import Everywhere
 
 
 def block(weights, query, key, value, output):
@@ -22,10 +25,10 @@ def test_multi_head_is_torchs():
     projections = ({"kernel": kernel.T, "bias": bias} for kernel, bias in zip(kernels, biases, strict=True))
     variables, module = block(ref, *projections, "out_proj"), build("multi_head", heads=2)
     with jax.enable_x64(True):
-        x = jnp.asarray(ref["x"])
-        np.testing.assert_allclose(written_out(module, variables, x, train=False), ref["y"], atol=1e-10)
-        masked = written_out(module, variables, x, train=False, valid=ref["valid"])
-        np.testing.assert_allclose(masked, ref["masked"], atol=1e-10)
+        x, y = jnp.asarray(ref["x"])[:, :, None], ref["y"][:, :, None]
+        np.testing.assert_allclose(written_out(module, variables, x, train=False), y, atol=1e-10)
+        masked = written_out(module, variables, x, train=False, valid=ref["valid"][:, :, None])
+        np.testing.assert_allclose(masked, ref["masked"][:, :, None], atol=1e-10)
         np.testing.assert_allclose(dense(module, variables, x[:1]).weights, ref["weights"], atol=1e-10)
 
 
@@ -35,11 +38,11 @@ def test_linear_attention_is_fast_transformers():
     variables = block(ref, *projections, "out_projection")
     module = build("linear_attention", heads=2, width=3, value_width=5)
     with jax.enable_x64(True):
-        x = jnp.asarray(ref["x"])
+        x, y = jnp.asarray(ref["x"])[:, :, None], ref["y"][:, :, None]
         # Its divisor has 1e-6 more.
-        np.testing.assert_allclose(module.apply(variables, x, train=False), ref["y"], atol=1e-6)
-        masked = module.apply(variables, x, train=False, valid=ref["valid"])
-        np.testing.assert_allclose(masked, ref["masked"], atol=1e-6)
+        np.testing.assert_allclose(module.apply(variables, x, train=False), y, atol=1e-6)
+        masked = module.apply(variables, x, train=False, valid=ref["valid"][:, :, None])
+        np.testing.assert_allclose(masked, ref["masked"][:, :, None], atol=1e-6)
 
 
 def test_efficient_attention_is_its_authors():
@@ -62,7 +65,7 @@ def test_a_feature_far_below_zero_keeps_its_weight():
     variables = block(ref, *projections, "out_projection")
     variables["params"]["factors"]["query"]["bias"] = np.full(6, -40, np.float32)  # elu is -1 here, to the last digit.
     module = build("linear_attention", heads=2, width=3, value_width=5)
-    weights = dense(module, variables, ref["x"][:1].astype(np.float32)).weights
+    weights = dense(module, variables, ref["x"][:1, :, None].astype(np.float32)).weights
     np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
 
 
@@ -70,7 +73,7 @@ def test_a_feature_far_below_zero_keeps_its_weight():
     ("channels", "options", "heads", "width"), [(3, {}, 1, 3), (96, {}, 3, 32), (8, {"heads": 8}, 8, 1)]
 )
 def test_heads_and_widths(channels, options, heads, width):
-    x = jnp.ones((1, 2, channels))
+    x = jnp.ones((1, 2, 1, channels))
     init = partial(build("linear_attention", **options).init_with_output, method="form")
     form, _ = jax.eval_shape(init, jax.random.key(0), x)
     assert form.score.q.shape == form.value.shape == (1, 2, heads, width)
@@ -78,11 +81,11 @@ def test_heads_and_widths(channels, options, heads, width):
 
 def test_heads_that_do_not_divide_are_told():
     with pytest.raises(ValueError, match="heads is 8, which does not divide the 3 channels of x; take a divisor"):
-        jax.eval_shape(partial(build("multi_head", heads=8).init, train=False), jax.random.key(0), jnp.ones((1, 2, 3)))
+        random_variables(build("multi_head", heads=8), np.ones((1, 2, 2, 3)))
 
 
 def test_heads_of_several_images_in_bfloat16():
-    x = jnp.asarray(recorded("multi_head")["x"], jnp.float32)
+    x = jnp.asarray(recorded("multi_head")["x"], jnp.float32)[:, :, None]
     variables = random_variables(build("multi_head", heads=2), x)
     wide, narrow = (
         jax.jit(partial(build("multi_head", heads=2, dtype=dtype).apply, train=False))(variables, x.astype(dtype))

@@ -4,7 +4,7 @@ import numpy as np
 import oracles
 import pytest
 
-from jaxseg.attention import mean, plain, softmax
+from jaxseg.attention.norms import mean, plain, softmax
 
 
 @pytest.mark.parametrize("norm", [plain, mean, softmax])

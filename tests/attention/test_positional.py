@@ -3,8 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.attention import Dot, Form, Relative, Sum, Tiles, softmax
-from jaxseg.attention.positional import with_offsets
+from jaxseg.attention import Form
+from jaxseg.attention.lowerings.positional import with_offsets
+from jaxseg.attention.norms import softmax
+from jaxseg.attention.scores import Dot, Relative, Sum
+from jaxseg.attention.supports import Tiles
 
 GRID, SPAN, AXIS = (3, 5, 2), 6, 1
 

@@ -7,7 +7,7 @@ import oracles
 import pytest
 from drawing import random_variables
 
-from jaxseg.attention import build
+from jaxseg.attention import MECHANISMS, build
 
 PAIRWISE = {"dot": oracles.mean, "gaussian": oracles.softmax, "embedded": oracles.softmax, "concat": oracles.mean}
 
@@ -82,7 +82,7 @@ def test_the_block_is_its_formula(options):
 
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_the_names_are_the_pairwise_functions(pairwise):
-    assert build(f"nonlocal_{pairwise}", pool="pre") == build("sa", pairwise=pairwise, pool="pre")
+    assert MECHANISMS[f"nonlocal_{pairwise}"](pool="pre") == MECHANISMS["sa"](pairwise=pairwise, pool="pre")
 
 
 @pytest.mark.parametrize(("channels", "count"), [(96, 18_864), (384, 296_640), (768, 1_183_104), (2112, 8_930_592)])
@@ -93,7 +93,7 @@ def test_parameter_counts(channels, count):
 
 
 def test_one_channel_keeps_one_inner_channel():
-    params = build("sa").init(jax.random.key(0), jnp.ones((1, 2, 1)), train=False)["params"]
+    params = build("sa").init(jax.random.key(0), jnp.ones((1, 2, 1, 1)), train=False)["params"]
     assert params["factors"]["g"]["kernel"].shape == (1, 1)
 
 
@@ -108,7 +108,7 @@ def test_the_block_starts_as_the_identity(options):
 
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_self_attention_ignores_position(pairwise):
-    module, x = build("sa", pairwise=pairwise), jax.random.normal(jax.random.key(0), (1, 12, 4))
+    module, x = build("sa", pairwise=pairwise), jax.random.normal(jax.random.key(0), (1, 12, 1, 4))
     variables, order = random_variables(module, x), np.random.default_rng(0).permutation(12)
     apply = jax.jit(partial(module.apply, variables, train=False))
     np.testing.assert_allclose(apply(x[:, order]), apply(x)[:, order], atol=1e-5)
@@ -126,7 +126,7 @@ def test_pooling_takes_one_side_an_axis():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pairwise": "cosine"}, "pairwise is 'cosine'; choose one of 'dot', 'gaussian', 'embedded', 'concat'"),
+        ({"pairwise": "cosine"}, "pairwise is 'cosine'; choose one of dot, gaussian, embedded, concat"),
         ({"pool": "mid"}, "pool is 'mid'"),
         ({"scale": True}, "scale divides the logits of a softmax, and 'dot' has none"),
         ({"inner": 0}, "inner is 0"),

@@ -6,7 +6,7 @@ from drawing import draw
 
 from jaxseg import attention
 from jaxseg.attention import Form
-from jaxseg.attention.sequence import Composition, pulled
+from jaxseg.attention.mechanisms.sequence import Composition, pulled
 
 
 def test_rows_of_a_composition_are_the_product_of_the_weights():
@@ -28,7 +28,7 @@ class Twice(nn.Module):
     @nn.compact
     def __call__(self, x):
         once, other = (attention.build("conv1x1", use_bias=False) for _ in range(2))
-        return attention.Sequence((once, once, other))(x, train=False)
+        return attention.Sequence((once, once, other), parent=self)(x, train=False)
 
 
 def test_a_sequence_shares_a_module_that_it_names_twice():

@@ -4,7 +4,7 @@ import numpy as np
 import oracles
 import pytest
 
-from jaxseg.attention import Cross, Everywhere, Itself, Neighborhood, Tiles, Window
+from jaxseg.attention.supports import Cross, Everywhere, Itself, Neighborhood, Tiles, Window
 
 
 def read(support, i):
@@ -21,6 +21,16 @@ def test_windows_are_the_oracles(grid, size, dilation):
     i = list(range(int(np.prod(grid))))[::-1]
     regions = oracles.window(grid, size, dilation)
     assert read(Window(grid, size, dilation), i) == [regions[query] for query in i]
+
+
+@pytest.mark.parametrize(
+    ("window", "first"),
+    [(4, [0, 0, 0, 1, 2, 3, 3]), (2, [0, 0, 1, 2, 3, 4, 5]), (3, [0, 0, 1, 2, 3, 4, 4]), (9, [0] * 7)],
+)
+def test_an_even_window_has_one_key_more_before_the_query(window, first):
+    """By hand: start and length of NATTEN's windows on a line of 7, where one of 4 has 2 keys before i and 1 after."""
+    length = min(window, 7)
+    assert read(Neighborhood((7,), (window,)), range(7)) == [list(range(low, low + length)) for low in first]
 
 
 def test_everywhere_and_itself():

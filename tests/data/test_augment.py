@@ -243,5 +243,5 @@ def test_quarter_turns_of_oblong_samples_are_refused():
     [("foreground", 1.5), ("rotate", -3.0), ("scale", 1.0), ("contrast", math.nan), ("brightness", 40.0)],
 )
 def test_numbers_out_of_range_are_refused_by_name(field, value):
-    with pytest.raises(ValueError, match=rf"augment.{field} is {value}; it must lie in \[0, "):
+    with pytest.raises(ValueError, match=rf"data\.augment\.{field} is {value}; want 0 to "):
         Augment(**{field: value})

@@ -8,20 +8,22 @@ import pytest
 import samples
 import tensorflow_datasets as tfds
 
-from jaxseg.data import DATASETS
-from jaxseg.data.builder import Config, SegmentationBuilder, ahead, decode
+from jaxseg.data import DATASETS, configure
+from jaxseg.data.builder import Config, SegmentationBuilder, ahead, decode, quiet
 from jaxseg.data.chase_db1 import ChaseDb1
+from jaxseg.data.preprocess import Preprocess
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_set_is_a_tfds_builder_with_a_native_and_a_prepared_form(name):
+def test_every_set_is_a_tfds_builder_that_makes_itself_without_preparation(name, tmp_path):
     builder = DATASETS[name]
     assert issubclass(builder, tfds.core.GeneratorBasedBuilder)
     assert builder.name == name
     assert name in tfds.core.registered.list_imported_builders()
-    forms = {config.name: config.preprocess for config in builder.BUILDER_CONFIGS}
-    assert forms["native"].image_size == ()
-    assert any(preprocess.image_size and preprocess.clahe == "lab" for preprocess in forms.values())
+    made = tfds.builder(name, data_dir=tmp_path, file_format="array_record")
+    assert type(made) is builder
+    assert type(made.settings) is type(configure(samples.settings(tmp_path, name=name, dir="nowhere"))[1])
+    assert (made.settings.name, made.settings.preprocess) == ("native", Preprocess())
     if name != "synthetic":
         assert "--config.data.dir=" in builder.MANUAL_DOWNLOAD_INSTRUCTIONS
 
@@ -41,14 +43,16 @@ def test_a_builder_works_by_tfds_means_alone(tmp_path):
 
 def test_totals_are_exact_and_read_back(tmp_path):
     folder = samples.chase(tmp_path / "chase")
+    resized = Config(name="resized", preprocess=Preprocess((64, 72), "lab"))
     for _ in range(2):  # made, then found
-        builder = ChaseDb1(data_dir=tmp_path / "out", config="512x512", file_format="array_record")
+        with quiet():
+            builder = ChaseDb1(data_dir=tmp_path / "out", config=resized, file_format="array_record")
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
         for place, example in enumerate(builder.as_data_source("train")):
             pixels = example["image"].reshape(-1, 3).astype(np.int64)
             totals = {name: values[place] for name, values in builder.totals["train"].items()}
             assert totals == {
-                "sizes": [512, 512],
+                "sizes": [64, 72],
                 "foreground": int(example["mask"].sum()),
                 "sums": pixels.sum(axis=0).tolist(),
                 "squares": (pixels**2).sum(axis=0).tolist(),

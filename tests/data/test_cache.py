@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import time
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import samples
 
-from jaxseg.data import cache, load
+from jaxseg.data import load
 from jaxseg.data.folder import Folder
 
 
@@ -108,16 +109,19 @@ def test_two_processes_at_once_prepare_once(data, tmp_path):
 
 
 def test_who_comes_second_waits_and_says_so(data, tmp_path, capsys):
-    (tmp_path / "cache").mkdir()
-    lock = tmp_path / "cache" / "x.lock"
+    place = tmp_path / "cache" / content(data)
+    shutil.rmtree(place)
+    capsys.readouterr()
+    lock = place.with_suffix(".lock")
     holder = subprocess.Popen(
         [sys.executable, "-c", f"import fcntl, time; f = open({str(lock)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); "
          "print('held', flush=True); time.sleep(1)"], stdout=subprocess.PIPE, text=True
     )  # fmt: skip
     assert holder.stdout.readline() == "held\n"
     began = time.monotonic()
-    with cache._lock(lock):
-        assert time.monotonic() - began > 0.5
-    assert "waiting for another process" in capsys.readouterr().out
+    assert len(load(data).train) == 4
+    assert time.monotonic() - began > 0.5
+    assert capsys.readouterr().out == "waiting for another process that prepares the same images\n"
+    assert place.is_dir()
     assert holder.wait() == 0
     holder.stdout.close()

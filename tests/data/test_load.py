@@ -1,12 +1,13 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import samples
 
-from jaxseg.data import Preprocess, load, load_split
+from jaxseg.data import DATASETS, Preprocess, configure, load, load_split
 
 DATA = os.environ.get("JAXSEG_DATA")
 
@@ -51,14 +52,14 @@ def test_native_records_are_of_the_same_cut(data):
     splits = load(data)
     for split in ("train", "val", "test"):
         records = getattr(splits, split)
-        assert load_split(data, split).ids == load_split(data, split, prepared=True).ids == records.ids
+        assert load_split(data, split).ids == records.ids
         assert [record.id for record in records] == list(records.ids)
 
 
 def test_the_description_tells_all_and_is_json(data):
     splits = load(data)
     told = json.loads(json.dumps(splits.description))
-    assert told["rule"]["test"].startswith("2 of 8")
+    assert told["rule"]["test"] == "drawn at random from 8 training images, data.split_seed=0"
     assert {split: part["num_images"] for split, part in told["splits"].items()} == {"train": 4, "val": 2, "test": 2}
     assert told["splits"]["val"]["ids"] == list(splits.val.ids)
     digests = told["splits"]["val"]["digests"][splits.val.ids[0]]
@@ -79,8 +80,51 @@ def test_unknown_sets_and_splits_are_refused_with_what_there_is(data):
         load(data | {"name": "chase"})
     with pytest.raises(ValueError, match=r"folder has no 'val' split, only train, test\. no val images"):
         load_split(data | {"holdout": 0}, "val")
-    with pytest.raises(ValueError, match=r"data\.labels .* labels are for a folder"):
-        load(data | {"name": "drive", "labels": (1,)})
+
+
+WRONG = {
+    "data.name": ({"name": "drvie"}, r"is 'drvie' \(did you mean 'drive'\?\); choose one of synthetic, drive"),
+    "data.labels": ({"labels": ("red",)}, "holds 'red'; each is a grey value"),
+    "data.image_size": ({"image_size": (128,)}, r"is \(128,\); want \(height, width\) in pixels, or \(\) for each"),
+    "data.clahe.mode": ({"clahe": {"mode": "hsv"}}, "is 'hsv'; choose one of none, lab"),
+    "data.clahe.clip_limit": ({"clahe": {"clip_limit": 0}}, "is 0.0; want a number above 0"),
+    "data.clahe.tiles": ({"clahe": {"tiles": 0}}, "is 0; want a number of tiles, 1 or more"),
+    "data.holdout": ({"holdout": -1}, "is -1; want a number of images"),
+    "data.test": ({"test": -1}, "is -1; want a number of images"),
+    "data.split_seed": ({"split_seed": -1}, "is -1; want 0 to"),
+    "data.synthetic.kind": ({"synthetic": {"kind": "lesoin"}}, r"is 'lesoin' \(did you mean 'lesion'\?\); choose"),
+    "data.synthetic.size": ({"synthetic": {"size": 31}}, "is 31; want a number of pixels, 32 or more"),
+    "data.synthetic.train": ({"synthetic": {"train": 0}}, "is 0; want a number of images, 1 or more"),
+    "data.synthetic.val": ({"synthetic": {"val": -1}}, "is -1; want a number of images, 0 or more"),
+    "data.synthetic.test": ({"synthetic": {"test": -1}}, "is -1; want a number of images, 0 or more"),
+}
+
+
+@pytest.mark.parametrize("setting", WRONG)
+def test_a_wrong_setting_is_named_before_any_file_is_read(tmp_path, setting):
+    changes, words = WRONG[setting]
+    name = "synthetic" if "synthetic" in setting else "folder"
+    with pytest.raises(ValueError, match=rf"^{re.escape(setting)} {words}"):
+        configure(samples.settings(tmp_path, **{"name": name, "dir": "nowhere"} | changes))
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "folder"])
+def test_labels_are_for_a_folder_alone(tmp_path, name):
+    words = rf"^data\.labels is \(1,\); want \(\): {name} has masks of its own, and labels are for a folder"
+    with pytest.raises(ValueError, match=words):
+        configure(samples.settings(tmp_path, name=name, dir="nowhere", labels=(1,)))
+    builder, config = configure(samples.settings(tmp_path, name="folder", dir="nowhere", labels=(1,)))
+    assert (builder, config.labels) == (DATASETS["folder"], (1,))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_set_of_files_needs_a_folder_and_says_where_to_get_the_images(tmp_path, name):
+    settings = samples.settings(tmp_path, name=name)
+    if name == "synthetic":
+        assert configure(settings)[0] is DATASETS[name]
+    else:
+        with pytest.raises(FileNotFoundError, match=rf"^data\.dir is empty, and {name} .*--config\.data\.dir=FOLDER"):
+            configure(settings)
 
 
 def test_too_large_a_holdout_is_refused_before_anything_is_prepared(data):

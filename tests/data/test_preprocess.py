@@ -49,12 +49,20 @@ def test_enlarging_is_smooth():
     assert steps.max() <= 3
 
 
-def test_masks_keep_their_values_and_their_place():
-    mask = np.zeros((90, 90), np.uint8)
-    mask[30:60, 30:60] = 1
-    small = Preprocess((30, 30)).prepare_mask(mask)
-    np.testing.assert_array_equal(small, mask[1::3, 1::3])  # the middle of every cell, not its corner
-    assert set(np.unique(Preprocess((37, 41)).prepare_mask(MASK))) <= {0, 1}
+@pytest.mark.parametrize("size", [(30, 18), (30, 90), (90, 18), (270, 450), (45, 30), (37, 41), (90, 91), (1, 1)])
+def test_a_resized_mask_holds_what_lies_at_the_centre_of_each_new_pixel(size):
+    mask = np.random.default_rng(0).integers(0, 2, (90, 90), np.uint8)
+    # Centre of new pixel i: (i + 1/2) * old / new. Whole numbers, so that no rounding moves it to another pixel.
+    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size, mask.shape, strict=True))
+    np.testing.assert_array_equal(Preprocess(size).prepare_mask(mask), mask[np.ix_(rows, columns)])
+
+
+def test_a_resized_mask_stays_over_its_image():
+    """Stripes in both, off the grid of new pixels by a quarter of one: the image is bright where its mask is 1."""
+    mask = ((np.arange(96) + 11) // 12 % 2).astype(np.uint8)[:, None].repeat(80, axis=1)
+    preprocess = Preprocess((24, 20))
+    image, small = preprocess.prepare(mask[..., None].repeat(3, axis=2) * 255), preprocess.prepare_mask(mask)
+    np.testing.assert_array_equal(small, image[..., 0] > 127)
 
 
 def test_lab_equalises_lightness_and_keeps_hue():
@@ -71,6 +79,37 @@ def test_channels_are_equalised_by_opencv_for_themselves(mode):
     clahe = cv2.createCLAHE(2.0, (8, 8))
     expected = [clahe.apply(np.ascontiguousarray(IMAGE[..., c if mode == "rgb" else 1])) for c in range(3)]
     np.testing.assert_array_equal(Preprocess(clahe=mode).prepare(IMAGE), np.stack(expected, axis=-1))
+
+
+def equalised_by_opencv(image, mode, clip_limit, tiles):
+    """Every mode written a second time with OpenCV's own functions; for "gray", ``image`` has three equal channels."""
+    apply = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles)).apply
+    if mode == "lab":
+        lightness, a, b = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2LAB))
+        return cv2.cvtColor(cv2.merge([apply(lightness), a, b]), cv2.COLOR_LAB2RGB)
+    if mode == "gray":
+        low, high = float(image.min()), float(image.max())
+        stretched = ((image[..., 0] - low) / (high - low) * 255).astype(np.uint8)
+        table = np.array([((i / 255.0) ** (1 / 1.2)) * 255 for i in range(256)]).astype(np.uint8)
+        return cv2.merge([cv2.LUT(apply(stretched), table)] * 3)
+    channels = cv2.split(image) if mode == "rgb" else [image[..., 1]] * 3
+    return cv2.merge([apply(np.ascontiguousarray(channel)) for channel in channels])
+
+
+@pytest.mark.parametrize("mode", ["lab", "rgb", "green", "gray"])
+def test_the_clip_limit_and_the_tiles_of_the_settings_reach_opencv(mode):
+    # OpenCV clips a tile's histogram at clip_limit * pixels / 256, but never below 1: tiles of 24 x 32 pixels and few
+    # grey levels let every limit here matter.
+    grey = np.random.default_rng(0).normal(60, 5, (128, 96)).clip(0, 255).astype(np.uint8)
+    image = np.stack([grey] * 3 if mode == "gray" else [grey, grey + 20, grey // 2], axis=-1)
+    seen = set()
+    for clip_limit in (1.0, 2.0, 3.5, 40.0):
+        for tiles in (2, 4):
+            data = {"image_size": (), "labels": (), "clahe": {"mode": mode, "clip_limit": clip_limit, "tiles": tiles}}
+            prepared = Preprocess.from_config(data).prepare(image)
+            np.testing.assert_array_equal(prepared, equalised_by_opencv(image, mode, clip_limit, tiles))
+            seen.add(prepared.tobytes())
+    assert len(seen) == 8
 
 
 def test_grey_is_the_pipeline_of_retina_unet_on_a_whole_set():

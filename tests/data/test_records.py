@@ -19,9 +19,9 @@ def test_records_are_read_when_asked_for_and_not_before():
         asked.append(place)
         return record(place)
 
-    records = Records(read, [f"r{i}" for i in range(5)], [f"g{i // 2}" for i in range(5)])
+    records = Records(read, [f"r{i}" for i in range(5)])
     chosen = records.take([4, 1, 3])
-    assert (len(chosen), chosen.ids, chosen.groups) == (3, ("r4", "r1", "r3"), ("g2", "g0", "g1"))
+    assert (len(chosen), chosen.ids) == (3, ("r4", "r1", "r3"))
     assert asked == []
     assert chosen[1].id == "r1"
     assert [r.id for r in chosen.take([2, 0])] == ["r3", "r4"]
@@ -30,7 +30,7 @@ def test_records_are_read_when_asked_for_and_not_before():
 
 def test_sizes_are_taken_where_known_and_read_where_not():
     sizes = [(10 + i, 20) for i in range(3)]
-    known = Records(lambda place: record(place), "abc", "abc", sizes).take([2, 0])
+    known = Records(lambda place: record(place), "abc", sizes).take([2, 0])
     assert known.sizes == ((12, 20), (10, 20))
     read = Records.of([Record(str(h), *eye(0, h, 44), None, "") for h in (40, 50)])
     assert read[::-1].sizes == ((50, 44), (40, 44))

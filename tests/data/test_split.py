@@ -54,7 +54,7 @@ def test_groups_stay_together(seed, holdout):
 
 
 def test_a_number_that_would_part_a_group_is_refused():
-    with pytest.raises(ValueError, match=r"data\.holdout=3 would part a group.*; 2 is possible"):
+    with pytest.raises(ValueError, match=r"data\.holdout=3 would split a group.*; 2 is possible"):
         partition(listing(20, per_group=2), holdout=3, test=0, seed=0)
 
 
@@ -72,8 +72,24 @@ def test_a_cut_that_is_not_made_is_told():
 
 
 @pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"holdout": -1}, r"data\.holdout is -1; want a number of images, 0 or more"),
+        ({"test": -2}, r"data\.test is -2; want a number of images"),
+        ({"seed": -1}, r"data\.split_seed is -1; want 0 to 2\*\*32 - 1"),
+        ({"seed": 2**32}, r"data\.split_seed is 4294967296"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_name(wrong, words):
+    numbers = {"holdout": 0, "test": 0, "seed": 2**32 - 1}
+    partition(listing(5, test=1), **numbers)
+    with pytest.raises(ValueError, match=words):
+        partition(listing(5, test=1), **numbers | wrong)
+
+
+@pytest.mark.parametrize(
     ("holdout", "test", "words"),
-    [(0, 5, r"data\.test=5 leaves nothing of 5"), (3, 2, r"data\.holdout=3 leaves nothing of 3"), (-1, 0, "is -1")],
+    [(0, 5, r"data\.test=5 leaves nothing of 5"), (3, 2, r"data\.holdout=3 leaves nothing of 3")],
 )
 def test_too_large_a_cut_is_refused_with_the_numbers(holdout, test, words):
     with pytest.raises(ValueError, match=words):
@@ -84,6 +100,6 @@ def test_the_rule_is_put_in_words():
     cut = partition(listing(10), holdout=2, test=3, seed=7)
     assert cut.rule == {
         "train": "the rest",
-        "test": "3 of 10: groups sorted by name, permuted by seed 7, the first ones",
-        "val": "2 of 7: groups sorted by name, permuted by seed 7, the first ones",
+        "test": "drawn at random from 10 training images, data.split_seed=7",
+        "val": "drawn at random from 7 training images, data.split_seed=7",
     }

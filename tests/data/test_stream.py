@@ -174,7 +174,7 @@ def test_an_error_while_reading_ahead_comes_out_whole_at_its_step(records):
             raise OSError("record2.png is truncated; fetch it again")
         return records[k]
 
-    broken = Records(read, records.ids, records.groups)
+    broken = Records(read, records.ids)
     bad = next(step for step in range(9) if 2 in stream.indices(0, step, 2, 5))
     streamed = stream.streamed(broken, 0, 2, 0)
     for _ in range(bad):

@@ -41,8 +41,12 @@ def test_lesions_have_no_field_of_view(tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"kind": "moon"}, {"train": 0}, {"test": -1}, {"size": 3}])
 def test_wrong_settings_are_refused(tmp_path, wrong):
-    with pytest.raises(ValueError, match=r"data\.synthetic\.|at least"):
+    with pytest.raises(ValueError, match=r"^data\.synthetic\."):
         load(samples.settings(tmp_path, synthetic=SMALL | wrong))
+
+
+def test_the_smallest_size_is_that_of_the_generator():
+    assert module.SMALLEST == generate.SMALLEST
 
 
 def test_every_source_that_shapes_an_image_is_part_of_the_hash():

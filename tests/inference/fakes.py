@@ -1,5 +1,7 @@
 """Small models whose answers can be worked out by hand."""
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,8 @@ PLAIN = Preprocess(std=(255.0, 255.0, 255.0))  # only divides by 255
 
 class Pixels(nn.Module):
     """A 1x1 convolution: every pixel's logits follow from its own colour."""
+
+    stride: ClassVar = 32
 
     @nn.compact
     def __call__(self, images, *, train, sizes=None):

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -14,7 +15,8 @@ from jaxseg.inference import Predictor
 class Global(nn.Module):
     """Every pixel's logit is the mean of the image's real pixels: it notices wrong sizes and what the padding holds."""
 
-    traced = []  # noqa: RUF012  # the shapes that were compiled
+    stride: ClassVar = 32
+    traced: ClassVar = []  # the shapes that were compiled
 
     @nn.compact
     def __call__(self, images, *, train, sizes=None):
@@ -29,6 +31,8 @@ class Global(nn.Module):
 
 class Row(nn.Module):
     """A pixel's logit is its row's number: not the same after a flip."""
+
+    stride: ClassVar = 4
 
     def __call__(self, images, *, train, sizes=None):
         rows = jnp.broadcast_to(jnp.arange(images.shape[1]) / 4.0, (images.shape[0], images.shape[2], images.shape[1]))
@@ -67,6 +71,15 @@ def test_sizes_that_pad_alike_share_one_compilation(make_image):
     for height, width in ((70, 33), (65, 64), (96, 40)):
         Predictor(Global(), {}, PLAIN)(make_image(height, width))
     assert Global.traced == [(1, 96, 64, 3)]
+
+
+def test_images_are_padded_to_the_stride_that_the_network_declares(make_image):
+    class Coarse(Global):
+        stride: ClassVar = 48
+
+    Global.traced.clear()
+    Predictor(Coarse(), {}, PLAIN)(make_image(70, 33))
+    assert Global.traced == [(1, 96, 48, 3)]
 
 
 def test_new_variables_need_no_new_compilation(green, make_image):

@@ -1,16 +1,19 @@
 import json
 import tempfile
+from typing import ClassVar
 
+import flax.linen as nn
 import numpy as np
 import pytest
-from fakes import GREEN, PLAIN, Pixels, green_probability
+from fakes import GREEN, PLAIN, green_probability
 
 from jaxseg import models
-from jaxseg.checkpoint import Checkpoints
 from jaxseg.inference import load
+from jaxseg.models import Network
+from jaxseg.runs.checkpoint import Checkpoints
 
 CONFIG = {
-    "model": {"name": "pixels", "size": "1x1", "levels": [0, 1]},
+    "model": {"name": "pixels", "size": "1x1", "levels": [0, 1], "head": "plain"},
     "data": {"cache_dir": tempfile.mkdtemp()},
     "eval": {"threshold": 0.5, "tile": [], "overlap": 0.25, "flips": False},
 }
@@ -18,15 +21,26 @@ CONFIG = {
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What the model was asked to be built with."""
+    """What the model was asked to be built with: options of its own."""
     asked = {}
 
-    def build(**options):
-        asked.update(options)
-        return Pixels()
+    def pixels(*, size):
+        asked.update(size=size)
+        return PixelNetwork()
 
-    monkeypatch.setitem(models.MODELS, "pixels", build)
+    monkeypatch.setitem(models.MODELS, "pixels", pixels)
     return asked
+
+
+class PixelNetwork(Network):
+    stride: ClassVar = 32
+    skip_strides: ClassVar = (1, 2)
+
+    def features(self, x, attend, *, train):
+        return x
+
+    def classify(self, features, *, train):
+        return nn.Dense(2, name="Dense_0")(features)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +59,8 @@ def trained(tmp_path_factory):
 
 def test_a_run_predicts_with_its_best_checkpoint(trained, asked, make_image):
     predictor = load(trained)
-    assert asked == {"size": "1x1", "levels": [0, 1]}
+    assert asked == {"size": "1x1"}
+    assert predictor.model.levels == (0, 1)
     assert predictor.step == 3
     assert (predictor.tile, predictor.overlap, predictor.flips) == ((), 0.25, False)
     assert predictor.preprocess == PLAIN

@@ -1,7 +1,7 @@
 """Run by test_launch.py: several command lines in one process, so that the libraries are imported once.
 
-Reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell. Prints
-``[{"code", "out", "err"}, ...]``.
+Reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell, where
+``NAME=VALUE`` before the script sets a variable. Prints ``[{"code", "out", "err"}, ...]``.
 """
 
 import json
@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import jaxseg.cli
-import jaxseg.evaluation
-import jaxseg.inspection
+import jaxseg.jobs.evaluate
+import jaxseg.jobs.inspect
+import jaxseg.jobs.train
 import jaxseg.presets  # noqa: F401
 
 HERE = Path(__file__).parents[2] / "launch"
@@ -33,6 +34,9 @@ def launch(arguments):
 
 
 def run(arguments):
+    while "=" in arguments[0]:
+        name, value = arguments.pop(0).split("=", 1)
+        os.environ[name] = value
     sys.argv = [str(HERE / arguments[0]), *arguments[1:]]
     code = 0
     try:

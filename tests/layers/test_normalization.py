@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.layers import BatchNorm
+from jaxseg.layers import BatchNorm, Numerics
 
 
 def draw(shape, seed=0):
@@ -31,7 +31,7 @@ def test_equals_flax_with_the_networks_constants(shape):
 
 def test_statistics_stay_float32_under_bfloat16():
     x, variables = draw((4, 16, 16, 3))
-    y, new = BatchNorm(dtype=jnp.bfloat16).apply(variables, 100 + x, train=True, mutable=["batch_stats"])
+    y, new = BatchNorm(Numerics(jnp.bfloat16)).apply(variables, 100 + x, train=True, mutable=["batch_stats"])
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype.name for leaf in jax.tree.leaves(new)} == {"float32"}
     moved = 0.9 * variables["batch_stats"]["mean"] + 0.1 * (100 + x).mean((0, 1, 2))
@@ -44,7 +44,7 @@ def test_eight_shards_with_an_axis_equal_one_batch():
     weight = jnp.cos(jnp.arange(x.size, dtype=jnp.float32)).reshape(shards.shape)
 
     def loss(params, x, weight, axis_name):
-        module = BatchNorm(axis_name=axis_name)
+        module = BatchNorm(Numerics(axis_name=axis_name))
         y, new = module.apply(variables | {"params": params}, x, train=True, mutable=["batch_stats"])
         return (y**2 * weight).sum(), new
 

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseg.layers import avg_pool, max_pool, resize, upsample2
+from jaxseg.layers import avg_pool, max_pool, max_pool2, resize, upsample2
 
 
 def xla_max_pool(x):
     return nn.max_pool(x, (3, 3), (2, 2), "SAME")
+
+
+def xla_max_pool2(x):
+    return nn.max_pool(x, (2, 2), (2, 2), "VALID")
 
 
 def xla_avg_pool(x):
@@ -33,13 +37,15 @@ def align_corners(x):
     return y
 
 
-@pytest.mark.parametrize(("ours", "xla"), [(max_pool, xla_max_pool), (avg_pool, xla_avg_pool)])
+@pytest.mark.parametrize(
+    ("ours", "xla"), [(max_pool, xla_max_pool), (max_pool2, xla_max_pool2), (avg_pool, xla_avg_pool)]
+)
 @settings(max_examples=8)
 @given(height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 99))
 def test_pooling_and_its_gradient_are_xlas(ours, xla, height, width, seed):
     rng = np.random.default_rng(seed)
     x = jnp.asarray(rng.integers(0, 3, size=(2, height, width, 2)), jnp.float32)  # many ties
-    weight = jnp.asarray(rng.normal(size=(2, -(-height // 2), -(-width // 2), 2)), jnp.float32)
+    weight = jnp.asarray(rng.normal(size=jax.eval_shape(xla, x).shape), jnp.float32)
 
     @jax.jit
     def values_and_gradients(x):

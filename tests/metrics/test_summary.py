@@ -51,7 +51,7 @@ def test_the_shape_of_a_summary():
     assert list(summary) == ["num_images", "full", "fov"]
     for region in ("full", "fov"):
         assert list(summary[region]) == ["image_mean", "image_sd", "pooled"]
-        assert all(tuple(scores) == METRICS for scores in summary[region].values())
+        assert all(list(scores) == list(METRICS) for scores in summary[region].values())
     assert json.loads(json.dumps(summary)) == summary
     flat = flatten(summary, "val")
     assert len(flat) == 2 * 3 * len(METRICS)

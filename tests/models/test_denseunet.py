@@ -9,7 +9,7 @@ from filling import fill, shapes
 from jax import lax
 
 from jaxseg.models import build
-from jaxseg.models.denseunet import real_cells
+from jaxseg.models.network import real_cells
 
 # Trainable parameters with two classes, author head: without attention and with JA-9 at all four skips.
 # Each was counted twice: on the running network and from its layer table. The plain head has two fewer.
@@ -195,13 +195,13 @@ def test_the_authors_head_has_no_negative_logits():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(size="169"), "no size '169'; choose one of 161, 121, base, small, tiny, micro"),
+        (dict(size="169"), "size is '169' .did you mean '161'.*; choose one of 161, 121, base, small, tiny, micro"),
         (dict(levels=(0, 4)), r"levels is \(0, 4\); choose among 0, 1, 2, 3"),
         (dict(levels=(1, 1)), r"levels is \(1, 1\); choose among 0, 1, 2, 3"),
-        (dict(head="authors"), "no head 'authors'; choose one of plain, author"),
-        (dict(dtype="float16"), "dtype is 'float16'; choose one of float32, bfloat16"),
+        (dict(head="authors"), "head is 'authors' .did you mean 'author'.*; choose one of plain, author"),
+        (dict(dtype="float16"), "dtype is 'float16' .did you mean .*; choose one of float32, bfloat16"),
         (dict(num_classes=1), "num_classes is 1"),
-        (dict(attention="ja10"), "unknown attention 'ja10'"),
+        (dict(attention="ja10"), "attention is 'ja10'"),
         (dict(attention="pwa", attention_options={"activations": "relu"}), "activations"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from filling import fill, shapes
 
 from jaxseg import attention, config, losses, models
-from jaxseg.models import denseunet
+from jaxseg.models import network
 
 # One of each family: gates, convolutions, everywhere, neighbours; by offset, sampled, joint, lines.
 FAMILIES = [
@@ -24,10 +24,11 @@ FAMILIES = [
 def test_a_step_moves_every_kernel_of_four_skips(names, monkeypatch):
     """Compiling is what costs: one network, whose skips carry a mechanism each."""
     built = itertools.cycle(names)
+    model = models.build("denseunet", size="micro")
     monkeypatch.setattr(
-        denseunet, "mechanisms", SimpleNamespace(build=lambda _, **like: attention.build(next(built), **like))
+        network, "attention", SimpleNamespace(build=lambda _, **like: attention.build(next(built), **like))
     )
-    take_a_step(denseunet.DenseUNet(denseunet.SIZES["micro"]))
+    take_a_step(model)
 
 
 @pytest.mark.slow
@@ -36,8 +37,7 @@ def test_a_step_moves_every_kernel(name):
     wanted = config.defaults()
     wanted.model.attention = name
     wanted.model.size = "micro"
-    config.validate(wanted)
-    take_a_step(models.build(**wanted.model.to_dict()))
+    take_a_step(config.validate(wanted))
 
 
 def take_a_step(model):

@@ -9,13 +9,17 @@ from filling import fill, shapes
 from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, build
 
-SMALLEST = {"denseunet": "micro"}
+SMALLEST = {"denseunet": {"size": "micro"}}
 SHAPED = ["none", "ja9", "attention_gate", "axial"]
 TRAINED = ["ja9"]  # costs a compilation
 
 
 def smallest(name, **options):
-    return build(name, size=SMALLEST[name], **options)
+    return build(name, **SMALLEST[name], **options)
+
+
+def test_every_network_is_tested():
+    assert SMALLEST.keys() == MODELS.keys()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_logits_have_the_shape_of_the_images(name, attention):
 def trained(request):
     """One training pass from random parameters: loss, gradients, variables before, statistics after."""
     name, attention = request.param
-    model = smallest(name, attention=attention)
+    model = smallest(name, attention=attention, levels=(0, 3))
     variables = fill(shapes(model), seed=5)
     rng = np.random.default_rng(6)
     images = jnp.asarray(rng.normal(size=(2, 61, 45, 3)), jnp.float32)
@@ -86,5 +90,8 @@ def test_training_moves_every_statistic(trained):
 
 
 def test_unknown_models_are_told_with_the_nearest_name():
-    with pytest.raises(ValueError, match="unknown model 'denseunett'.*denseunet; did you mean 'denseunet'"):
-        build("denseunett", size="micro")
+    with pytest.raises(ValueError, match=r"model is 'denseunett' \(did you mean 'denseunet'\?\); choose one of denseu"):
+        build("denseunett")
+
+
+SETTINGS = {"attention": "ja9", "attention_options": {}, "levels": (0, 3), "dtype": "float32", "size": "tiny"}

@@ -56,7 +56,7 @@ def test_rows_are_those_of_the_mechanism_by_itself(trained, seen):
         assert part.cell == (16, 16)
         assert part.extent == (-0.5, 47.5, 63.5, -0.5)
     assert (wanted.self[..., 3] == 0).all()  # Nothing is lost with the padding.
-    (gate,) = skip.gates().values()
+    (gate,) = skip.gate_maps().values()
     np.testing.assert_allclose(gate.values[0, [3, 0], [1, 2]], found.point_wise.values.sum((1, 2, 3)), rtol=1e-5)
 
 
@@ -85,7 +85,14 @@ def test_pooled_keys_have_cells_of_their_own():
     assert found.values.shape == (1, 1, 3, 4)  # ceil(9 / 4) and ceil(13 / 4) of 4 x 4 keys
     assert found.cell == (8, 12)  # 4 pixels of the network's image, which is half and a third of the photograph
     assert skip.grid == (5, 7)
-    assert skip.gates() == {}
+    assert skip.gate_maps() == {}
+
+
+def test_a_pooled_key_covers_what_was_pooled_on_a_ragged_grid_too():
+    """Three rows pooled by two are one key, which stands for two of them."""
+    found = alone("sa", pool="post", grid=(3, 5), size=(6, 10), stride=2).rows([(0, 0)])
+    assert found.values.shape == (1, 1, 1, 2)
+    assert found.cell == (4, 4)
 
 
 @pytest.mark.parametrize(("size", "shown"), [((37, 50), (37, 50)), ((32, 48), (57, 31)), ((64, 33), (20, 33))])
@@ -122,7 +129,7 @@ def test_only_a_joint_structure_is_rearranged():
 @pytest.mark.parametrize("options", [{"attention": "none"}, {"attention": "ja9", "levels": ()}])
 def test_a_network_without_attention_has_nothing_to_see(options):
     model = build("denseunet", size="micro", **options)
-    with pytest.raises(ValueError, match="no attention .* nothing to see; train one with --config.model.attention"):
+    with pytest.raises(ValueError, match="no attention .* nothing to see; train one that has, such as --config"):
         skips(model, {}, np.zeros((1, 32, 32, 3), np.float32))
 
 

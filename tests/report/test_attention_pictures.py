@@ -44,7 +44,7 @@ class Skip:
     def rows(self, pixels):
         return self._rows
 
-    def gates(self):
+    def gate_maps(self):
         return self._gates
 
     def cells(self, pixels):
@@ -85,10 +85,10 @@ def test_every_part_is_seen_once_by_its_name(joint):
     assert list(found) == ["point-wise", "passes 0", "passes 1"]
     assert [view.kind for view in found.values()] == ["map", "row", "row"]
     assert [view.own for view in found.values()] == [(2, 4), (2, 4), None]
-    np.testing.assert_array_equal(found["point-wise"].weights, joint.gates()["point_wise"].values[0])
+    np.testing.assert_array_equal(found["point-wise"].weights, joint.gate_maps()["point_wise"].values[0])
     np.testing.assert_allclose(found["passes 0"].weights, joint.rows([PIXEL]).passes[0].values[0].mean(0))
-    assert found["passes 0"].told().endswith("mean of 3 heads")
-    assert found["passes 1"].told() == "sum 12"
+    assert found["passes 0"].caption().endswith("mean of 3 heads")
+    assert found["passes 1"].caption() == "sum 12"
     assert list(views(Skip(row()), PIXEL)) == [""]
 
 
@@ -103,7 +103,7 @@ def test_one_huge_weight_on_itself_leaves_the_others_readable():
     assert scale.low == -scale.high
     assert scale.high == pytest.approx(0.99e-4, rel=1e-2)
     assert scale.extend == "both"  # 1% of the others lie beyond, and the huge one
-    assert view(weights, own=(3, 7)).told() == f"sum 40, itself {40 / (40 + 0.05):.2%}"
+    assert view(weights, own=(3, 7)).caption() == f"sum 40, itself {40 / (40 + 0.05):.2%}"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_scales(weights, signed, wanted):
 
 def test_a_map_keeps_the_pixels_own_weight():
     assert Scale.of(view([[3, 0], [1, 1]], kind="map"), signed=False).high == pytest.approx(3, rel=0.02)
-    assert view([[3, 0], [1, -1]], kind="map", own=(1, 1)).told() == "at the pixel −1"
+    assert view([[3, 0], [1, -1]], kind="map", own=(1, 1)).caption() == "at the pixel −1"
 
 
 def test_the_figure_tells_skip_stride_part_and_pixel(joint):

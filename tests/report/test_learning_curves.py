@@ -1,6 +1,7 @@
 import numpy as np
 
 from jaxseg.report import learning_curves as curves
+from jaxseg.runs.log import read_metrics
 
 
 def _line(axis, label):
@@ -9,7 +10,7 @@ def _line(axis, label):
 
 
 def test_both_panels_show_the_figures_of_the_log(metrics_rows, tmp_path, drawn):
-    curves.draw_curves(metrics_rows, tmp_path / "curves.png")
+    curves.draw_curves(metrics_rows, tmp_path / "curves.png", select="dice")
     loss, scores = drawn["curves.png"].axes
     np.testing.assert_array_equal(_line(loss, "loss, as logged").get_xdata(), [50, 100, 150, 200, 250, 300])
     np.testing.assert_allclose(_line(loss, "loss, as logged").get_ydata()[:2], [1.0, 0.5])
@@ -20,16 +21,27 @@ def test_both_panels_show_the_figures_of_the_log(metrics_rows, tmp_path, drawn):
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_metric_that_selects_is_drawn_and_its_best_step_marked(metrics_rows, tmp_path, drawn):
+    rows = [*metrics_rows, {"step": 100, "val/fov/image_mean/recall": 0.9}]
+    curves.draw_curves(rows, tmp_path / "curves.png", select="recall")
+    scores = drawn["curves.png"].axes[1]
+    assert [line.get_label() for line in scores.lines[:-1]] == ["Recall, full image", "Recall, field of view"]
+    np.testing.assert_allclose(_line(scores, "Recall, full image").get_ydata(), [0.4, 0.7, 0.6])
+    np.testing.assert_allclose(_line(scores, "Recall, field of view").get_xydata(), [(100, 0.9)])
+    np.testing.assert_allclose(scores.lines[-1].get_xydata(), [(200, 0.7)])
+    assert scores.get_title(loc="right") == "★ best Recall 0.7000 at step 200"
+
+
 def test_a_run_without_val_has_one_panel_and_a_changing_rate_its_own(metrics_rows, tmp_path, drawn):
     rows = [row | {"train/learning_rate": 1e-3 * row["step"]} for row in metrics_rows if "train/loss" in row]
-    curves.draw_curves(rows, tmp_path / "curves.png")
+    curves.draw_curves(rows, tmp_path / "curves.png", select="dice")
     loss, rate = drawn["curves.png"].axes
     assert (loss.get_xlabel(), rate.get_xlabel()) == ("", "training step")
     np.testing.assert_allclose(rate.lines[0].get_ydata(), [1e-3 * row["step"] for row in rows])
 
 
 def test_a_run_that_logged_nothing_yet_draws(tmp_path, drawn):
-    curves.draw_curves([{"step": 5, "val/full/image_mean/dice": 0.3}], tmp_path / "curves.png")
+    curves.draw_curves([{"step": 5, "val/full/image_mean/dice": 0.3}], tmp_path / "curves.png", select="dice")
     assert len(drawn["curves.png"].axes) == 2
 
 
@@ -41,10 +53,10 @@ def test_the_running_mean_keeps_constants_and_averages_noise():
 
 
 def test_the_log_is_read_where_there_is_one(tmp_path):
-    assert curves.read_metrics(tmp_path / "metrics.jsonl") == []
+    assert read_metrics(tmp_path / "metrics.jsonl") == []
     (tmp_path / "metrics.jsonl").write_text(
         '{"step": 1, "train/loss": 0.5}\n{"step": 2, "val/full/pooled/dice": null}\n'
     )
-    rows = curves.read_metrics(tmp_path / "metrics.jsonl")
+    rows = read_metrics(tmp_path / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2]
     assert curves.series(rows, "val/full/pooled/dice")[0].size == 0

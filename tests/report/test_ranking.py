@@ -4,7 +4,7 @@ from jaxseg.report.ranking import draw_ranking
 
 
 def test_the_dots_rise_from_the_worst_to_the_best_image(evaluation, tmp_path, drawn):
-    draw_ranking(evaluation, tmp_path / "ranking.png", title="val: Dice image by image")
+    draw_ranking(evaluation, tmp_path / "ranking.png", select="dice", title="val: Dice image by image")
     (axis,) = drawn["ranking.png"].axes
     order = [row["id"] for row in evaluation.ranked("dice", "full")]
     assert [label.get_text() for label in axis.get_xticklabels()] == order
@@ -19,7 +19,21 @@ def test_the_dots_rise_from_the_worst_to_the_best_image(evaluation, tmp_path, dr
 
 def test_many_images_are_not_named_one_by_one(evaluation, tmp_path, drawn):
     rows = [row | {"id": f"{row['id']}_{copy}"} for copy in range(20) for row in evaluation.rows]
-    draw_ranking(dataclasses.replace(evaluation, rows=rows), tmp_path / "ranking.png", title="")
+    draw_ranking(dataclasses.replace(evaluation, rows=rows), tmp_path / "ranking.png", select="dice", title="")
     (axis,) = drawn["ranking.png"].axes
     assert not any("eye" in label.get_text() for label in axis.get_xticklabels())
     assert axis.get_xlabel() == "100 images, from the worst to the best"
+
+
+def test_another_metric_orders_and_names_the_dots(evaluation, tmp_path, drawn):
+    rows = [row | ({"auc": None} if row["id"] == "eye1" else {}) for row in evaluation.rows]
+    rows = [row | ({"auc": 0.1} if row["id"] == "eye0" else {}) for row in rows]  # the best by Dice
+    draw_ranking(dataclasses.replace(evaluation, rows=rows), tmp_path / "ranking.png", select="auc", title="")
+    (axis,) = drawn["ranking.png"].axes
+    full, fov = (line for line in axis.lines if line.get_marker() == "o")
+    assert full.get_ydata().tolist() == sorted(row["auc"] for row in rows if row["region"] == "full" and row["auc"])
+    assert (full.get_ydata()[0], fov.get_xdata().tolist()) == (0.1, [0])  # an undefined score has no dot
+    mean = evaluation.summary["full"]["image_mean"]["auc"]
+    assert full.get_label() == f"full image, mean {mean:.4f}"
+    assert axis.get_ylabel() == "AUC of one image"
+    assert not any(line.get_linestyle() == ":" for line in axis.lines)  # the second observer has no AUC

@@ -12,6 +12,7 @@ CONFIG = {
     "model": {"name": "denseunet", "size": "tiny", "attention": "ja9"},
     "data": {"name": "synthetic"},
     "train": {"steps": 300, "batch_size": 4},
+    "eval": {},  # as in runs from before eval.select, whose checkpoints dice selected
 }
 
 
@@ -29,7 +30,7 @@ def test_a_report_holds_every_number_and_picture_of_the_run(workdir, evaluation,
     assert path == workdir / "report.md"
     text = path.read_text()
     assert text.startswith("# demo\n")
-    assert "attention `ja9`, trained on `synthetic` for 300 steps of 4 images, seed 7" in text
+    assert "denseunet tiny with attention `ja9`, trained on `synthetic` for 300 steps of 4 images, seed 7" in text
     assert "threshold: 0.5" in text
     assert "checkpoint step: 200; checkpoint rule: best val/full/image_mean/dice" in text
     assert (workdir / "eval" / "val.md").read_text().strip() in text
@@ -72,7 +73,30 @@ def test_examples_are_predicted_as_they_were_scored(workdir, evaluation, predict
 
 
 def test_the_checkpoint_rule_is_read_from_the_log(metrics_rows):
-    assert checkpoint_rule(metrics_rows, 200) == "best val/full/image_mean/dice"
-    assert checkpoint_rule(metrics_rows, 300) == "not the best val/full/image_mean/dice"
+    assert checkpoint_rule(metrics_rows, 200, "dice") == "best val/full/image_mean/dice"
+    assert checkpoint_rule(metrics_rows, 300, "dice") == "not the best val/full/image_mean/dice"
     training = [row for row in metrics_rows if "train/loss" in row]
-    assert checkpoint_rule(training, 300) == "latest step (no val split)"
+    assert checkpoint_rule(training, 300, "dice") == "latest step (no val split)"
+
+
+def test_a_score_that_is_undefined_on_val_selects_no_checkpoint(metrics_rows):
+    assert checkpoint_rule(metrics_rows, 300, "tnr") == "latest step (val/full/image_mean/tnr is undefined)"
+
+
+def test_the_metric_of_the_config_selects_orders_and_names(workdir, evaluation, predictor, records, drawn):
+    (workdir / "config.json").write_text(json.dumps(CONFIG | {"eval": {"select": "recall"}}))
+    scored = [0.2, None, 0.9, 0.4, 0.3]  # of each image; Dice orders them otherwise
+    rows = [row | {"recall": scored[int(row["id"][-1])]} for row in evaluation.rows]
+    evaluation = dataclasses.replace(evaluation, rows=rows)
+    text = write_run(workdir, evaluation, split="val", predictor=predictor, records=records).read_text()
+    assert "checkpoint rule: best val/full/image_mean/recall" in text
+    assert [text.get_text() for text in drawn["val_examples.png"].texts] == [
+        "val: worst, median, best of 4 images by Recall (full image, prepared size)",
+        "worst  ·  eye0  ·  Recall 0.2000",
+        "median  ·  eye4  ·  Recall 0.3000",
+        "best  ·  eye2  ·  Recall 0.9000",
+    ]
+    (ranking,) = drawn["val_ranking.png"].axes
+    assert [label.get_text() for label in ranking.get_xticklabels()] == ["eye0", "eye4", "eye3", "eye2"]
+    assert ranking.get_title(loc="left") == "val: Recall image by image (threshold 0.5, prepared size)"
+    assert drawn["learning_curves.png"].axes[1].get_title(loc="right") == "★ best Recall 0.7000 at step 200"

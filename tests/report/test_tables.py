@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from jaxseg.metrics import METRICS
+from jaxseg.metrics import METRICS, Evaluation, Metric, Tally
 from jaxseg.report import tables
 
 FACTS = {"seed": 3, "checkpoint_step": 200}
@@ -57,6 +57,27 @@ def test_each_row_of_the_table_says_what_it_is(evaluation):
     assert rows[1]["AUC"] == f"{evaluation.summary['full']['pooled']['auc']:.4f}"
     assert markdown.splitlines()[0] == "threshold: 0.5; scored at: prepared size; seed: 3; checkpoint step: 200"
     assert "divided by n - 1" in markdown
+
+
+def test_the_columns_have_their_names_and_order(evaluation):
+    assert tables.to_csv(evaluation).splitlines()[0] == (
+        "id,region,dice,jaccard,precision,recall,tnr,accuracy,auc,tp,fp,fn,tn"
+    )
+    assert tables.to_markdown("val", evaluation, FACTS).splitlines()[2] == (
+        "| scored | split | region | reduction | Dice | Jaccard | Precision | Recall | TNR | Accuracy | AUC |"
+    )
+
+
+def test_a_metric_is_one_row_of_one_table(records, monkeypatch):
+    monkeypatch.setitem(METRICS, "found", Metric("Found", lambda n: n.tp / n.total))
+    tally = Tally()
+    tally.add("eye", (records[0].image[..., 1] / 255).astype("float32"), records[0].mask == 1)
+    evaluation = Evaluation(tally.summary(), tally.rows, None, threshold=0.5, scored_at="prepared")
+    (row,) = csv.DictReader(io.StringIO(tables.to_csv(evaluation)))
+    share = int(row["tp"]) / (24 * 30)
+    assert float(row["found"]) == evaluation.summary["full"]["pooled"]["found"] == share
+    mean, pooled = _cells(tables.to_markdown("val", evaluation, FACTS))
+    assert mean["Found"] == pooled["Found"] == f"{share:.4f}"
 
 
 def test_undefined_scores_are_told(evaluation):

@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from small import Deep
 
 from jaxseg import models
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
+from jaxseg.layers import Numerics
 from jaxseg.training import devices as on
 from jaxseg.training.step import DEVICES, initial_state, parallel_step
 
@@ -55,6 +57,21 @@ def largest(a, b):
     return max(float(np.abs(x - y).max()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)) / top
 
 
+def step_of(devices, model, variables, transform):
+    step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=0, ema_decay=0.0)
+    return step, on.replicate(initial_state(variables, transform, ema=False), devices)
+
+
+def with_dropout(devices, records):
+    """Return gradient and loss of a step of a network with dropout and auxiliary logits."""
+    model, transform = Deep(rate=0.5, numerics=Numerics(jnp.float32, DEVICES)), kept()
+    variables = filled(jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3))), np.random.default_rng(1))
+    step, state = step_of(devices, model, variables, transform)
+    places = on.split(np.arange(BATCH).reshape(len(devices), -1), devices)
+    state, figures = step(state, on.replicate(records, devices), places, places)
+    return on.first(state.opt_state), float(on.first(figures)["loss"])
+
+
 def main():
     rng = np.random.default_rng(0)
     data = arrays(rng)
@@ -70,8 +87,7 @@ def main():
             return on.split(per_sample.reshape(len(devices), -1), devices)
 
         records, places = on.replicate(data, devices), shared(np.arange(BATCH))
-        state = on.replicate(initial_state(variables, transform, ema=False), devices)
-        step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=0, ema_decay=0.0)
+        step, state = step_of(devices, model, variables, transform)
         states, losses = [], []
         for k in range(STEPS):
             state, figures = step(state, records, shared(stream.indices(0, k, BATCH, 12)), places)
@@ -89,6 +105,7 @@ def main():
             loss=losses[0],
             params=states[-1].params,
             copies_equal=copies_equal,
+            dropout=with_dropout(devices, data),
         )
     one_, eight = outcome[1], outcome[8]
     print(
@@ -103,6 +120,8 @@ def main():
                 "parameters": largest(one_["params"], eight["params"]),
                 "moved": largest(jax.device_get(variables["params"]), eight["params"]),
                 "copies_equal": eight["copies_equal"],
+                "dropout_gradients": largest(one_["dropout"][0], eight["dropout"][0]),
+                "dropout_losses": [one_["dropout"][1], eight["dropout"][1]],
             }
         )
     )

@@ -12,7 +12,8 @@ from jaxseg.training.devices import _largest_divisor, set_up
 @pytest.fixture(scope="module")
 def outcome():
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
-    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    path = str(Path(__file__).parents[1])  # for tests/small.py
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
     program = Path(__file__).with_name("eight_devices.py")
     ran = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
@@ -35,6 +36,11 @@ def test_parameters_agree_after_three_steps_of_gradient_descent(outcome):
     assert outcome["moved"] > 1e-4
     assert outcome["parameters"] < 1e-5
     assert outcome["copies_equal"]
+
+
+def test_eight_devices_drop_what_one_drops_and_add_the_same_auxiliary_loss(outcome):
+    assert outcome["dropout_gradients"] < 1e-5
+    assert outcome["dropout_losses"][0] == pytest.approx(outcome["dropout_losses"][1], rel=1e-5)
 
 
 def test_devices_that_do_not_divide_the_batch_are_refused_with_the_numbers(tmp_path):

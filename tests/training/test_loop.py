@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg import inference, training
-from jaxseg.checkpoint import load_variables
+from jaxseg import data, inference, models
 from jaxseg.config import defaults
+from jaxseg.jobs.train import train
+from jaxseg.runs.checkpoint import Checkpoints, load_variables
 
 
 def small(cache, **changes):
@@ -22,20 +23,26 @@ def small(cache, **changes):
     return config
 
 
-def losses(workdir):
+FIRST = {"train.accumulate": 2, "train.ema_decay": 0.5, "optimizer.schedule": "cosine"}
+
+
+def logged(workdir, name):
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [row["train/loss"] for row in rows if "train/loss" in row]
+    return [row[name] for row in rows if name in row]
+
+
+def losses(workdir):
+    return logged(workdir, "train/loss")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("loop")
-    first = {"train.accumulate": 2, "train.ema_decay": 0.5, "optimizer.schedule": "cosine"}
-    training.train(small(folder / "cache", **first), folder / "resident")
-    training.train(small(folder / "cache", **first, **{"data.device_limit": 0.0}), folder / "streamed")
+    train(small(folder / "cache", **FIRST), folder / "resident")
+    train(small(folder / "cache", **FIRST, **{"data.device_limit": 0.0}), folder / "streamed")
     # The same compiled program again: only the start differs.
     warm = {"train.init_from": str(folder / "resident"), "optimizer.learning_rate": 1e-30}
-    training.train(small(folder / "cache", **first, **warm), folder / "warm")
+    train(small(folder / "cache", **FIRST, **warm), folder / "warm")
     return folder
 
 
@@ -47,8 +54,6 @@ def test_a_set_that_streams_trains_as_one_that_resides(runs):
 
 
 def test_accumulation_updates_every_second_step_and_the_average_follows(runs):
-    from jaxseg.checkpoint import Checkpoints
-
     checkpoints = Checkpoints(runs / "resident" / "checkpoints", read_only=True)
     variables = checkpoints.variables(checkpoints.latest())
     checkpoints.close()
@@ -57,9 +62,47 @@ def test_accumulation_updates_every_second_step_and_the_average_follows(runs):
         for a, b in zip(jax.tree.leaves(variables["params"]), jax.tree.leaves(variables["ema"]), strict=True)
     ]
     assert max(moved) > 0
-    rates = [json.loads(row) for row in (runs / "resident" / "metrics.jsonl").read_text().splitlines()]
-    rates = [row["train/learning_rate"] for row in rates if "train/learning_rate" in row]
+    rates = logged(runs / "resident", "train/learning_rate")
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4, 5e-4], rtol=1e-5)  # cosine over two updates
+
+
+def test_val_is_scored_with_the_moving_average(runs):
+    """The logged scores are those of the average, which prediction uses, and not those of the parameters themselves."""
+    splits = data.load(small(runs / "cache").data.to_dict())
+    predictor = inference.load(runs / "resident", "latest")
+    logged_auc = logged(runs / "resident", "val/full/pooled/auc")[-1]
+    assert inference.score(predictor, splits.val, progress=False).summary["full"]["pooled"]["auc"] == logged_auc
+    checkpoints = Checkpoints(runs / "resident" / "checkpoints", read_only=True)
+    predictor.variables = {**predictor.variables, "params": checkpoints.variables(predictor.step)["params"]}
+    checkpoints.close()
+    assert inference.score(predictor, splits.val, progress=False).summary["full"]["pooled"]["auc"] != logged_auc
+
+
+def test_the_network_is_built_once_a_run(runs, monkeypatch):
+    built, build = [], models.build
+    monkeypatch.setattr(models, "build", lambda *given, **options: built.append(given) or build(*given, **options))
+    train(small(runs / "cache", **FIRST), runs / "once")
+    assert len(built) == 1
+
+
+@pytest.mark.parametrize(("select", "step"), [("dice", 2), ("recall", 4)])
+def test_the_best_checkpoint_is_the_one_with_the_largest_selected_score(runs, select, step, monkeypatch):
+    """Dice falls from the first scoring of val to the second, recall rises; the third is that of the report."""
+    workdir, scored, score = runs / f"by {select}", [], inference.score
+
+    def told(*given, **options):
+        found = score(*given, **options)
+        dice, recall = [(0.9, 0.1), (0.5, 0.7), (0.3, 0.3)][len(scored)]
+        found.summary["full"]["image_mean"].update(dice=dice, recall=recall)
+        scored.append(found)
+        return found
+
+    monkeypatch.setattr(inference, "score", told)
+    train(small(runs / "cache", **FIRST, **{"eval.select": select}), workdir)
+    assert len(scored) == 3
+    assert load_variables(workdir, "best")[0] == step
+    report = json.loads((workdir / "eval" / "val.json").read_text())
+    assert (report["checkpoint_step"], report["checkpoint_rule"]) == (step, f"best val/full/image_mean/{select}")
 
 
 def test_a_warm_start_begins_with_the_other_runs_weights(runs):
@@ -73,7 +116,7 @@ def test_weights_of_another_network_are_refused(runs, tmp_path):
         runs / "cache", **{"train.init_from": str(runs / "resident"), "model.levels": (0,), "model.attention": "pwa"}
     )
     with pytest.raises(ValueError, match=r"is another network: \d+ arrays differ, the first is .*attention0"):
-        training.train(other, tmp_path / "other")
+        train(other, tmp_path / "other")
 
 
 def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
@@ -82,8 +125,7 @@ def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
     probability = predictor(image)
     assert probability.shape == (37, 50)
     assert 0 <= probability.min() < probability.max() <= 1
-    training.train(small(runs / "cache", **{"train.accumulate": 2, "train.ema_decay": 0.5,
-                                            "optimizer.schedule": "cosine"}), runs / "resident")  # fmt: skip
+    train(small(runs / "cache", **FIRST), runs / "resident")
     assert "all 4 steps are done" in capsys.readouterr().out
 
 
@@ -92,7 +134,7 @@ def test_bfloat16_trains_to_what_float32_does(tmp_path):
     ends = []
     for dtype in ("float32", "bfloat16"):
         config = small(tmp_path / "cache", **{"model.dtype": dtype, "train.steps": 150, "train.eval_every": 150})
-        training.train(config, tmp_path / dtype)
+        train(config, tmp_path / dtype)
         params = load_variables(tmp_path / dtype)[1]["params"]
         assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float32")}
         ends.append(np.mean(losses(tmp_path / dtype)[-20:]))

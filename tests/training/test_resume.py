@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.checkpoint import load_variables
+from jaxseg.runs.checkpoint import load_variables
 
 ROOT = Path(__file__).parents[2]
 STEPS, EVERY = 120, 40

@@ -1,10 +1,16 @@
 import json
+import os
+import pty
+import re
+import sys
+import termios
 
 import jax.numpy as jnp
 import pytest
+import tqdm
 
 from jaxseg.progress import Progress, clock, track
-from jaxseg.training.run_folder import MetricsLog
+from jaxseg.runs.log import MetricsLog
 from jaxseg.training.watch import Watch
 
 
@@ -67,3 +73,25 @@ def test_plain_lines_tell_count_and_time_left(capsys):
     assert capsys.readouterr().out.startswith("train: step 42/100, loss 0.5, ")
     assert list(track(iter("abc"), "read", total=3)) == ["a", "b", "c"]
     assert [clock(s) for s in (45.0, 700.0, 12_000.0)] == ["45 s", "12 min", "3 h 20 min"]
+
+
+def test_a_bar_leaves_the_first_step_out_of_the_time_left(monkeypatch):
+    there, here = pty.openpty()
+    os.set_blocking(there, False)
+    termios.tcsetwinsize(here, (24, 100))
+    now = 0.0
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
+    monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 0)
+    with os.fdopen(here, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        progress = Progress(1040, "train", start=40)
+        for seconds, loss in ((60.0, "0.9"), (60.2, "0.8"), (60.4, "0.7")):  # the first step compiled for a minute
+            now = seconds
+            progress.advance(loss=loss)
+        progress.close()
+        drawn = os.read(there, 100_000).decode()
+    os.close(there)
+    bars = re.findall(r"(\d+)/1040 \[\S*<([^,]+), [^],]*(?:, loss=([^],]+))?\]", drawn)
+    assert bars[0] == ("40", "?", "")
+    assert bars[-2:] == [("42", "03:19", "0.8"), ("43", "03:19", "0.7")]  # 0.2 s for each of 997 steps
+    assert ("41", "?", "0.9") in bars

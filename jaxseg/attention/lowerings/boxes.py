@@ -15,7 +15,7 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs, queries, value
 from jaxseg.attention.norms import plain
 from jaxseg.attention.scores import Indicator, Pairwise, Taps
 from jaxseg.attention.supports import Box, Itself, Window
-from jaxseg.attention.values import Projected, Scaled
+from jaxseg.attention.values import Projected, Scaled, masked
 from jaxseg.layers import conv
 
 # Position indicator over a window: one convolution (Eq. 2 and 3).
@@ -23,7 +23,7 @@ from jaxseg.layers import conv
 
 def convolution(form: Form) -> Array:
     """Convolve x with the heads' kernels as taps; with a gain (Eq. 4), scale the result."""
-    x, kernel = masked(form), form.value.kernel
+    x, kernel = masked(form.value.x, form.valid), form.value.kernel
     slots, (_, inputs, width) = form.support.slots, kernel.shape
     taps = jnp.broadcast_to(kernel, (max(slots, len(kernel)), inputs, width)).reshape(-1, slots, inputs, width)
     taps = jnp.moveaxis(taps, 0, 2).reshape(*form.support.size, inputs, -1)
@@ -35,14 +35,8 @@ def convolution(form: Form) -> Array:
     return y.reshape(*x.shape[:2], -1)
 
 
-def masked(form: Form) -> Array:
-    """Return the features of lazy values, zero where a key does not exist."""
-    x = form.value.x
-    return x if form.valid is None else jnp.where(form.valid[..., None], x, 0)
-
-
 def _is_convolution(form: Form) -> bool:
-    """Say whether each group of heads is one window of taps, with a kernel for each or one for all."""
+    """Say whether each group of heads is one window of taps, with a kernel per tap or one for all."""
     return form.heads == form.groups * form.support.slots and len(form.value.kernel) in (
         1,
         form.support.slots,
@@ -55,14 +49,15 @@ def _convolution_macs(form: Form) -> int:
     return queries(form) * max(form.support.slots, len(kernel)) * math.prod(kernel.shape[1:])
 
 
-# The same with a scale in the place of a matrix: a depthwise convolution.
+# The same with a diagonal in place of each matrix: a depthwise convolution.
 
 
 def depthwise(form: Form) -> Array:
-    """Add up the taps: a grouped convolution's gradients are slow on a CPU."""
+    """Add up the scaled and shifted x, tap by tap: the gradients of XLA's grouped convolution are slow on a CPU."""
     scale = jnp.broadcast_to(form.value.scale, (form.support.slots, form.value.width))
-    wide = jnp.promote_types(form.value.x.dtype, jnp.float32)
-    return over_slots(form, masked(form), lambda x, tap: (x * tap).astype(wide), scale).astype(form.value.x.dtype)
+    x = masked(form.value.x, form.valid)
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    return over_slots(form, x, lambda x, tap: (x * tap).astype(wide), scale).astype(x.dtype)
 
 
 def _is_depthwise(form: Form) -> bool:
@@ -74,25 +69,22 @@ def _is_depthwise(form: Form) -> bool:
 
 def product(form: Form) -> Array:
     """Multiply each value by its weight."""
-    w = form.score.w
-    if form.valid is not None:
-        w = jnp.where(form.valid[..., None, None], w, 0)
-    v = form.values()
+    w, v = masked(form.score.w, form.valid), form.values()
     return form.merge(w.astype(v.dtype) * v)
 
 
-# Any taps, and any pairwise score over a box that is not so wide that its weights would outgrow the features.
+# Any taps, and any pairwise score over a box of few slots: in a wide one, the weights would outgrow the features.
 
 WIDEST = 256  # slots
 
 
 def tapped(form: Form) -> Array:
-    """Weigh the values of one slot after the other."""
+    """Add up the values, each times its tap, slot by slot."""
     return _weigh(form, form.score.w)
 
 
 def shifted(form: Form) -> Array:
-    """Score one slot after the other, K numbers a query, then weigh its values."""
+    """Score slot by slot, K numbers per query; then add up the values, each times its weight, slot by slot."""
     i, q = jnp.arange(queries(form)), jax.tree.map(lambda a: a.swapaxes(1, 2), form.score.q)
 
     def step(_: None, slot: Array) -> tuple[None, Array]:

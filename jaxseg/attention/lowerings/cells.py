@@ -17,19 +17,19 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs
 from jaxseg.attention.scores import Pairwise
 from jaxseg.attention.supports import Cross, Grid, Tiles
 
-# Numbers that the scores of the cells of one step may hold. On a CPU small steps are as fast as large ones, and the
-# backward pass holds about ten of them.
+# How many scores one step may hold, over all its cells. On a CPU small steps are as fast as large ones, and the
+# backward pass holds about ten arrays of that size.
 CPU_CELLS, CELLS = 2**18, 2**22
 
 
 def tiled(form: Form) -> Array:
-    """Attend in all tiles alike, each a small image of its own."""
+    """Attend within every tile as if it were a small image of its own."""
     sums = within(form, form.support.size, form.support.shift)
     return form.merge(finish(sums)).astype(form.values().dtype)
 
 
 def crossed(form: Form) -> Array:
-    """Attend along each axis, and merge what the axes found: the norm runs over all lines jointly."""
+    """Attend along each axis, then merge the sums of the axes, so that the norm runs over all lines jointly."""
     grid = form.support.queries
     sums = within(form, _line(grid, 0), (0,) * len(grid))
     for axis in range(1, len(grid)):
@@ -42,10 +42,10 @@ def _line(grid: Grid, axis: int) -> Grid:
 
 
 def within(form: Form, size: Grid, shift: Grid, *, distinct: bool = False) -> Sums:
-    """Return the sums of every query over the tile that holds it, ``distinct``: without itself.
+    """Return the sums of every query over the tile that holds it; if ``distinct``, over its other keys only.
 
-    Some tiles at a time are taken as images of a batch; a pairwise score knows places by their offset alone, so the
-    places within the first tile stand for those of all.
+    Some tiles at a time are taken as images of a batch. A pairwise score depends on places only through their offset,
+    so all tiles are scored at the places of the first one.
     """
     grid, v, heads = form.support.queries, form.values(), form.heads
     length, ok = math.prod(size), jnp.broadcast_to(existing(form), v.shape[:2])
@@ -70,7 +70,7 @@ def within(form: Form, size: Grid, shift: Grid, *, distinct: bool = False) -> Su
 
 
 def at_once(length: int, heads: int) -> int:
-    """Return how many cells of ``length`` positions one step takes."""
+    """Return how many cells of ``length`` positions one step takes; a cell has length x length scores per head."""
     room = CPU_CELLS if jax.default_backend() == "cpu" else CELLS
     return max(room // (length * length * heads), 1)
 
@@ -100,12 +100,12 @@ def join(a: Array, grid: Grid, size: Grid, shift: Grid) -> Array:
 
 
 def _before(size: Grid, shift: Grid) -> Grid:
-    """Return how much of the first tile lies off the grid, along each axis."""
+    """Return how many positions of the first tile lie off the grid, for each axis."""
     return tuple(-s % w for s, w in zip(shift, size, strict=True))
 
 
 def _counts(grid: Grid, size: Grid, shift: Grid) -> Grid:
-    """Return the tiles along each axis."""
+    """Return the number of tiles, for each axis."""
     return tuple(-(-(side + low) // w) for side, w, low in zip(grid, size, _before(size, shift), strict=True))
 
 

@@ -16,18 +16,17 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs, queries, value
 from jaxseg.attention.norms import mean, plain, softmax, total
 from jaxseg.attention.scores import Dot, OfKey, Pairwise, Relative
 from jaxseg.attention.supports import Everywhere
+from jaxseg.attention.values import masked
 
 # Dot products that are linear in the scores: associate the other way, q_i . (sum_j k_j v_j).
 
 
 def reassociated(form: Form) -> Array:
     """Sum k v over the keys first: linear in N, and exactly the same (section 2.1's dot product over N)."""
-    q, k, v = form.score.q, form.score.k, form.values()
-    if form.valid is not None:
-        k = jnp.where(form.valid[..., None, None], k, 0)
+    q, k, v = form.score.q, masked(form.score.k, form.valid), form.values()
     wide = jnp.promote_types(v.dtype, jnp.float32)
     summed = jnp.einsum("bpmc,bpmd->bmcd", k, v, preferred_element_type=wide)
-    if form.norm is mean:  # Still in float32: a sum over a hundred thousand keys is no number for bfloat16.
+    if form.norm is mean:  # While in float32: in float16 the sum over many keys may overflow.
         keys = existing(form).sum(-1)
         summed = summed / jnp.maximum(keys, 1)[:, None, None, None]
     y = jnp.einsum("bnmc,bmcd->bnmd", q, summed.astype(q.dtype), preferred_element_type=wide)
@@ -47,7 +46,7 @@ def _reassociated_macs(form: Form) -> int:
 
 
 def shared(form: Form) -> Array:
-    """Attend once, for all queries."""
+    """Compute the one result that all queries share."""
     a, _ = form.weights(jnp.zeros(1, int))
     v = form.values()
     y = form.merge(jnp.einsum("brmp,bpmd->brmd", a, v.astype(a.dtype))).astype(v.dtype)
@@ -60,13 +59,14 @@ def _shared_macs(form: Form) -> int:
 
 # The softmax of dot products in half precision on a GPU: cuDNN's fused kernel.
 
-WIDEST = 128  # channels a head that the kernel takes, in steps of 8
+WIDEST = 128  # channels per head that the kernel takes, in steps of 8
 
 
 def fused(form: Form, implementation: str = "cudnn") -> Array:
     """Call the fused kernel, with the heads zero-padded to a width that it takes.
 
-    A masked key gets a channel that sends its score to nothing, since a mask array would be N x P.
+    A mask array would be N x P. So queries get one more channel of ones, and keys one more of 0, or of a large negative
+    number where they are masked: it is added to their scores, and the softmax gives them weight 0.
     """
     v = form.values()
     q, k = (jnp.broadcast_to(a, (form.batch, *a.shape[1:])) for a in (form.score.q, form.score.k))
@@ -77,7 +77,7 @@ def fused(form: Form, implementation: str = "cudnn") -> Array:
     width, d = _fused_width(form), v.shape[-1]
     q, k, wide_v = (_widen(a, q.shape[2], width) for a in (q, k, v))
     y = jax.nn.dot_product_attention(q, k, wide_v, scale=1.0, implementation=implementation)[..., :d]  # type: ignore[arg-type]
-    if form.valid is not None:  # An image without keys.
+    if form.valid is not None:  # An image without keys gets zeros; the kernel would give it a mean.
         y = jnp.where(form.valid.any(-1)[:, None, None, None], y, 0)
     return form.merge(y).astype(v.dtype)
 
@@ -112,9 +112,9 @@ def streamed(form: Form) -> Array:
     return form.merge(finish(sums)).astype(v.dtype)
 
 
-# Scores by offset over the whole grid: a product for each pair of lines, then skewed from offsets to keys.
+# Scores by offset over the whole grid: one product per pair of lines, then skewed from offsets to keys.
 
-LINES = 2**20  # numbers that the logits of one step may hold
+LINES = 2**20  # how many logits one step may hold
 
 
 def by_lines(form: Form) -> Array:

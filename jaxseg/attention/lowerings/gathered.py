@@ -16,7 +16,7 @@ from jaxseg.attention.lowerings.table import Lowering, pair_macs, queries
 from jaxseg.attention.supports import Everywhere, take
 from jaxseg.attention.values import Projected
 
-GATHERED = 2**22  # Numbers that one block may hold.
+GATHERED = 2**22  # how many numbers one block may hold
 
 
 def gathered(form: Form) -> Array:
@@ -58,7 +58,7 @@ def _read(form: Form, i: Array, of_key: Array) -> Array:
 
 
 def _by_blocks(form: Form, attend: Callable[[Array], Array], width: int) -> Array:
-    """Return ``attend`` of all queries, in blocks that hold ``width`` numbers a slot."""
+    """Return ``attend`` of all queries, in blocks whose slots hold ``width`` numbers each."""
     number, size = blocks(queries(form), max(GATHERED // (form.batch * form.heads * form.support.slots * width), 1))
     i = jnp.minimum(jnp.arange(number * size), queries(form) - 1).reshape(number, size)
     y = lax.map(jax.checkpoint(attend, prevent_cse=False), i)

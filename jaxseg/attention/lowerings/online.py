@@ -24,15 +24,15 @@ CPU_TILE, TILE = (128, 256), (2048, 4096)
 
 
 class Sums(NamedTuple):
-    """What is known of some queries after some of their keys, [B, M, R, ...] or [B, R, M, ...]."""
+    """Sums of R queries over the keys seen so far, [B, M, R, ...] or [B, R, M, ...]; more keys may be folded in."""
 
-    y: Array  # [..., d], weighted values
-    top: Array  # [..., 1], largest score of a softmax; else unused
-    total: Array  # [..., 1], what ``y`` is to be divided by, zero for nothing
+    y: Array  # [..., d], the values times their weights before division
+    top: Array  # [..., 1], the largest score of a softmax so far; other norms leave it as it starts
+    total: Array  # [..., 1], what ``y`` is divided by in the end; 0 means by 1
 
 
 def start(shape: tuple[int, ...], width: int, dtype: Any) -> Sums:
-    """Return the sums over no key, for queries of ``shape`` [B, M, R] and values of ``width`` channels."""
+    """Return the sums over no keys yet, for queries of ``shape`` [B, M, R] and values of ``width`` channels."""
     lowest = jnp.full((*shape, 1), jnp.finfo(dtype).min, dtype)
     return Sums(jnp.zeros((*shape, width), dtype), lowest, jnp.zeros((*shape, 1), dtype))
 
@@ -76,11 +76,11 @@ def over_tiles(
         score: a pairwise score.
         norm: one of ``NORMS``.
         of_query: what the score needs of the queries, [B, R, H, ...].
-        of_key: and of the keys, [B, P, H, ...].
+        of_key: what it needs of the keys, [B, P, H, ...].
         v: values [B, P, H, d].
         ok: keys that count, [1 or B, P].
         i: flat places of the queries, [R].
-        j: and of the keys, [P].
+        j: flat places of the keys, [P].
         heads: M.
         distinct: whether a query skips the key at its own place.
 
@@ -114,7 +114,7 @@ def over_tiles(
 
 
 def blocks(length: int, largest: int) -> tuple[int, int]:
-    """Return how many blocks of which size cover ``length``, as even as they can be."""
+    """Return number and size of blocks, of at most ``largest`` each, that cover ``length`` as evenly as possible."""
     number = -(-length // largest)
     return number, -(-length // number)
 

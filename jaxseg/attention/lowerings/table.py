@@ -13,7 +13,18 @@ from jaxseg.attention.values import Lazy
 
 
 class Lowering(NamedTuple):
-    """How a row computes [B, N, G d], at what cost for one image, and the forms it takes (None: of any norm)."""
+    """A fast form: how it computes [B, N, G d], what that costs, and the forms it takes.
+
+    Attributes:
+        name: what documents, costs and profiles call it.
+        run: computes [B, N, G d] of a form.
+        macs: the multiply-adds of that for one image.
+        support: the type of the forms' support.
+        score: the type of their score.
+        norms: their norms; None: any.
+        value: the type of their value.
+        when: what else must hold of a form.
+    """
 
     name: str
     run: Callable[[Form], Array]
@@ -36,18 +47,18 @@ class Lowering(NamedTuple):
 
 
 def queries(form: Form) -> int:
-    """Return N."""
+    """Return N, the number of queries."""
     return math.prod(form.support.queries)
 
 
 def value_shape(form: Form) -> tuple[int, int]:
-    """Return heads and width of the values."""
+    """Return H and d, heads and width of the values."""
     v = form.value
     return (v.heads, v.width) if isinstance(v, Lazy) else v.shape[2:]
 
 
 def value_macs(form: Form) -> int:
-    """Return the multiply-adds of making the values."""
+    """Return the multiply-adds of making the values of one image; 0 where they exist already."""
     return form.value.macs if isinstance(form.value, Lazy) else 0
 
 

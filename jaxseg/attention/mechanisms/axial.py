@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Ordered
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
 from jaxseg.attention.lowerings import aggregate
 from jaxseg.attention.lowerings.cells import split
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.lowerings.positional import offsets, with_offsets
+from jaxseg.attention.mechanisms.parts import divide
+from jaxseg.attention.mechanisms.sequence import Sequence
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one, choose, divide
-from jaxseg.attention.positional import offsets, with_offsets
 from jaxseg.attention.scores import Dot, Relative, Sum
-from jaxseg.attention.sequence import Sequence
 from jaxseg.attention.supports import Tiles
-from jaxseg.layers import BatchNorm
+from jaxseg.layers import BatchNorm, Numerics
 from jaxseg.layers.normalization import EPSILON, MOMENTUM
 
 POSITIONS = ("full", "qk", "none")
 
 
 class Line(Attention):
-    """Attention along one axis. Its output takes the form itself: the weights meet two kinds of value."""
+    """Attention along one axis. Its output takes the form itself, since ``LineOutput`` sums a second kind of value."""
 
     def finish(self, form: Form, x: Features, *, train: bool) -> Features:
         """Return Eq. 1 and what follows it, without the shortcut."""
         return self.output(form, x, train=train)  # type: ignore[misc]
 
 
-class LineFactors(nn.Module):
+class LineFactors(Part):
     """The factors of attention along ``axis``. See ``axial`` for the other arguments."""
 
     axis: int
@@ -42,8 +42,6 @@ class LineFactors(nn.Module):
     heads: int | None
     position: str
     logit_norm: bool
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -56,14 +54,14 @@ class LineFactors(nn.Module):
         c = max(d // 2, 1)
         fan_in = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
         h = nn.Dense(heads * (2 * c + d), use_bias=False, dtype=self.dtype, kernel_init=fan_in, name="qkv")(x)
-        h = BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="qkv_norm")(h, train=train)
+        h = BatchNorm(self.computes, name="qkv_norm")(h, train=train)
         h = flat(h).reshape(x.shape[0], -1, heads, 2 * c + d)
         q, k, v = h[..., :c], h[..., c : 2 * c], h[..., 2 * c :]
         size = tuple(side if axis == self.axis else 1 for axis, side in enumerate(grid))
         support = Tiles(grid, size, (0,) * len(grid))
 
         def normed(a: Array, name: str, one: Array, other: Array) -> Array:
-            gain = LogitGain(self.axis_name, name=name)(one, other, train=train) if self.logit_norm else jnp.ones(1)
+            gain = LogitGain(self.computes, name=name)(one, other, train=train) if self.logit_norm else jnp.ones(1)
             return a * gain[:, None].astype(a.dtype)
 
         q_lines, k_lines = (split(a, grid, size, support.shift) for a in (q, k))  # [lines, L, M, c]
@@ -85,21 +83,25 @@ class LogitGain(nn.Module):
 
     Its shift is the same for all keys of a query and cancels in the softmax: there is no bias and no running mean.
     Padding is counted like any position, as by ``BatchNorm``.
+
+    Args:
+        numerics: its ``axis_name`` is the mapped axis over which the moments of the logits are averaged.
+
     """
 
-    axis_name: str | None
+    numerics: Numerics = Numerics()
 
     @nn.compact
     def __call__(self, a: Float[Array, "g n M c"], b: Float[Array, "g m h c"], *, train: bool) -> Float[Array, " M"]:
-        """Return scale / sqrt(var), over all pairs of vectors a and b of the same g, as ``moments`` has them."""
+        """Return scale / sqrt(var) per head, var that of a . b over all pairs of vectors of the same g."""
         heads = a.shape[2]
         scale = self.param("scale", nn.initializers.ones_init(), (heads,), jnp.float32)
         running = self.variable("batch_stats", "var", jnp.ones, (heads,), jnp.float32)
         var = running.value
         if train:
             found = moments(a, b)
-            if self.axis_name is not None and not self.is_initializing():
-                found = lax.pmean(found, self.axis_name)
+            if self.numerics.axis_name is not None and not self.is_initializing():
+                found = lax.pmean(found, self.numerics.axis_name)
             var = jnp.maximum(found[1] - jnp.square(found[0]), 0)
             if not self.is_initializing():
                 running.value = MOMENTUM * running.value + (1 - MOMENTUM) * var.astype(jnp.float32)
@@ -109,7 +111,7 @@ class LogitGain(nn.Module):
 def moments(a: Float[Array, "g n M c"], b: Float[Array, "g m h c"]) -> Float[Array, "2 M"]:
     """Return mean and mean square of a . b over all pairs of vectors of the same g, for each head; h is M or 1.
 
-    The sum over pairs of a . b is (sum a) . (sum b), that of its square <sum a a^T, sum b b^T>: no logit is stored.
+    Over all pairs, a . b sums to (sum a) . (sum b), and its square to <sum a a^T, sum b b^T>: no logit is stored.
     """
     wide = jnp.promote_types(a.dtype, jnp.float32)
     a, b = a.astype(wide), b.astype(wide)
@@ -119,21 +121,21 @@ def moments(a: Float[Array, "g n M c"], b: Float[Array, "g m h c"]) -> Float[Arr
     return jnp.stack([first, second]) / pairs
 
 
-class LineOutput(nn.Module):
-    """What follows attention along a line: batch normalisation of the values' sum, and of the offsets' sum."""
+class LineOutput(Part):
+    """What follows attention along a line: BN(sum_j A_ij v_j) + BN(sum_j A_ij r_{j - i}).
+
+    The second sum is there where ``position`` is "full".
+    """
 
     span: int
     position: str
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, form: Form, x: Features, *, train: bool) -> Features:
-        """Return the normalised sum of both."""
+        """Return Eq. 1 of ``form`` and what follows it, on the grid of ``x``."""
 
         def norm(y: Array, name: str) -> Array:
-            layer = BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name=name)
-            return layer(y.reshape(*x.shape[:-1], -1), train=train)
+            return BatchNorm(self.computes, name=name)(y.reshape(*x.shape[:-1], -1), train=train)
 
         if self.position != "full":
             return norm(aggregate(form), "value_norm")
@@ -150,8 +152,6 @@ def axial(
     heads: int | None = None,
     position: str = "full",
     logit_norm: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Sequence:
     """Axial attention, along the height, then the width: y_i = BN(sum_j A_ij v_j) + BN(sum_j A_ij r_{j - i}) each time.
 
@@ -162,22 +162,19 @@ def axial(
     Args:
         axes: the spatial axes, one pass each, in this order; (0, 1, 2) for volumes.
         span: the longest line; the tables r hold offsets of less than it.
-        heads: how many; None is the largest divisor of the channels up to 8.
+        heads: M; None is the largest divisor of the channels up to 8.
         position: "full", "qk" (no r beside the values) or "none".
         logit_norm: whether the three logits are batch-normalised, as in the source's code and not in its Eq. 4.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for a number below 1, a position that does not exist or an axis given twice; when called, for a line
             longer than the span, an axis that x has not, or heads that do not divide the channels.
     """
-    at_least_one(span=span, heads=heads)
-    choose("position", position, POSITIONS)
+    checks.at_least_one(span=span, heads=heads)
+    checks.one_of("position", position, POSITIONS)
     if not axes or len(set(axes)) < len(axes) or min(axes) < 0:
         raise ValueError(f"axes are {tuple(axes)}; give each axis once, counted from 0.")
     steps = []
     for axis in axes:
-        factors = LineFactors(axis, span, heads, position, logit_norm, dtype, axis_name, parent=None)
-        steps.append(Line(factors, LineOutput(span, position, dtype, axis_name, parent=None), parent=None))
-    return Sequence(tuple(steps), parent=None)
+        steps.append(Line(LineFactors(axis, span, heads, position, logit_norm), LineOutput(span, position)))
+    return Sequence(tuple(steps))

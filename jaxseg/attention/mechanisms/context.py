@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
-from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
 from jaxseg.attention.mechanisms.multi_head import Heads, raw
+from jaxseg.attention.mechanisms.parts import Gain
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one, choose
 from jaxseg.attention.scores import OfKey
 from jaxseg.attention.supports import Everywhere
-
-
-class Gain(nn.Module):
-    """A learned gain that starts at ``gamma_init``."""
-
-    gamma_init: float
-
-    @nn.compact
-    def __call__(self, y: Float[Array, "*b d"], x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b d"]:
-        """Return gamma y."""
-        gamma = self.param("gamma", nn.initializers.constant(self.gamma_init), (1,), jnp.float32)
-        return gamma.astype(y.dtype) * y
 
 
 def danet(
@@ -35,8 +21,6 @@ def danet(
     width: int | None = None,
     use_bias: bool = True,
     gamma_init: float = 0.0,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Position attention of the dual attention network: y = gamma P(x) + x.
 
@@ -47,42 +31,36 @@ def danet(
         width: channels of queries and keys; None is an eighth of those of x, at least 1.
         use_bias: biases of the three projections.
         gamma_init: the gain that P starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a width below 1.
     """
-    at_least_one(width=width)
-    factors = Heads(raw, softmax, 1, 8, width, None, use_bias, dtype, parent=None)
-    return Attention(factors, Gain(gamma_init, parent=None), shortcut=True, parent=None)
+    checks.at_least_one(width=width)
+    return Attention(Heads(raw, softmax, 1, 8, width, None, use_bias), Gain(gamma_init), shortcut=True)
 
 
-class KeyOnly(nn.Module):
+class KeyOnly(Part):
     """The factors of a global context: every query reads the same weighted mean of x."""
-
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the context of ``x`` as Eq. 1."""
         (x,) = promote_dtype(x, dtype=self.dtype)
         grid = x.shape[1:-1]
-        # No bias: the softmax would not feel it.
+        # No bias: it would add the same to all keys, and cancel in the softmax.
         init = nn.initializers.glorot_uniform()
         logits = nn.Dense(1, use_bias=False, dtype=self.dtype, kernel_init=init, name="key")(flat(x))
         return Form(Everywhere(grid, grid), OfKey(logits), softmax, flat(x)[:, :, None], flat_mask(valid))
 
 
-class Transform(nn.Module):
-    """What becomes of the context before it is added to x: one linear map, or a bottleneck with layer normalisation.
+class Transform(Part):
+    """What is made of the context before it is added to x: one linear map, or a bottleneck with layer normalisation.
 
     Its last map starts at zero, as GCNet's does, so that the block starts as the identity.
     """
 
     bottleneck: bool
     reduction: int
-    dtype: Any
 
     @nn.compact
     def __call__(self, y: Features, x: Features, *, train: bool) -> Features:
@@ -105,8 +83,6 @@ def key_only(
     *,
     output: str = "linear",
     reduction: int = 16,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """One context for all positions: y_i = x_i + T(sum_j softmax_j(w . x_j) x_j).
 
@@ -115,16 +91,13 @@ def key_only(
 
     Args:
         output: what T is: "linear", a 1x1 convolution (the simplified non-local block), or "bottleneck", two of them
-            with layer normalisation and ReLU between (the global context block). That acts on one vector an image,
-            as squeeze-and-excitation does, and is no part of Eq. 1.
+            with layer normalisation and ReLU between (the global context block). T acts on one vector per image, as
+            squeeze-and-excitation does, and is no part of Eq. 1.
         reduction: how many times narrower than x the bottleneck is, of 2 channels at least.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for an output that does not exist or a reduction below 1.
     """
-    choose("output", output, OUTPUTS)
-    at_least_one(reduction=reduction)
-    factors, transform = KeyOnly(dtype, parent=None), Transform(output == "bottleneck", reduction, dtype, parent=None)
-    return Attention(factors, transform, shortcut=True, parent=None)
+    checks.one_of("output", output, OUTPUTS)
+    checks.at_least_one(reduction=reduction)
+    return Attention(KeyOnly(), Transform(output == "bottleneck", reduction), shortcut=True)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
-from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.mechanisms.parts import Bias
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import mean, plain
-from jaxseg.attention.options import at_least_one
 from jaxseg.attention.scores import Indicator, Taps, Uniform
 from jaxseg.attention.supports import Window
 from jaxseg.attention.values import Projected, Scaled
 
 
-class Kernels(nn.Module):
+class Kernels(Part):
     """The factors of a convolution, ``side`` taps along each axis, that keeps the number of channels."""
 
     side: int
     dilation: int
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -36,32 +33,21 @@ class Kernels(nn.Module):
         return Form(Window(grid, size, self.dilation), Indicator(), plain, value, flat_mask(valid))
 
 
-class Bias(nn.Module):
-    """Add a bias to each channel."""
-
-    @nn.compact
-    def __call__(self, y: Float[Array, "*b d"], x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b d"]:
-        """Return y + bias."""
-        return y + self.param("bias", nn.initializers.zeros_init(), y.shape[-1:], jnp.float32).astype(y.dtype)
+def _convolution(factors: Part, use_bias: bool) -> Attention:
+    return Attention(factors, Bias() if use_bias else None)
 
 
-def _convolution(factors: nn.Module, use_bias: bool) -> Attention:
-    return Attention(factors, Bias(parent=None) if use_bias else None, parent=None)
-
-
-def conv1x1(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
+def conv1x1(*, use_bias: bool = True) -> Attention:
     """Omega: {i}.  A: 1.  W: the kernel.  Heads: 1.  Level S."""
-    return _convolution(Kernels(1, 1, dtype, parent=None), use_bias)
+    return _convolution(Kernels(1, 1), use_bias)
 
 
-def conv3x3(*, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None) -> Attention:
+def conv3x3(*, use_bias: bool = True) -> Attention:
     """Omega: 3 x 3 window.  A: 1 where j is tap m.  W: slice m of the kernel.  Heads: 9.  Level S.  Eq. 2 and 3."""
-    return _convolution(Kernels(3, 1, dtype, parent=None), use_bias)
+    return _convolution(Kernels(3, 1), use_bias)
 
 
-def dilated_conv(
-    *, dilation: int = 2, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None
-) -> Attention:
+def dilated_conv(*, dilation: int = 2, use_bias: bool = True) -> Attention:
     """Convolution whose taps lie apart.
 
     Omega: 3 x 3 window with holes.  A: 1 where j is tap m.  W: slice m of the kernel.  Heads: 9.  Level S.  Yu and
@@ -70,28 +56,25 @@ def dilated_conv(
     Args:
         dilation: step between taps.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a dilation below 1.
     """
-    at_least_one(dilation=dilation)
-    return _convolution(Kernels(3, dilation, dtype, parent=None), use_bias)
+    checks.at_least_one(dilation=dilation)
+    return _convolution(Kernels(3, dilation), use_bias)
 
 
-class Scales(nn.Module):
+class Scales(Part):
     """The factors of a depthwise convolution, ``side`` taps along each axis."""
 
     side: int
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the depthwise convolution of ``x`` as Eq. 1."""
         grid, channels = x.shape[1:-1], x.shape[-1]
         size = (self.side,) * len(grid)
-        # Each channel is a convolution of its own, from one channel to one.
+        # Fan in and fan out are the taps alone: each channel is a convolution from one channel to one.
         init = nn.initializers.glorot_uniform(in_axis=(), out_axis=(), batch_axis=-1)
         kernel = self.param("kernel", init, (*size, channels), jnp.float32)
         x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
@@ -99,28 +82,24 @@ class Scales(nn.Module):
         return Form(Window(grid, size), Indicator(), plain, value, flat_mask(valid))
 
 
-def depthwise_conv(
-    *, size: int = 3, use_bias: bool = True, dtype: Any = None, axis_name: str | None = None
-) -> Attention:
+def depthwise_conv(*, size: int = 3, use_bias: bool = True) -> Attention:
     """Convolution of each channel with a kernel of its own.
 
-    Omega: window.  A: 1 where j is tap m.  W: diagonal, slice m of the kernels.  Heads: one a tap.  Level S.  Chollet
+    Omega: window.  A: 1 where j is tap m.  W: diagonal, slice m of the kernels.  Heads: one per tap.  Level S.  Chollet
     2017, "Xception".
 
     Args:
         size: taps along each axis.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a size below 1.
     """
-    at_least_one(size=size)
-    return _convolution(Scales(size, dtype, parent=None), use_bias)
+    checks.at_least_one(size=size)
+    return _convolution(Scales(size), use_bias)
 
 
-class Pool(nn.Module):
+class Pool(Part):
     """The factors of average pooling. See ``average_pool`` for the arguments."""
 
     side: int
@@ -136,10 +115,8 @@ class Pool(nn.Module):
         return Form(window, Uniform(), mean, value, flat_mask(valid))
 
 
-def average_pool(
-    *, size: int = 3, count_padding: bool = False, dtype: Any = None, axis_name: str | None = None
-) -> Attention:
-    """Average of the window around each position, stride 1.
+def average_pool(*, size: int = 3, count_padding: bool = False) -> Attention:
+    """Average of the window around each position, stride 1; the result has the type of x.
 
     Omega: window.  A: 1 over the number of keys.  W: identity.  Heads: 1.  Level S.
 
@@ -147,11 +124,9 @@ def average_pool(
         size: side of the window along each axis.
         count_padding: whether keys off the grid and masked ones count as zeros, as in torch; else the mean is over the
             keys that exist.
-        dtype: unused, nothing is projected; the sum is accumulated in float32 at least.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a size below 1.
     """
-    at_least_one(size=size)
-    return Attention(Pool(size, count_padding, parent=None), parent=None)
+    checks.at_least_one(size=size)
+    return Attention(Pool(size, count_padding))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat_mask
-from jaxseg.attention.mechanisms.context import Gain
-from jaxseg.attention.mechanisms.multi_head import project
+from jaxseg.attention.mechanisms.parts import Gain, project
+from jaxseg.attention.mechanisms.sequence import Sequence
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat_mask
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one
 from jaxseg.attention.scores import Dot
-from jaxseg.attention.sequence import Sequence
 from jaxseg.attention.supports import Cross
 
 
-class CrissCross(nn.Module):
+class CrissCross(Part):
     """The factors of criss-cross attention. See ``criss_cross`` for the arguments."""
 
     width: int | None
     use_bias: bool
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -41,8 +37,6 @@ def criss_cross(
     width: int | None = None,
     use_bias: bool = True,
     gamma_init: float = 0.0,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention | Sequence:
     """Criss-cross attention: y = gamma C(x) + x, the softmax running over all lines through i jointly.
 
@@ -54,13 +48,10 @@ def criss_cross(
         width: channels of queries and keys; None is an eighth of those of x, at least 1.
         use_bias: biases of the three projections.
         gamma_init: the gain that C starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a recurrence or width below 1.
     """
-    at_least_one(recurrence=recurrence, width=width)
-    factors, gain = CrissCross(width, use_bias, dtype, parent=None), Gain(gamma_init, parent=None)
-    step = Attention(factors, gain, shortcut=True, parent=None)
-    return step if recurrence == 1 else Sequence((step,) * recurrence, parent=None)
+    checks.at_least_one(recurrence=recurrence, width=width)
+    step = Attention(CrissCross(width, use_bias), Gain(gamma_init), shortcut=True)
+    return step if recurrence == 1 else Sequence((step,) * recurrence)

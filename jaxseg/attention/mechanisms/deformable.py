@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from functools import partial
 from itertools import product
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -13,25 +12,24 @@ import numpy as np
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
-from jaxseg.attention.mechanisms.convolution import Bias
+from jaxseg.attention.mechanisms.parts import Bias, divide
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain
-from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Grid, Points
-from jaxseg.attention.values import Projected
+from jaxseg.attention.values import Projected, masked
 from jaxseg.layers import Conv
 
 
-class Sampled(nn.Module):
+class Sampled(Part):
     """The factors of deformable convolution. See ``deformable_conv`` for the arguments."""
 
     size: int
     dilation: int
     groups: int
     modulated: bool
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -43,10 +41,10 @@ class Sampled(nn.Module):
         heads = self.groups * taps
 
         # Padding reads as the zeros that SAME would put there, so the offsets do not depend on the frame.
-        h = x if valid is None else jnp.where(valid[..., None], x, 0)
+        h = masked(x, valid)
         zeros = nn.initializers.zeros_init()
         conv = partial(Conv, kernel_size=size, dilation=self.dilation, dtype=self.dtype, kernel_init=zeros)
-        # bfloat16 has no odd numbers above 256: places are float32 at least.
+        # Places are float32 at least: above 256, bfloat16 has only even numbers.
         wide = jnp.promote_types(x.dtype, jnp.float32)
         offset = flat(conv(heads * dims, name="offset")(h)).astype(wide).reshape(x.shape[0], -1, heads, dims)
         rest = np.indices(grid).reshape(dims, -1).T[:, None] + np.tile(steps(size, self.dilation), (self.groups, 1))
@@ -69,33 +67,29 @@ def deformable_conv(
     groups: int = 1,
     modulated: bool = True,
     use_bias: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Deformable convolution: tap m of query i reads x, interpolated, at i + k_m + o_m(i); zero off the grid.
 
-    Omega: the 2^axes positions around i + k_m + o_m(i), for each head its own.  A: their (bi-, tri-)linear weights,
+    Omega: the 2^axes positions around i + k_m + o_m(i), other ones for each head.  A: their (bi-, tri-)linear weights,
     times sigmoid(mask_m(i)) if ``modulated``.  W: slice m of the kernel.  Heads: taps x groups.  Level C: offsets and
     mask are convolutions of x.  Dai et al. 2017, "Deformable Convolutional Networks", Eq. 2-4; Zhu et al. 2019,
     "Deformable ConvNets v2", Eq. 1; torchvision.ops.deform_conv2d.
 
-    Offsets and mask start at zero, so that it starts as a convolution (half of one, if ``modulated``).
+    Offsets and mask start at zero, so that it starts as a convolution (half of one, if ``modulated``). Places are
+    computed in float32 at least.
 
     Args:
         size: taps along each axis.
         dilation: step between taps, of this convolution and of those that make offsets and mask.
-        groups: parts of the channels that move apart.
+        groups: parts of the channels, each with offsets of its own.
         modulated: whether each tap has a mask (version 2), else version 1.
         use_bias: whether a bias is added.
-        dtype: what to compute in; None is the common type of x and the parameters. Places are float32 at least.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a number below 1; when called, for groups that do not divide the channels.
     """
-    at_least_one(size=size, dilation=dilation, groups=groups)
-    factors = Sampled(size, dilation, groups, modulated, dtype, parent=None)
-    return Attention(factors, Bias(parent=None) if use_bias else None, parent=None)
+    checks.at_least_one(size=size, dilation=dilation, groups=groups)
+    return Attention(Sampled(size, dilation, groups, modulated), Bias() if use_bias else None)
 
 
 def steps(size: Grid, dilation: int) -> Int[np.ndarray, "taps axes"]:

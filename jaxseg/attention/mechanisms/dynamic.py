@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
-from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
-from jaxseg.attention.mechanisms.self_attention import Output
+from jaxseg.attention.mechanisms.parts import Output, divide, in_heads
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain, softmax
-from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Window
 from jaxseg.layers import BatchNorm
 
 
-class KernelNetwork(nn.Module):
+class KernelNetwork(Part):
     """The factors of involution. See ``involution`` for the arguments."""
 
     size: int
     groups: int | None
     reduction: int
     dilation: int
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -38,10 +34,10 @@ class KernelNetwork(nn.Module):
         window = Window(grid, (self.size,) * len(grid), self.dilation)
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.glorot_uniform())
         h = dense(max(channels // self.reduction, 1), use_bias=False, name="reduce")(x)
-        h = nn.relu(BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="norm")(h, train=train))
+        h = nn.relu(BatchNorm(self.computes, name="norm")(h, train=train))
         w = flat(dense(groups * window.slots, name="span")(h))
-        value = _heads(promote_dtype(x, dtype=self.dtype)[0], groups)
-        return Form(window, Taps(_heads(w, groups)), plain, value, flat_mask(valid), groups=groups)
+        x, w = promote_dtype(x, w, dtype=self.dtype)
+        return Form(window, Taps(in_heads(w, groups)), plain, in_heads(x, groups), flat_mask(valid), groups=groups)
 
 
 def involution(
@@ -50,8 +46,6 @@ def involution(
     groups: int | None = None,
     reduction: int = 4,
     dilation: int = 1,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Involution: a position makes its own kernel, span(ReLU(BN(reduce x_i))), one for all channels of a group.
 
@@ -61,20 +55,18 @@ def involution(
 
     Args:
         size: taps along each axis.
-        groups: kernels a position; None is the most that leave at least 16 channels, as in the source, to each.
-        reduction: channels of x over those of the hidden layer, which has at least 1.
+        groups: kernels per position; None is the most that leave at least 16 channels, as in the source, to each.
+        reduction: how many times narrower than x the hidden layer is, of 1 channel at least.
         dilation: step between taps.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for a number below 1; when called, for groups that do not divide the channels.
     """
-    at_least_one(size=size, groups=groups, reduction=reduction, dilation=dilation)
-    return Attention(KernelNetwork(size, groups, reduction, dilation, dtype, axis_name, parent=None), parent=None)
+    checks.at_least_one(size=size, groups=groups, reduction=reduction, dilation=dilation)
+    return Attention(KernelNetwork(size, groups, reduction, dilation))
 
 
-class Kernel(nn.Module):
+class Kernel(Part):
     """The factors of dynamic convolution. See ``dynamic_conv`` for the arguments."""
 
     size: int
@@ -82,7 +74,6 @@ class Kernel(nn.Module):
     dynamic: bool
     glu: bool
     renormalise: bool
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -95,14 +86,14 @@ class Kernel(nn.Module):
         v = dense(channels * (1 + self.glu), name="value")(x)
         v = flat(nn.glu(v) if self.glu else v)
         if self.dynamic:
-            w = _heads(dense(heads * window.slots, use_bias=False, name="taps")(v), heads)
+            w = in_heads(dense(heads * window.slots, use_bias=False, name="taps")(v), heads)
         else:
             w = jnp.asarray(self.param("taps", init, (heads, window.slots), jnp.float32))[None, None]
         if self.renormalise:
             score, norm = Taps(w), softmax
         else:
             score, norm = Taps(softmax(w, jnp.ones((1,), bool))), plain
-        return Form(window, score, norm, _heads(v, heads), flat_mask(valid), groups=heads)
+        return Form(window, score, norm, in_heads(v, heads), flat_mask(valid), groups=heads)
 
 
 def dynamic_conv(
@@ -112,10 +103,8 @@ def dynamic_conv(
     dynamic: bool = True,
     glu: bool = True,
     renormalise: bool = False,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
-    """Dynamic convolution y = W_O sum_D softmax_D(taps v_i)_D v_{i + D}, v = GLU(W_V x), one kernel a head.
+    """Dynamic convolution y = W_O sum_D softmax_D(taps v_i)_D v_{i + D}, v = GLU(W_V x), one kernel per head.
 
     Omega: window.  A: softmax over the taps of their logits at i.  W: selects the channels of head m.  Heads:
     ``heads``, W_O outside.  Level S; N with ``renormalise``.  Wu et al. 2019, "Pay Less Attention with Lightweight and
@@ -123,22 +112,14 @@ def dynamic_conv(
 
     Args:
         size: taps along each axis.
-        heads: kernels a position; None is the largest divisor of the channels up to 8.
+        heads: kernels per position; None is the largest divisor of the channels up to 8.
         dynamic: whether the kernels depend on the position; else they are parameters (lightweight convolution).
         glu: whether a gated linear unit makes the values, else a linear map.
-        renormalise: whether the softmax leaves out taps off the grid and on masked keys; else, as in the source, it
-            runs over all taps and those read zeros.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
+        renormalise: whether the softmax leaves out taps that lie off the grid or on masked keys; else, as in the
+            source, it runs over all taps, and those read zeros.
 
     Raises:
         ValueError: for a number below 1; when called, for heads that do not divide the channels.
     """
-    at_least_one(size=size, heads=heads)
-    factors = Kernel(size, heads, dynamic, glu, renormalise, dtype, parent=None)
-    return Attention(factors, Output(False, 1.0, True, dtype, axis_name, parent=None), parent=None)
-
-
-def _heads(a: Float[Array, "batch *N channels"], heads: int) -> Float[Array, "batch positions heads width"]:
-    """Return the channels in heads, head by head."""
-    return a.reshape(a.shape[0], -1, heads, a.shape[-1] // heads)
+    checks.at_least_one(size=size, heads=heads)
+    return Attention(Kernel(size, heads, dynamic, glu, renormalise), Output())

@@ -4,50 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from jaxseg.attention.channel import ChannelGate, narrow, over_grid, pooled
+from jaxseg import checks
+from jaxseg.attention.channel import ChannelGate, check_gate, narrow, over_grid, pooled
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
-from jaxseg.attention.mechanisms.self_attention import Output
+from jaxseg.attention.mechanisms.parts import Output
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain
-from jaxseg.attention.options import at_least_one, choose
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Itself
+from jaxseg.attention.values import masked
 from jaxseg.layers import BatchNorm, Conv, resize
 
 # How BAM's two branches meet before the sigmoid: the authors' code multiplies them, their paper (Eq. 2) adds them.
 MERGES = {"product": jnp.multiply, "sum": jnp.add}
 
 
-class SpatialGate(nn.Module):
+class SpatialGate(Part):
     """The factors of CBAM's gate. See ``cbam`` for the arguments."""
 
     size: int
-    channel: ChannelGate | None
+    channel: bool
+    reduction: int
+    pools: tuple[str, ...]
     use_bn: bool
     gamma_init: float
     momentum: float
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the gate of ``x`` as Eq. 1."""
-        if self.channel is not None:
-            x = self.channel(x, train=train, valid=valid)
+        if self.channel:
+            first = ChannelGate(self.reduction, self.pools, dtype=self.dtype, name="channel")
+            x = first(x, train=train, valid=valid)
         h = masked(x, valid)
         h = jnp.stack([h.max(-1), h.mean(-1)], -1)
         h = Conv(1, (self.size,) * (x.ndim - 2), use_bias=False, dtype=self.dtype, name="map")(h)
         if self.use_bn:
             gamma = nn.initializers.constant(self.gamma_init)
-            like = {"dtype": self.dtype, "axis_name": self.axis_name}
-            h = BatchNorm(scale_init=gamma, momentum=self.momentum, **like, name="norm")(h, train=train)
+            norm = BatchNorm(self.computes, scale_init=gamma, momentum=self.momentum, name="norm")
+            h = norm(h, train=train)
         return gated(x, nn.sigmoid(h), valid)
 
 
@@ -60,8 +61,6 @@ def cbam(
     use_bn: bool = True,
     gamma_init: float = 1.0,
     momentum: float = 0.99,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """CBAM's spatial gate y = sigmoid(BN(conv [max_c x; mean_c x])) x; with ``channel`` the whole module.
 
@@ -71,37 +70,32 @@ def cbam(
     Args:
         size: taps of the convolution along each axis, which has no bias.
         channel: whether the features go through ``ChannelGate`` first, as in the paper.
-        reduction: of the channel gate, channels over hidden width.
+        reduction: of the channel gate, how many times narrower than x its hidden layer is.
         pools: of the channel gate, any of "avg", "max", "lp", "lse".
         use_bn: batch normalisation of the map, as in the authors' code; their paper has none.
         gamma_init: the gain that it starts with; 0 in the authors' networks.
-        momentum: what its running statistics keep of themselves at a step; the authors', other layers here have 0.9.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
+        momentum: weight of the old running statistics in the new ones; 0.99 in the authors' code, 0.9 elsewhere here.
 
     Raises:
         ValueError: for a pool that does not exist, for none, or a size or reduction below 1.
     """
-    at_least_one(size=size)
-    first = ChannelGate(reduction, tuple(pools), dtype=dtype, parent=None)
-    factors = SpatialGate(size, first if channel else None, use_bn, gamma_init, momentum, dtype, axis_name, parent=None)
-    return Attention(factors, parent=None)
+    checks.at_least_one(size=size)
+    check_gate(reduction, pools)
+    return Attention(SpatialGate(size, channel, reduction, tuple(pools), use_bn, gamma_init, momentum))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Part):
     """The factors of BAM's gate. See ``bam`` for the arguments."""
 
     reduction: int
     dilations: tuple[int, ...]
     channel: str
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the gate of ``x`` as Eq. 1."""
         rank, width = x.ndim - 2, narrow(x.shape[-1], self.reduction)
-        norm = partial(BatchNorm, dtype=self.dtype, axis_name=self.axis_name)
+        norm = partial(BatchNorm, self.computes)
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.glorot_uniform())
 
         h = nn.relu(norm(name="reduce_norm")(dense(width, name="reduce")(x), train=train))
@@ -123,8 +117,6 @@ def bam(
     reduction: int = 16,
     dilations: Sequence[int] = (4, 4),
     channel: str = "none",
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """BAM's spatial gate y = (1 + sigmoid(map)) x, the map from a bottleneck with dilated 3x3 convolutions.
 
@@ -133,30 +125,26 @@ def bam(
     Park et al. 2018, "BAM", Eq. 1-5; code Jongchan/attention-module.
 
     Args:
-        reduction: channels over the bottleneck's width.
+        reduction: how many times narrower than x the bottleneck is.
         dilations: of the 3x3 convolutions, one after the other.
         channel: how the channel branch joins the map before the sigmoid: "none" (the spatial part alone), "product"
             (the authors' code) or "sum" (their paper).
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for a way to join that does not exist, or a reduction or dilation below 1.
     """
-    choose("channel", channel, ("none", *MERGES))
-    at_least_one(reduction=reduction, dilations=min(dilations, default=1))
-    return Attention(Bottleneck(reduction, tuple(dilations), channel, dtype, axis_name, parent=None), parent=None)
+    checks.one_of("channel", channel, ("none", *MERGES))
+    checks.at_least_one(reduction=reduction, dilations=min(dilations, default=1))
+    return Attention(Bottleneck(reduction, tuple(dilations), channel))
 
 
-class GridGate(nn.Module):
+class GridGate(Part):
     """The factors of Attention U-Net's gate. See ``attention_gate`` for the arguments."""
 
     inner: int | None
     sub_sample: int
     align_corners: bool
     use_bn: bool
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -169,8 +157,7 @@ class GridGate(nn.Module):
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.glorot_uniform())
 
         def norm(h: Array, name: str) -> Array:
-            layer = BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name=name)
-            return layer(h, train=train) if self.use_bn else h
+            return BatchNorm(self.computes, name=name)(h, train=train) if self.use_bn else h
 
         # Whole cells alone, so a ragged border is dropped; an axis shorter than a cell is filled up with zeros.
         cells = tuple(max(length // side, 1) for length in grid)
@@ -198,8 +185,6 @@ def attention_gate(
     align_corners: bool = False,
     use_bn: bool = False,
     project: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Attention U-Net's gate y = BN(W (a x)), a = up(sigmoid(psi ReLU(theta x + phi g))), g another tensor.
 
@@ -215,27 +200,19 @@ def attention_gate(
             of the authors' time; else the grids' edges do, as in today's.
         use_bn: batch normalisation after theta, phi and psi; theta has a bias then.
         project: whether W, a 1x1 convolution and batch normalisation, follows.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for a width or sub_sample below 1; when called, for a gate of other dimensions than x.
     """
-    at_least_one(inner=inner, sub_sample=sub_sample)
-    factors = GridGate(inner, sub_sample, align_corners, use_bn, dtype, axis_name, parent=None)
-    w = Output(use_bn=True, gamma_init=1.0, use_bias=True, dtype=dtype, axis_name=axis_name, parent=None)
-    return Attention(factors, w if project else None, parent=None)
+    checks.at_least_one(inner=inner, sub_sample=sub_sample)
+    factors = GridGate(inner, sub_sample, align_corners, use_bn)
+    return Attention(factors, Output(use_bn=True) if project else None)
 
 
 def gated(x: Features, w: Float[Array, "batch *spatial maps"], valid: Mask) -> Form:
     """Return the product of ``x`` and ``w`` as Eq. 1: one map for all channels, or one each, heads side by side."""
     value = flat(x).reshape(x.shape[0], -1, w.shape[-1], x.shape[-1] // w.shape[-1])
     return Form(Itself(x.shape[1:-1]), Taps(flat(w)[..., None]), plain, value, flat_mask(valid), groups=w.shape[-1])
-
-
-def masked(x: Features, valid: Mask) -> Features:
-    """Return ``x`` with the zeros in its padding that SAME would put there."""
-    return x if valid is None else jnp.where(valid[..., None], x, 0)
 
 
 def extent(x: Features, valid: Mask) -> Int[Array, "batch axes"]:

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat_mask
-from jaxseg.attention.mechanisms.context import Gain
-from jaxseg.attention.mechanisms.multi_head import project
+from jaxseg.attention.mechanisms.parts import Gain, project
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat_mask
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one, choose, within
-from jaxseg.attention.scores import Dot, OfKey
+from jaxseg.attention.scores import Dot, OfKey, within
 from jaxseg.attention.supports import Everywhere, Grid, Window
 
 TERMS = tuple(f"{subset:04b}" for subset in range(1, 16))
-LONGEST = 1000  # how many times longer the longest wave is than the shortest, whose length is 2 pi
+LONGEST = 1000  # length of the longest wave over that of the shortest, which is 2 pi
 
 # The source draws its kernels so, and the vectors u and v within 1 / sqrt(2 width).
 KERNEL = nn.initializers.lecun_uniform()
 VECTOR = nn.initializers.variance_scaling(1 / 6, "fan_in", "uniform", in_axis=-1, out_axis=-2)
 
 
-class FourTerms(nn.Module):
+class FourTerms(Part):
     """The factors of attention with up to four terms. See ``generalized`` for the arguments."""
 
     terms: str
@@ -39,7 +37,6 @@ class FourTerms(nn.Module):
     spatial_range: int | None
     kv_stride: int
     span: int
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -49,8 +46,8 @@ class FourTerms(nn.Module):
         width, waves = self.width or max(channels // self.heads, 1), self.waves or max(channels // 4, 1)
         strided = (slice(None), *(slice(None, None, self.kv_stride) for _ in grid))
         source, ok = x[strided], None if valid is None else valid[strided]
-        in_heads = partial(project, heads=self.heads, width=width, use_bias=False, dtype=self.dtype, kernel_init=KERNEL)
-        value = in_heads(source, name="value")
+        linear = partial(project, heads=self.heads, width=width, use_bias=False, dtype=self.dtype, kernel_init=KERNEL)
+        value = linear(source, name="value")
 
         def vector(name: str) -> Array:
             vector = self.param(name, VECTOR, (self.heads, width), jnp.float32)
@@ -58,9 +55,9 @@ class FourTerms(nn.Module):
 
         terms: list[Dot] = []
         nothing = jnp.zeros((), value.dtype)
-        q = in_heads(x, name="query") if e1 or e2 else nothing
+        q = linear(x, name="query") if e1 or e2 else nothing
         if e1 or e3:
-            k, u = in_heads(source, name="key"), vector("u") if e3 else nothing
+            k, u = linear(source, name="key"), vector("u") if e3 else nothing
             one = jnp.ones((1, 1, self.heads, 1), k.dtype)
             terms.append(Dot(q + u, k) if e1 else Dot(one, (k * u).sum(-1, keepdims=True)))
         if e2 or e4:
@@ -80,7 +77,7 @@ class FourTerms(nn.Module):
 
 
 def joined(dots: Sequence[Dot]) -> Dot:
-    """Return the sum of dot products as one, of the features of all: one product a tile of pairs."""
+    """Return the sum of dot products as a single one, of all their features: one product per tile of pairs."""
 
     def side(arrays: Sequence[Array]) -> Array:
         shape = jnp.broadcast_shapes(*(a.shape[:-1] for a in arrays))
@@ -98,11 +95,11 @@ def by_offset(
 
         s sin(i - j) + c cos(i - j)  =  (s sin i + c cos i) cos j + (c sin i - s cos i) sin j,
 
-    so queries and keys have two features for each wave and axis, whatever the size of the grid.
+    so queries and keys have two features per wave and axis, whatever the size of the grid.
 
     Args:
-        q: queries, the same for all images (b = 1) or places (n = 1) where they are.
-        kernels: for each axis the projection of its sines, then of its cosines.
+        q: queries; b = 1 where all images have the same, n = 1 where all places do.
+        kernels: for each axis the projection of its sines, then of its cosines, [2 waves, M c].
         grid: of the queries.
         stride: between keys, along each axis.
         magnitude: what offsets are multiplied by.
@@ -127,17 +124,16 @@ def _waves(grid: Grid, axis: int, stride: int, magnitude: float, like: Array) ->
     return jnp.asarray(np.stack([np.sin(angles), np.cos(angles)]), like.dtype)
 
 
-class Output(nn.Module):
-    """gamma W_O y."""
+class GainedOutput(Part):
+    """What follows the sum: gamma W_O y, a 1x1 convolution back to the channels of x and a learned gain."""
 
     gamma_init: float
-    dtype: Any
 
     @nn.compact
     def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
-        """Return the projection back to the channels of x, times its gain."""
+        """Return gamma W_O y, with the channels of ``x``."""
         z = nn.Dense(x.shape[-1], dtype=self.dtype, kernel_init=KERNEL, name="w_o")(y)
-        return Gain(self.gamma_init, name="gain")(z, x, train=train)
+        return Gain(self.gamma_init, parent=self, name="gain")(z, x, train=train)
 
 
 def generalized(
@@ -151,8 +147,6 @@ def generalized(
     kv_stride: int = 1,
     span: int = 1000,
     gamma_init: float = 0.0,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Attention by any of four terms, y = gamma W_O sum_j softmax_j(E1 + E2 + E3 + E4) W_V x_j + x.
 
@@ -166,26 +160,24 @@ def generalized(
 
     Args:
         terms: which of E1 to E4 there are, "1" or "0" each; one at least.
-        heads: how many.
-        width: channels of a head; None is those of x over ``heads``, at least 1.
-        waves: sines along each axis, and as many cosines; None is a quarter of the channels of x, at least 1.
+        heads: M.
+        width: channels per head; None is those of x over ``heads``, at least 1.
+        waves: sines per axis, and as many cosines; None is a quarter of the channels of x, at least 1.
         magnitude: what offsets are multiplied by before they are encoded.
         spatial_range: how far a query reads along each axis, as far before as behind; None is everywhere. (The source's
             code reads one key more behind, and only every second by default: there kv_stride is 2, and 9 the heads.)
-        kv_stride: reads every position, every second, ...; with ``spatial_range`` only 1.
+        kv_stride: step between keys along each axis; with ``spatial_range`` only 1.
         span: the longest side whose offsets are encoded.
         gamma_init: the gain that attention starts with; at 0 the block starts as the identity.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for an option out of its range; when called, for a side longer than ``span`` if E2 or E4 is there.
     """
-    choose("terms", terms, TERMS)
-    at_least_one(heads=heads, width=width, waves=waves, kv_stride=kv_stride, span=span)
+    checks.one_of("terms", terms, TERMS)
+    checks.at_least_one(heads=heads, width=width, waves=waves, kv_stride=kv_stride, span=span)
     if spatial_range is not None and (spatial_range < 0 or kv_stride != 1):
         raise ValueError(
             f"spatial_range is {spatial_range} and kv_stride {kv_stride}; a range is at least 0, and needs kv_stride 1."
         )
-    factors = FourTerms(terms, heads, width, waves, magnitude, spatial_range, kv_stride, span, dtype, parent=None)
-    return Attention(factors, Output(gamma_init, dtype, parent=None), shortcut=True, parent=None)
+    factors = FourTerms(terms, heads, width, waves, magnitude, spatial_range, kv_stride, span)
+    return Attention(factors, GainedOutput(gamma_init), shortcut=True)

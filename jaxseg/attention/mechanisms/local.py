@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat_mask
-from jaxseg.attention.mechanisms.multi_head import project
-from jaxseg.attention.mechanisms.self_attention import Output
+from jaxseg.attention.mechanisms.parts import Output, divide, project
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat_mask
 from jaxseg.attention.norms import softmax
-from jaxseg.attention.options import at_least_one, divide
 from jaxseg.attention.scores import Dot, Relative, Sum
 from jaxseg.attention.supports import Box, Grid, Neighborhood, Tiles
 
 
-class Neighbours(nn.Module):
-    """The factors of scaled dot products with a position bias b_m[j - i], in heads that are kept apart.
+class Neighbours(Part):
+    """The factors of scaled dot products with a position bias b_m[j - i], in heads side by side.
 
-    A subclass says what ``support`` a grid has; keys lie less than ``window`` from the query along each axis.
+    A subclass says what ``support`` a grid has. Along each axis its keys are less than ``window`` away from the query.
 
     Args:
-        window: its side.
+        window: side of the window.
         heads: M; None is the largest divisor of the channels of x that leaves 32 to each, at least 1.
-        use_bias: biases of the projections.
-        dtype: what to compute in; None is the common type of x and the parameters.
+        use_bias: whether the projections have biases.
 
     """
 
     window: int
     heads: int | None
     use_bias: bool
-    dtype: Any
 
     def support(self, grid: Grid) -> Box:
-        """Return Omega."""
+        """Return the support of queries on ``grid``."""
         raise NotImplementedError
 
     @nn.compact
@@ -47,8 +43,8 @@ class Neighbours(nn.Module):
         heads = divide("heads", self.heads, channels, channels // 32)
         width = channels // heads
         init = nn.initializers.glorot_uniform()
-        in_heads = partial(project, x, heads, width, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
-        q, k, v = (in_heads(name=name) for name in ("query", "key", "value"))
+        linear = partial(project, x, heads, width, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
+        q, k, v = (linear(name=name) for name in ("query", "key", "value"))
         offsets = (2 * self.window - 1,) * len(grid)
         table = self.param("table", nn.initializers.truncated_normal(0.02), (*offsets, heads, 1), jnp.float32)
         score = Sum((Dot(q * width**-0.5, k), Relative(jnp.asarray(table), grid, tuple(range(len(grid))))))
@@ -56,27 +52,28 @@ class Neighbours(nn.Module):
 
 
 class Windows(Neighbours):
-    """Swin's windows, which start at ``shift``."""
+    """The factors of Swin's attention. See ``swin`` for the arguments."""
 
     shift: int
 
     def support(self, grid: Grid) -> Tiles:
-        """Return the windows; a side no longer than one is whole, and is not shifted."""
+        """Return the tiles; a side no longer than the window is one tile, and is not shifted."""
         size = tuple(min(side, self.window) for side in grid)
         return Tiles(grid, size, tuple(0 if side <= self.window else self.shift for side in grid))
 
 
 class Nearest(Neighbours):
-    """NAT's windows."""
+    """The factors of neighbourhood attention. See ``neighborhood`` for the arguments."""
 
     def support(self, grid: Grid) -> Neighborhood:
-        """Return the windows."""
+        """Return the window of keys around each query."""
         return Neighborhood(grid, (self.window,) * len(grid))
 
 
-def _attention(factors: Neighbours) -> Attention:
-    at_least_one(window=factors.window, heads=factors.heads)
-    return Attention(factors, Output(False, 1.0, True, factors.dtype, None, parent=None), parent=None)
+def _projected(factors: Neighbours) -> Attention:
+    """Return attention by ``factors`` and W_O, once its numbers are at least 1."""
+    checks.at_least_one(window=factors.window, heads=factors.heads)
+    return Attention(factors, Output())
 
 
 def swin(
@@ -85,8 +82,6 @@ def swin(
     shift: int = 0,
     heads: int | None = None,
     use_bias: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Window attention of the Swin transformer: the grid is cut into windows, and each attends within itself.
 
@@ -100,11 +95,9 @@ def swin(
     Args:
         window: side of the windows; an axis no longer than that is one window.
         shift: where windows start, along each axis.
-        heads: how many; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
+        heads: M; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
             at least 1.
         use_bias: biases of queries, keys and values.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a window or heads below 1, or a shift that is not less than the window; when called, for heads
@@ -112,7 +105,7 @@ def swin(
     """
     if not 0 <= shift < window:
         raise ValueError(f"shift is {shift}; it must be at least 0 and less than window, which is {window}.")
-    return _attention(Windows(window, heads, use_bias, dtype, shift, parent=None))
+    return _projected(Windows(window, heads, use_bias, shift))
 
 
 def neighborhood(
@@ -120,24 +113,20 @@ def neighborhood(
     window: int = 7,
     heads: int | None = None,
     use_bias: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Neighbourhood attention: each query attends to the keys nearest to it, at a border too as many as elsewhere.
 
-    Omega: the ``window`` nearest keys along each axis.  A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.
-    Heads: ``heads``.  Level N.  Hassani et al. 2023, "Neighborhood Attention Transformer", Eq. 2-4; code
-    SHI-Labs/NATTEN, NeighborhoodAttention2D.
+    Omega: the ``window`` keys around i along each axis; where it is even, 2 r, those are r before i and r - 1 after it.
+    A: softmax_j q_i . k_j / sqrt(width) + b_m[j - i].  W: W_O W_V.  Heads: ``heads``.  Level N.  Hassani et al. 2023,
+    "Neighborhood Attention Transformer", Eq. 2-4; code SHI-Labs/NATTEN (even windows as since 0.17.5).
 
     Args:
-        window: keys along each axis; one no longer than that is read whole (the source pads it with zeros).
-        heads: how many; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
+        window: keys along each axis; an axis no longer than that is read whole (the source pads it with zeros).
+        heads: M; None is the largest divisor of the channels that leaves 32 to each, as in the source's models,
             at least 1.
         use_bias: biases of queries, keys and values.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
 
     Raises:
         ValueError: for a window or heads below 1; when called, for heads that do not divide the channels.
     """
-    return _attention(Nearest(window, heads, use_bias, dtype, parent=None))
+    return _projected(Nearest(window, heads, use_bias))

@@ -17,11 +17,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxseg import checks
 from jaxseg.attention import norms
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
-from jaxseg.attention.mechanisms.self_attention import Output
-from jaxseg.attention.options import accepts, at_least_one, divide, options
+from jaxseg.attention.mechanisms.parts import Output, divide, project
+from jaxseg.attention.mechanisms.signatures import accepts, options
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat_mask
 from jaxseg.attention.scores import Dot
 from jaxseg.attention.supports import Everywhere
 
@@ -37,7 +38,7 @@ def raw(q: Queries, k: Keys, valid: Exist) -> tuple[Queries, Keys]:
 
 
 def scaled(q: Queries, k: Keys, valid: Exist) -> tuple[Queries, Keys]:
-    """Divide the products by the square root of their width (Vaswani et al. 2017)."""
+    """Divide the queries, and so the products, by the square root of their width (Vaswani et al. 2017)."""
     return q * q.shape[-1] ** -0.5, k
 
 
@@ -58,24 +59,17 @@ def softened(q: Queries, k: Keys, valid: Exist) -> tuple[Queries, Keys]:
     return soft_q.astype(q.dtype), jnp.moveaxis(soft_k, -1, 1).astype(k.dtype)
 
 
-def project(x: Features, heads: int, width: int, name: str, **options: Any) -> Float[Array, "B P M c"]:
-    """Return a linear map of ``x`` in heads, by a Dense layer ``name`` of the module that calls this."""
-    y = nn.Dense(heads * width, name=name, **options)(x)
-    return flat(y).reshape(x.shape[0], -1, heads, width)
-
-
-class Heads(nn.Module):
-    """The factors of dot products over everywhere, in heads that are kept apart.
+class Heads(Part):
+    """The factors of dot products over everywhere, in heads side by side.
 
     Args:
-        features: what is multiplied, from queries [B, N, M, c], keys [B, P, M, c] and the key mask.
+        features: makes the features that are multiplied from queries [B, N, M, c], keys [B, P, M, c] and the key mask.
         norm: one of ``norms``.
         heads: M; None is the largest divisor of the channels of x that leaves 32 to each, at least 1.
         reduction: how many times narrower than x the queries and keys of all heads are, where ``width`` is None.
-        width: channels of a head's queries and keys.
-        value_width: channels of a head's values; None is those of x over the heads, at least 1.
-        use_bias: biases of the projections.
-        dtype: what to compute in; None is the common type of x and the parameters.
+        width: channels per head of the queries and keys.
+        value_width: channels per head of the values; None is those of x over the heads, at least 1.
+        use_bias: whether the projections have biases.
 
     """
 
@@ -86,7 +80,6 @@ class Heads(nn.Module):
     width: int | None
     value_width: int | None
     use_bias: bool
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -99,13 +92,13 @@ class Heads(nn.Module):
         width = self.width or max(channels // (heads * self.reduction), 1)
         value_width = self.value_width or max(channels // heads, 1)
         init = nn.initializers.glorot_uniform()
-        in_heads = partial(project, x, heads, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
-        q, k = self.features(in_heads(width, "query"), in_heads(width, "key"), ok)
-        v = in_heads(value_width, "value")
+        linear = partial(project, x, heads, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
+        q, k = self.features(linear(width, "query"), linear(width, "key"), ok)
+        v = linear(value_width, "value")
         return Form(Everywhere(grid, grid), Dot(q, k), self.norm, v, ok, groups=heads)
 
 
-def _attention(
+def _projected(
     features: Callable,
     norm: Callable,
     *,
@@ -114,16 +107,14 @@ def _attention(
     width: int | None = None,
     value_width: int | None = None,
     use_bias: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
-    at_least_one(heads=heads, width=width, value_width=value_width)
-    factors = Heads(features, norm, heads, 1, width, value_width, use_bias, dtype, parent=None)
-    output = Output(False, 1.0, use_bias, dtype, axis_name, parent=None)
-    return Attention(factors, output, shortcut, parent=None)
+    """Return attention by these features and W_O; see ``multi_head`` for the options."""
+    checks.at_least_one(heads=heads, width=width, value_width=value_width)
+    factors = Heads(features, norm, heads, 1, width, value_width, use_bias)
+    return Attention(factors, Output(use_bias=use_bias), shortcut)
 
 
-_shared = {name: option for name, option in options(_attention).items() if name not in ("features", "norm", "shortcut")}
+_shared = {name: option for name, option in options(_projected).items() if name not in ("features", "norm", "shortcut")}
 
 
 @accepts(_shared)
@@ -134,18 +125,16 @@ def multi_head(**options: Any) -> Attention:
     Vaswani et al. 2017; torch.nn.MultiheadAttention.
 
     Options:
-        heads: how many, a divisor of the channels of x where a width is None; None, the default, is the largest that
-            leaves 32 channels to each, at least 1.
-        width: channels of a head's queries and keys; None is those of x over the heads, at least 1.
-        value_width: channels of a head's values; None likewise.
-        use_bias: biases of all four projections, True by default.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged; there are none here.
+        heads: M, a divisor of the channels of x where a width is None; None, the default, is the largest that leaves 32
+            channels to each, at least 1.
+        width: channels per head of the queries and keys; None is those of x over the heads, at least 1.
+        value_width: channels per head of the values; None is those of x over the heads, at least 1.
+        use_bias: whether all four projections have biases, True by default.
 
     Raises:
         ValueError: for heads or a width below 1; when called, for heads that do not divide the channels.
     """
-    return _attention(scaled, norms.softmax, **options)
+    return _projected(scaled, norms.softmax, **options)
 
 
 @accepts(_shared)
@@ -156,7 +145,7 @@ def linear_attention(**options: Any) -> Attention:
     Heads: ``heads``.  Level N.  Katharopoulos et al. 2020; idiap/fast-transformers, whose 1e-6 in the divisor is left
     out since the sum is positive.
     """
-    return _attention(positive, norms.total, **options)
+    return _projected(positive, norms.total, **options)
 
 
 @accepts(_shared)
@@ -167,4 +156,4 @@ def efficient_attention(**options: Any) -> Attention:
     Heads: ``heads``.  Level C: rows sum to 1, yet each channel of the keys is normalised over all positions.
     Shen et al. 2021; cmsflash/efficient-attention.
     """
-    return _attention(softened, norms.plain, shortcut=True, **options)
+    return _projected(softened, norms.plain, shortcut=True, **options)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain
-from jaxseg.attention.options import choose
 from jaxseg.attention.scores import Indicator, Taps
 from jaxseg.attention.supports import Itself, Window
-from jaxseg.attention.values import Projected
+from jaxseg.attention.values import Projected, masked
 from jaxseg.layers import BatchNorm, Conv
 
 # How the map ends. Paper: not stated. "sigmoid" is what the modules that it cites use: bounded, and never zero
-# at the start; "identity" is Eq. 4; "bn_relu" the author's habit of ending every convolution.
+# at the start; "identity" is Eq. 4; "bn_relu" is how the author's code ends every convolution.
 ACTIVATIONS = {
     "sigmoid": nn.sigmoid,
     "identity": lambda w: w,
@@ -28,7 +26,7 @@ ACTIVATIONS = {
 }
 
 
-class MapNetwork(nn.Module):
+class MapNetwork(Part):
     """The factors of a gate: Omega(i) = {i}, A = w_i, from two 3x3 convolutions of ``width`` and 1 channels.
 
     See ``pwa`` for the arguments.
@@ -37,8 +35,6 @@ class MapNetwork(nn.Module):
     activation: str
     width: int
     use_bn: bool
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -46,16 +42,13 @@ class MapNetwork(nn.Module):
         grid = x.shape[1:-1]
         taps = (3,) * len(grid)
         # Padding reads as the zeros that SAME would put there, so the map of an image does not depend on its frame.
-        h = x if valid is None else jnp.where(valid[..., None], x, 0)
-        h = Conv(self.width, taps, dtype=self.dtype, name="hidden")(h)
+        h = Conv(self.width, taps, dtype=self.dtype, name="hidden")(masked(x, valid))
         if self.use_bn:
-            h = BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="hidden_norm")(h, train=train)
-        h = nn.relu(h)
-        if valid is not None:
-            h = jnp.where(valid[..., None], h, 0)
+            h = BatchNorm(self.computes, name="hidden_norm")(h, train=train)
+        h = masked(nn.relu(h), valid)
         w = Conv(1, taps, dtype=self.dtype, name="map")(h)
         if self.activation == "bn_relu":
-            w = BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="map_norm")(w, train=train)
+            w = BatchNorm(self.computes, name="map_norm")(w, train=train)
         w = ACTIVATIONS[self.activation](w)
         return Form(Itself(grid), Taps(flat(w)[..., None]), plain, flat(x)[:, :, None], flat_mask(valid))
 
@@ -65,8 +58,6 @@ def pwa(
     activation: str = "sigmoid",
     width: int = 64,
     use_bn: bool = False,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Point-wise attention y = w(x) x: 3x3 convolution, ReLU, 3x3 convolution, activation (supplement, section 1).
 
@@ -76,22 +67,17 @@ def pwa(
         activation: end of the map: sigmoid, identity, relu, bn_relu (batch normalisation first) or one_plus_tanh.
         width: hidden channels.
         use_bn: whether batch normalisation follows the first convolution.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for an activation that does not exist or a width below 1.
     """
-    choose("activation", activation, ACTIVATIONS)
-    if width < 1:
-        raise ValueError(f"width is {width}; the map network needs at least 1 hidden channel.")
-    return Attention(MapNetwork(activation, width, use_bn, dtype, axis_name, parent=None), parent=None)
+    checks.one_of("activation", activation, ACTIVATIONS)
+    checks.at_least_one(width=width)
+    return Attention(MapNetwork(activation, width, use_bn))
 
 
-class LinearMap(nn.Module):
+class LinearMap(Part):
     """The factors of a gate whose map is one linear 3x3 convolution: Eq. 4 literally, 9 C heads over a window."""
-
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -104,9 +90,9 @@ class LinearMap(nn.Module):
         return Form(Window(grid, size), Indicator(flat(x)), plain, value, flat_mask(valid), groups=channels)
 
 
-def pwa_linear(*, dtype: Any = None, axis_name: str | None = None) -> Attention:
+def pwa_linear() -> Attention:
     """Point-wise attention with one linear 3x3 convolution as its map, the paper's simplification in Eq. 4.
 
     Omega: 3 x 3 window.  A: x_i[d] where j is tap m.  W: e_d w_m.  Heads: 9 C.  Level S.  Eq. 4.
     """
-    return Attention(LinearMap(dtype, parent=None), parent=None)
+    return Attention(LinearMap())

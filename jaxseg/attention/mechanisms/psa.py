@@ -17,31 +17,31 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.mechanisms.signatures import accepts, options
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain, softmax
-from jaxseg.attention.options import accepts, at_least_one, options, within
-from jaxseg.attention.scores import Relative
+from jaxseg.attention.scores import Relative, within
 from jaxseg.attention.supports import Everywhere
-from jaxseg.layers import BatchNorm
+from jaxseg.layers import BatchNorm, Numerics
 
 
 class Reduced(nn.Module):
     """1x1 convolution without bias, batch normalisation, ReLU."""
 
     features: int
-    dtype: Any
-    axis_name: str | None
+    numerics: Numerics
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b d"]:
-        """Return the features."""
+        """Return ``features`` channels, none of them negative."""
         init = nn.initializers.glorot_uniform()
-        y = nn.Dense(self.features, use_bias=False, dtype=self.dtype, kernel_init=init, name="conv")(x)
-        return nn.relu(BatchNorm(dtype=self.dtype, axis_name=self.axis_name, name="norm")(y, train=train))
+        y = nn.Dense(self.features, use_bias=False, dtype=self.numerics.dtype, kernel_init=init, name="conv")(x)
+        return nn.relu(BatchNorm(self.numerics, name="norm")(y, train=train))
 
 
-class PointwiseSpatial(nn.Module):
+class PointwiseSpatial(Part):
     """The factors of one branch of point-wise spatial attention. See ``psa_collect`` for the arguments."""
 
     collects: bool
@@ -49,8 +49,6 @@ class PointwiseSpatial(nn.Module):
     span: int
     use_softmax: bool
     normalization_factor: float | None
-    dtype: Any
-    axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -58,7 +56,7 @@ class PointwiseSpatial(nn.Module):
         grid = x.shape[1:-1]
         within(self.span, grid)
         width, axes = self.width or max(x.shape[-1] // 4, 1), tuple(range(len(grid)))
-        reduced = partial(Reduced, width, self.dtype, self.axis_name)
+        reduced = partial(Reduced, width, self.computes)
         x = reduced(name="reduce")(x, train=train)
         h = flat(reduced(name="hidden")(x, train=train))[:, :, None]
 
@@ -75,16 +73,13 @@ class PointwiseSpatial(nn.Module):
         return Form(Everywhere(grid, grid), score, norm, flat(x)[:, :, None] / factor, flat_mask(valid))
 
 
-class Output(nn.Module):
-    """The projection back to the channels of x, with batch normalisation and ReLU."""
-
-    dtype: Any
-    axis_name: str | None
+class BranchOutput(Part):
+    """What follows the sum: a 1x1 convolution back to the channels of x, with batch normalisation and ReLU."""
 
     @nn.compact
     def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
-        """Return ReLU(BN(W_O y))."""
-        return Reduced(x.shape[-1], self.dtype, self.axis_name, name="proj")(y, train=train)
+        """Return ReLU(BN(W_O y)), with the channels of ``x``."""
+        return Reduced(x.shape[-1], self.computes, name="proj")(y, train=train)
 
 
 def _psa(
@@ -95,14 +90,13 @@ def _psa(
     use_softmax: bool = True,
     normalization_factor: float | None = 1.0,
     shortcut: bool = True,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
-    at_least_one(width=width, span=span)
+    """Return one branch; see ``psa_collect`` for the options."""
+    checks.at_least_one(width=width, span=span)
     if normalization_factor is not None and normalization_factor <= 0:
         raise ValueError(f"normalization_factor is {normalization_factor}; it must be positive, or None.")
-    factors = PointwiseSpatial(collects, width, span, use_softmax, normalization_factor, dtype, axis_name, parent=None)
-    return Attention(factors, Output(dtype, axis_name, parent=None), shortcut, parent=None)
+    factors = PointwiseSpatial(collects, width, span, use_softmax, normalization_factor)
+    return Attention(factors, BranchOutput(), shortcut)
 
 
 _shared = {name: option for name, option in options(_psa).items() if name != "collects"}
@@ -122,8 +116,6 @@ def psa_collect(**options: Any) -> Attention:
         use_softmax: whether a softmax runs over the keys, True by default.
         normalization_factor: what the sum is divided by, 1 by default; None is the number of offsets in the table.
         shortcut: whether x is added, True by default; without it the result is what the source concatenates.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for a width or span below 1, or a factor that is not positive; when called, for a side longer than

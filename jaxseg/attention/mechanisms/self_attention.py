@@ -11,19 +11,20 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Bool, Float
 
+from jaxseg import checks
 from jaxseg.attention.form import Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Mask, flat, flat_mask
+from jaxseg.attention.mechanisms.parts import Output
+from jaxseg.attention.mechanisms.signatures import accepts, options
+from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import mean, softmax
-from jaxseg.attention.options import accepts, choose, options
 from jaxseg.attention.scores import Concat, Dot
 from jaxseg.attention.supports import Everywhere
-from jaxseg.layers import BatchNorm
 
 NORMS = {"dot": mean, "gaussian": softmax, "embedded": softmax, "concat": mean}  # by pairwise function
 POOLS = ("none", "pre", "post")
 
 
-class NonLocal(nn.Module):
+class NonLocal(Part):
     """The factors of self-attention: Omega(i) = everywhere, values g(x). See ``sa`` for the arguments."""
 
     pairwise: str
@@ -32,7 +33,6 @@ class NonLocal(nn.Module):
     pool_size: int | tuple[int, ...]
     scale: bool
     use_bias: bool
-    dtype: Any
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
@@ -62,27 +62,6 @@ class NonLocal(nn.Module):
         return Form(support, score, NORMS[self.pairwise], flat(g)[:, :, None], flat_mask(ok))
 
 
-class Output(nn.Module):
-    """W_z: a 1x1 convolution back to the channels of x, then batch normalisation with gain ``gamma_init``."""
-
-    use_bn: bool
-    gamma_init: float
-    use_bias: bool
-    dtype: Any
-    axis_name: str | None
-
-    @nn.compact
-    def __call__(self, y: Float[Array, "batch *spatial inner"], x: Features, *, train: bool) -> Features:
-        """Return BN(W_z y)."""
-        zero = self.gamma_init == 0 and not self.use_bn  # Then W_z itself starts the block as the identity.
-        init = nn.initializers.zeros_init() if zero else nn.initializers.glorot_uniform()
-        z = nn.Dense(x.shape[-1], use_bias=self.use_bias, dtype=self.dtype, kernel_init=init, name="w_z")(y)
-        if not self.use_bn:
-            return z
-        gamma = nn.initializers.constant(self.gamma_init)
-        return BatchNorm(dtype=self.dtype, scale_init=gamma, axis_name=self.axis_name, name="norm")(z, train=train)
-
-
 def sa(
     *,
     pairwise: str = "dot",
@@ -93,8 +72,6 @@ def sa(
     use_bias: bool = True,
     use_bn: bool = True,
     gamma_init: float = 0.0,
-    dtype: Any = None,
-    axis_name: str | None = None,
 ) -> Attention:
     """Self-attention y = S(x) + x, S(x)_i = BN(W_z sum_j A(x_i, x_j) g(x_j)); by default the paper's theta . phi / N.
 
@@ -105,28 +82,24 @@ def sa(
             concat (ReLU(w_f [theta, phi]) / N). N counts the keys that exist, after pooling.
         inner: width of theta, phi and g; None is half the channels, at least 1.
         pool: max-pool the keys: "none", "pre" (x, before phi and g) or "post" (phi and g). The two orders differ.
-        pool_size: window and stride of the pooling, one number or one an axis; a ragged border is dropped.
+        pool_size: window and stride of the pooling, one number or one per axis; a ragged border is dropped.
         scale: divide the logits of the softmax forms by the square root of their width.
-        use_bias: biases of theta, phi, g and W_z.
-        use_bn: batch normalisation after W_z.
+        use_bias: whether theta, phi, g and W_z have biases.
+        use_bn: whether batch normalisation follows W_z.
         gamma_init: the gain that S starts with; at 0 the block starts as the identity. Without ``use_bn``, 0 starts
             W_z at zero, any other value as Glorot.
-        dtype: what to compute in; None is the common type of x and the parameters.
-        axis_name: mapped axis over which batch statistics are averaged.
 
     Raises:
         ValueError: for an option that does not exist or fits no pairwise function.
     """
-    choose("pairwise", pairwise, NORMS)
-    choose("pool", pool, POOLS)
+    checks.one_of("pairwise", pairwise, NORMS)
+    checks.one_of("pool", pool, POOLS)
     if scale and NORMS[pairwise] is not softmax:
         raise ValueError(f"scale divides the logits of a softmax, and {pairwise!r} has none; use gaussian or embedded.")
-    if inner is not None and inner < 1:
-        raise ValueError(f"inner is {inner}; theta, phi and g need at least 1 channel.")
+    checks.at_least_one(inner=inner)
     sides = pool_size if isinstance(pool_size, int) else tuple(pool_size)
-    factors = NonLocal(pairwise, inner, pool, sides, scale, use_bias, dtype, parent=None)
-    output = Output(use_bn, gamma_init, use_bias, dtype, axis_name, parent=None)
-    return Attention(factors, output, shortcut=True, parent=None)
+    factors = NonLocal(pairwise, inner, pool, sides, scale, use_bias)
+    return Attention(factors, Output(use_bn, gamma_init, use_bias), shortcut=True)
 
 
 _shared = {name: option for name, option in options(sa).items() if name != "pairwise"}
@@ -165,7 +138,7 @@ def max_pool(
     grid = x.shape[1:-1]
     sizes = (size,) * len(grid) if isinstance(size, int) else size
     if len(sizes) != len(grid):
-        raise ValueError(f"pool_size has {len(sizes)} entries and x {len(grid)} spatial dimensions; give one an axis.")
+        raise ValueError(f"pool_size has {len(sizes)} entries and x {len(grid)} spatial dimensions; give one per axis.")
     sizes = [min(side, window) for side, window in zip(grid, sizes, strict=True)]
     if valid is None:
         return _largest(x, sizes), None

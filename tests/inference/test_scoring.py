@@ -6,7 +6,7 @@ from fakes import green_probability
 from sklearn.metrics import f1_score, roc_auc_score
 
 from jaxseg.data.records import Record
-from jaxseg.inference import evaluate
+from jaxseg.inference import score
 
 
 def _record(make_image, name, seed, fov=None):
@@ -20,7 +20,7 @@ def test_an_evaluation_agrees_with_scikit_learn(green, make_image):
     fov = np.ones((20, 27), np.uint8)
     fov[:5] = 0
     records = [_record(make_image, "a", 1, fov=fov), _record(make_image, "b", 2, fov=1 - fov)]
-    found = evaluate(green, records)
+    found = score(green, records)
     assert [(row["id"], row["region"]) for row in found.rows] == [(i, r) for i in "ab" for r in ("full", "fov")]
     for row in found.rows:
         record = records["ab".index(row["id"])]
@@ -39,7 +39,7 @@ def test_the_second_observer_is_scored_against_the_first(green, make_image):
     first = _record(make_image, "a", 1)
     second = _record(make_image, "b", 2)
     records = [first._replace(observer2=second.mask), second]
-    found = evaluate(green, records)
+    found = score(green, records)
     assert found.observer2["num_images"] == 1
     assert found.observer2["full"]["image_mean"]["auc"] is None
     assert found.observer2["full"]["image_mean"]["dice"] == pytest.approx(
@@ -50,11 +50,11 @@ def test_the_second_observer_is_scored_against_the_first(green, make_image):
 def test_the_threshold_and_the_size_of_scoring_are_used_and_told(green, make_image):
     record = _record(make_image, "a", 1)
     green.threshold = 0.0
-    everything = evaluate(green, [record], prepared=False)
+    everything = score(green, [record], prepared=False)
     assert everything.summary["full"]["pooled"]["recall"] == 1.0
     assert (everything.threshold, everything.scored_at) == (0.0, "original")
     green.threshold = 1.0
-    nothing = evaluate(green, [record])
+    nothing = score(green, [record])
     assert nothing.summary["full"]["pooled"]["recall"] == 0.0
     assert (nothing.threshold, nothing.scored_at) == (1.0, "prepared")
 
@@ -62,7 +62,7 @@ def test_the_threshold_and_the_size_of_scoring_are_used_and_told(green, make_ima
 def test_prepared_records_are_not_prepared_again(green, make_image):
     green.preprocess = dataclasses.replace(green.preprocess, clahe="rgb")
     record = _record(make_image, "a", 1)
-    raw, prepared = (evaluate(green, [record], prepared=prepared).summary["full"] for prepared in (False, True))
+    raw, prepared = (score(green, [record], prepared=prepared).summary["full"] for prepared in (False, True))
     assert prepared["pooled"]["auc"] == pytest.approx(
         roc_auc_score(record.mask.ravel(), green_probability(record.image).ravel()), abs=1e-6
     )
@@ -73,7 +73,7 @@ def test_prepared_records_are_not_prepared_again(green, make_image):
 
 
 def test_rows_rank_from_worst_to_best(green, make_image):
-    found = evaluate(green, [_record(make_image, name, seed) for seed, name in enumerate("abc")])
+    found = score(green, [_record(make_image, name, seed) for seed, name in enumerate("abc")])
     dice = [row["dice"] for row in found.ranked("dice", "full")]
     assert dice == sorted(dice)
     assert len(dice) == 3
@@ -82,21 +82,21 @@ def test_rows_rank_from_worst_to_best(green, make_image):
 
 def test_no_images_are_refused(green):
     with pytest.raises(ValueError, match="no images to evaluate"):
-        evaluate(green, [])
+        score(green, [])
 
 
 @pytest.mark.parametrize("field", ["mask", "fov", "observer2"])
 def test_a_broken_mask_is_refused_by_the_images_name(green, make_image, field):
     record = _record(make_image, "patient7", 1)
     with pytest.raises(ValueError, match=rf"image patient7: {field} holds 1 values from 255 to 255; want only 0 and 1"):
-        evaluate(green, [record._replace(**{field: np.full((20, 27), 255, np.uint8)})])
+        score(green, [record._replace(**{field: np.full((20, 27), 255, np.uint8)})])
     with pytest.raises(
         ValueError, match=rf"image patient7: its {field} is \[3, 3\]; want the image's size, \[20, 27\]"
     ):
-        evaluate(green, [record._replace(**{field: np.ones((3, 3), np.uint8)})])
+        score(green, [record._replace(**{field: np.ones((3, 3), np.uint8)})])
 
 
 def test_a_model_that_answers_nan_is_named_with_the_image(green, make_image, monkeypatch):
     monkeypatch.setattr(green, "prepared", lambda image: np.full(image.shape[:2], np.nan, np.float32))
     with pytest.raises(ValueError, match="image a: probabilities hold NaN"):
-        evaluate(green, [_record(make_image, "a", 1)])
+        score(green, [_record(make_image, "a", 1)])

@@ -8,9 +8,10 @@ from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.metrics import Evaluation
+from jaxseg.runs.folder import read_config
 
 
-def evaluate_run(
+def evaluate(
     workdir: str | Path,
     split: str,
     *,
@@ -35,7 +36,7 @@ def evaluate_run(
     """
     workdir = Path(workdir)
     predictor = inference.load(workdir, checkpoint, **prediction)
-    config = json.loads((workdir / "config.json").read_text())
+    config = read_config(workdir)
     if data_dir:
         config["data"]["dir"] = data_dir
     splits = data.load(config["data"])
@@ -45,10 +46,10 @@ def evaluate_run(
             f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
             "(data.json lists their digests); restore them, or name their folder with --data_dir"
         )
-    return score(workdir, config["data"], splits, split, predictor, scored_at or config["eval"]["scored_at"])
+    return evaluate_split(workdir, config["data"], splits, split, predictor, scored_at or config["eval"]["scored_at"])
 
 
-def score(
+def evaluate_split(
     workdir: Path,
     settings: dict[str, Any],
     splits: data.Splits,
@@ -56,13 +57,25 @@ def score(
     predictor: inference.Predictor,
     scored_at: str,
 ) -> Evaluation:
-    """Do the same for data and a predictor that are loaded already; ``settings`` are the run's ``config.data``."""
+    """Do what ``evaluate`` does, for data and a predictor that are loaded already.
+
+    Args:
+        workdir: the run's folder.
+        settings: its ``config.data`` as a plain dict.
+        splits: the data.
+        split: train, val or test.
+        predictor: what is scored.
+        scored_at: "prepared" or "original" size.
+
+    Raises:
+        ValueError: the data have no such split.
+    """
     prepared = scored_at == "prepared"
     records = getattr(splits, split)
     if records is None:
         raise ValueError(f"{settings['name']} has no {split} images here. {'; '.join(splits.notes)}")
     if not prepared:
         records = data.load_split(settings, split)
-    evaluation = inference.evaluate(predictor, records, prepared=prepared)
+    evaluation = inference.score(predictor, records, prepared=prepared)
     report.write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
     return evaluation

@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.form import Dense, Form
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Input, Mask, flat
 from jaxseg.attention.mechanisms.pointwise import pwa
 from jaxseg.attention.mechanisms.self_attention import sa
-from jaxseg.attention.options import accepts, options
+from jaxseg.attention.mechanisms.signatures import accepts, options
+from jaxseg.attention.module import Attention, Features, Gate, Input, Part, Unchecked, arrived, flat
+from jaxseg.attention.values import masked
 
 Branch = Callable[[Array], Array]
 Structure = Callable[[Array, Branch, Branch], Array]
@@ -131,19 +131,19 @@ class Parts(NamedTuple):
 class Chain:
     """Joint attention at a given input: the forms of its parts, each at the input which that part read.
 
-    The composition is y = sum_j (p_i [i = j] + l_i A_ij r_j) x_j, with A the weights of self-attention. It holds the
-    channel maps aside: W_z W_g, batch normalisation and gain act on channels alone and count as the identity, so it
-    shows where the structure looks before training has opened the gain. For JA-9: (A + I) diag(1 + w).
+    The composition is y = sum_j (p_i [i = j] + l_i A_ij r_j) x_j, with A the weights of self-attention. It leaves out
+    what acts on channels alone: W_z W_g, batch normalisation and gain count as the identity. So it shows where the
+    structure looks even while the gain is still zero. For JA-9 it is (A + I) diag(1 + w).
     """
 
-    point_wise: Any
-    self_attention: Any
+    point_wise: Any  # a Form over ``Itself``
+    self_attention: Any  # a Form over ``Everywhere``
     x: Any  # [B, N, C]
     structure: Structure = struct.field(pytree_node=False)
 
     @property
     def support(self) -> Any:
-        """Omega of the self-attention."""
+        """The support of the self-attention."""
         return self.self_attention.support
 
     def maps(self) -> tuple[Float[Array, "B N 1"], Float[Array, "B N 1"], Float[Array, "B N 1"]]:
@@ -183,19 +183,29 @@ class Chain:
 
 def gate_map(form: Form) -> Float[Array, "B N 1"]:
     """Return the map of a gate, zero at masked positions."""
-    w = form.score.w[..., 0]
-    return w if form.valid is None else jnp.where(form.valid[..., None], w, 0)
+    return masked(form.score.w[..., 0], form.valid)
 
 
-class Joint(nn.Module):
-    """Self-attention and point-wise attention in one of the ``STRUCTURES``."""
+class Joint(Part):
+    """Self-attention and point-wise attention in one of the ``STRUCTURES``.
+
+    Arguments of a call and errors are those of ``Attention``.
+
+    Args:
+        structure: how they are joined.
+        self_attention: S; its own shortcut is left to the structure.
+        point_wise: w, a gate of one map.
+        numerics: of both.
+
+    """
 
     structure: Structure
     self_attention: Attention
     point_wise: Attention
 
-    def trace(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> tuple[Features, Chain]:
+    def trace(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> tuple[Features, Chain]:
         """Return the output at ``x`` and the chain that made it."""
+        x, valid = arrived(x, valid)
         forms = {}
         like = {"train": train, "valid": valid, "gate": gate}
 
@@ -207,20 +217,23 @@ class Joint(nn.Module):
             forms["point_wise"] = self.point_wise.form(u, **like)
             return gate_map(forms["point_wise"]).reshape(*u.shape[:-1], 1)
 
-        y = self.structure(jnp.asarray(x), s, w)
+        y = self.structure(x, s, w)
         return y, Chain(forms["point_wise"], forms["self"], flat(x), self.structure)
 
-    def form(self, x: Input, *, train: bool = False, valid: Mask = None, gate: Gate = None) -> Chain:
-        """Return the chain of Eq. 1's at ``x``."""
+    def form(self, x: Input, *, train: bool = False, valid: Unchecked = None, gate: Gate = None) -> Chain:
+        """Return both Forms, each at the input that it read, and how they are joined."""
         return self.trace(x, train=train, valid=valid, gate=gate)[1]
 
-    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
-        """Attend; the arguments are those of ``Attention``."""
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Attend; arguments and errors are those of ``Attention``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[0]
 
 
 def joint(structure: Structure) -> Callable[..., Joint]:
-    """Return the constructor of ``structure``: options of ``sa`` and of ``pwa``, its ``use_bn`` as ``map_use_bn``."""
+    """Return a constructor of ``structure``, which takes the options of ``sa`` and of ``pwa``.
+
+    Both have an option ``use_bn``; that of ``pwa`` is called ``map_use_bn`` here.
+    """
     of_self, of_map = options(sa), options(pwa)
     of_map["map_use_bn"] = of_map.pop("use_bn")
 
@@ -232,14 +245,15 @@ def joint(structure: Structure) -> Callable[..., Joint]:
             mapped["use_bn"] = mapped.pop("map_use_bn")
         point_wise = pwa(**mapped)
         _refuse_dead(structure, self_attention, point_wise)
-        return Joint(structure, self_attention, point_wise, parent=None)
+        return Joint(structure, self_attention, point_wise)
 
     constructor.__name__, constructor.__doc__ = structure.__name__, structure.__doc__
     return constructor
 
 
-# Maps that are zero at zero, where a structure's map reads S(x) alone: while S(x) = 0, nothing gets a gradient. In JA-5
-# the product w(S) S vanishes with both its derivatives; JA-4b still feels the bias of a map that ends linearly.
+# Activations with which a structure gets no gradient at the start. The map of these structures reads S(x) alone, which
+# is zero at the start, and with these activations so is the map. In JA-5 the product w(S) S and both its derivatives
+# are then zero. JA-4b multiplies x too, so a map that ends linearly gets a gradient through its bias.
 DEAD: dict[Structure, tuple[str, ...]] = {ja5: ("identity", "relu", "bn_relu"), ja4b: ("relu", "bn_relu")}
 
 

@@ -1,4 +1,4 @@
-"""What a mechanism costs at an input's shape, by part, read off its program before anything runs."""
+"""What a mechanism costs at a given input shape, by part, read off its program before anything runs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Cost:
     """What a computation takes; ``jaxseg.counting.Count`` says what is counted.
 
     Attributes:
-        flops: operations, two a multiply-add.
+        flops: operations, two per multiply-add.
         bytes_moved: bytes that its steps read and write, element-wise operations fused.
         peak_bytes: the most bytes alive at once; of a part, while it runs, with all that is alive beside it.
-        parts: the costs by part, under their names: each Eq. 1 under its lowering's, the modules that make its factors
-            and its output under their own, sums and shortcuts under the mechanism's.
-        naive: of an Eq. 1, what it would cost alone if the weights of all queries were held together, [B, N, M, K].
+        parts: the costs by part. An Eq. 1 is named after its lowering, the modules that make its factors and its output
+            have their own names, and sums and shortcuts are counted under the mechanism's.
+        naive: of an Eq. 1, what it would cost by itself if the weights of all queries were held together, [B, N, M, K].
     """
 
     flops: int
@@ -72,7 +72,7 @@ def cost(
 
     Args:
         module: a mechanism from ``build``, or any Flax module that is called as ``module(x, train=)``.
-        shape: of x, (batch, *spatial, channels).
+        shape: of x, (batch, *spatial, channels), with two or more spatial axes.
         dtype: of x.
         backward: False: one evaluation. True: one training pass, with the gradients by x, gate and parameters.
         gate: shape of another tensor, (batch, *spatial, channels), for the mechanisms that read one.
@@ -81,7 +81,7 @@ def cost(
         ValueError: for a shape without batch, space and channels, and for what the module refuses.
     """
     for name, sides in (("shape", shape), ("gate", shape if gate is None else gate)):
-        if len(sides) < 3 or not all(isinstance(side, int) and side > 0 for side in sides):
+        if len(sides) < 4 or not all(isinstance(side, int) and side > 0 for side in sides):
             raise ValueError(f"{name} is {tuple(sides)}; give numbers above 0, (batch, *spatial, channels).")
     x = jax.ShapeDtypeStruct(tuple(shape), dtype)
     others: dict[str, Any] = {} if gate is None else {"gate": jax.ShapeDtypeStruct(tuple(gate), dtype)}
@@ -98,7 +98,7 @@ def cost(
 
 
 def by_part(steps: Sequence[Step], modules: Mapping[str, Called], *, backward: bool) -> Cost:
-    """Return the cost of ``steps``, each Eq. 1 apart."""
+    """Return the cost of ``steps``, and that of each part by its name."""
     places = [place(step, modules) for step in steps]
     deepest = max((len(_path(label, modules)) for label, lowering in places if lowering), default=0)
     parts: dict[str, list[Step]] = {}
@@ -143,7 +143,7 @@ def written_out(form: Form) -> Float[Array, "B N Gd"]:
 
 
 def forms_at(label: str, modules: Mapping[str, Called]) -> list[Form]:
-    """Return the forms that a module gave, one a call."""
+    """Return the forms that a module gave, one per call."""
     return [result for result in modules[label].results if isinstance(result, Form)] if label in modules else []
 
 

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from jaxseg.config import defaults
-from jaxseg.training.run_folder import MetricsLog, RunFolder
+from jaxseg.runs.folder import RunFolder, read_config
 
 
 def config(**changes):
@@ -80,20 +80,16 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
 
 def test_a_damaged_config_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="config.json is not JSON"):
+    with pytest.raises(ValueError, match=r"config.json: not what training wrote \(.*\); restore it"):
         RunFolder(tmp_path, config())
 
 
-def test_rows_past_the_checkpoint_are_dropped_on_resume(tmp_path):
-    log = MetricsLog(tmp_path, 0)
-    for step in (10, 20, 30):
-        log.write(step, {"train/loss": 1 / step})
-    log.close()
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 40, "tr')  # the kill came in the middle of a line
-    log = MetricsLog(tmp_path, 20)
-    log.write(30, {"train/loss": 0.5})
-    log.close()
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["step"], row["train/loss"]) for row in rows] == [(10, 0.1), (20, 0.05), (30, 0.5)]
-    assert list(tmp_path.glob("events.out.tfevents.*"))
+def test_settings_that_an_older_run_lacks_are_what_it_did(tmp_path):
+    old = config(**{"model.size": "tiny"})
+    del old["model"]["options"], old["eval"]["select"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    (tmp_path / "checkpoints" / "10").mkdir(parents=True)
+    assert read_config(tmp_path) == config(**{"model.size": "tiny"})
+    begin(tmp_path, **{"model.size": "tiny"})  # so the run goes on under today's settings
+    with pytest.raises(ValueError, match=r"eval.select: dice -> auc"):
+        begin(tmp_path, **{"model.size": "tiny", "eval.select": "auc"})

@@ -3,9 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg import attention, inference, inspection, models
+from jaxseg import attention, inference, models
 from jaxseg.data.images import read_image, write_png
 from jaxseg.data.preprocess import Preprocess
+from jaxseg.jobs import inspect
 from jaxseg.models import Skip
 
 
@@ -32,19 +33,19 @@ class Predictor(inference.Predictor):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run's folder with an image of 32 x 24 beside it."""
-    monkeypatch.setattr(inspection.inference, "load", lambda workdir, checkpoint: Predictor())
+    monkeypatch.setattr(inspect.inference, "load", lambda workdir, checkpoint: Predictor())
     write_png(tmp_path / "eye.png", np.random.default_rng(0).integers(0, 256, (32, 24, 3), np.uint8))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"
 
 
 def test_a_picture_is_drawn_into_the_run_and_never_over_another(run):
-    path = inspection.inspect_run(run, run.parent / "eye.png", (31, 0))
+    path = inspect.inspect_attention(run, run.parent / "eye.png", (31, 0))
     assert path == run / "figures" / "attention_eye_31_0.png"
     assert read_image(path).shape[0] > 500
     with pytest.raises(FileExistsError, match=r"attention_eye_31_0.png is there already; choose another --output"):
-        inspection.inspect_run(run, run.parent / "eye.png", (31, 0))
-    other = inspection.inspect_run(run, run.parent / "eye.png", (31, 0), output=run.parent / "new" / "a.png")
+        inspect.inspect_attention(run, run.parent / "eye.png", (31, 0))
+    other = inspect.inspect_attention(run, run.parent / "eye.png", (31, 0), output=run.parent / "new" / "a.png")
     assert other.exists()
 
 
@@ -58,12 +59,12 @@ def test_a_picture_is_drawn_into_the_run_and_never_over_another(run):
 )
 def test_mistakes_are_told_and_leave_nothing(run, image, pixel, output, error, told):
     with pytest.raises(error, match=told):
-        inspection.inspect_run(run, run.parent / image, pixel, output=output)
+        inspect.inspect_attention(run, run.parent / image, pixel, output=output)
     assert list(run.rglob("*")) == []
 
 
 def test_words_say_what_the_mechanism_is_and_that_tiles_were_not_seen(run):
-    seen = inspection.scene(Predictor(), read_image(run.parent / "eye.png"), "eye")
+    seen = inspect.scene(Predictor(), read_image(run.parent / "eye.png"), "eye")
     assert seen.title == "ja9: eye"
     assert seen.about[0].splitlines()[1:] == ["u = w(x) x + x", "y = S(u) + u. The paper's best."]
     assert "32 x 32 tiles" in seen.about[1]
@@ -71,10 +72,10 @@ def test_words_say_what_the_mechanism_is_and_that_tiles_were_not_seen(run):
 
 
 def test_the_nine_structures_are_drawn_with_the_weights_of_one(run, monkeypatch):
-    seen = inspection.scene(Predictor(), read_image(run.parent / "eye.png"), "eye")
+    seen = inspect.scene(Predictor(), read_image(run.parent / "eye.png"), "eye")
     drawn = {}
-    monkeypatch.setattr(inspection.report, "draw_comparison", lambda *given: drawn.update(given=given))
-    inspection.draw_structures(seen, 1, (3, 4))
+    monkeypatch.setattr(inspect.report, "draw_comparison", lambda *given: drawn.update(given=given))
+    inspect.draw_structures(seen, 1, (3, 4))
     shown, skips, pixel, _ = drawn["given"]
     assert [label.partition("\n")[0] for label in skips] == [f"ja{n}" for n in range(1, 10)]
     assert "skip 1, stride 4" in shown.about[0]

@@ -1,7 +1,7 @@
 """Sequences of mechanisms: passes along one axis after the other, or the same pass again.
 
-Each pass is Eq. 1; a sequence of them is not, but a chain of operators. Channel maps aside, its weights are the product
-of those of the passes, and the row of a query is found without storing any of them: see ``Composition``.
+Each pass is Eq. 1; a sequence of them is a chain of operators. Without what acts on channels alone, its weights are the
+product of those of the passes, and the row of a query is found without storing any of them: see ``Composition``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import dataclasses
 import math
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -18,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.form import Dense, Form
 from jaxseg.attention.lowerings import aggregate
-from jaxseg.attention.mechanisms.attention import Attention, Features, Gate, Input, Mask, flat
+from jaxseg.attention.module import Attention, Features, Gate, Input, Part, Unchecked, arrived, flat
 
 
 class Passes(NamedTuple):
@@ -32,17 +31,16 @@ class Passes(NamedTuple):
 class Composition:
     """A sequence at a given input: the forms of its passes, each at the input which that pass read.
 
-    The composition is the product of the weights, the mean over heads for each pass. It holds the channel maps aside
-    (values, output projections, normalisation, gains and shortcuts count as the identity or nothing), so it shows what
-    the passes reach together.
+    The composition is the product of the passes' weights, each the mean over its heads. Values, output projections,
+    normalisation and gains count as the identity and shortcuts as nothing, so it shows what the passes reach together.
     """
 
     forms: tuple[Form, ...]
-    x: Any  # [B, N, C]
+    x: Any  # input of the first pass, [B, N, C]
 
     @property
     def support(self) -> Any:
-        """Omega of the first pass; all have its grid."""
+        """The support of the first pass; all passes have its grid."""
         return self.forms[0].support
 
     def rows(self, i: Int[Array, " R"]) -> Passes:
@@ -76,14 +74,23 @@ def pulled(form: Form, rows: Float[Array, "B R N"]) -> Float[Array, "B R P"]:
     return jax.lax.map(lambda row: transpose(row)[0], rows.swapaxes(0, 1)).swapaxes(0, 1)
 
 
-class Sequence(nn.Module):
-    """Attention after attention; the same module twice shares its weights."""
+class Sequence(Part):
+    """Attention after attention. Arguments of a call and errors are those of ``Attention``.
+
+    Args:
+        steps: the passes in their order; a module that stands there twice has one set of weights.
+        numerics: of all passes.
+
+    """
 
     steps: tuple[Attention, ...]
 
-    def trace(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> tuple[Features, Composition]:
+    def trace(
+        self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None
+    ) -> tuple[Features, Composition]:
         """Return the output at ``x`` and the composition that made it."""
-        forms, y = [], jnp.asarray(x)
+        x, valid = arrived(x, valid)
+        forms, y = [], x
         for step in self.steps:
             form = step.form(y, train=train, valid=valid, gate=gate)
             z = step.finish(form, y, train=train)
@@ -91,10 +98,10 @@ class Sequence(nn.Module):
             y = z + y if step.shortcut else z
         return y, Composition(tuple(forms), flat(x))
 
-    def form(self, x: Input, *, train: bool = False, valid: Mask = None, gate: Gate = None) -> Composition:
-        """Return the Eq. 1's of the passes at ``x``."""
+    def form(self, x: Input, *, train: bool = False, valid: Unchecked = None, gate: Gate = None) -> Composition:
+        """Return the Forms of the passes, each at the input that it read."""
         return self.trace(x, train=train, valid=valid, gate=gate)[1]
 
-    def __call__(self, x: Input, *, train: bool, valid: Mask = None, gate: Gate = None) -> Features:
-        """Attend; the arguments are those of ``Attention``."""
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Attend; arguments and errors are those of ``Attention``."""
         return self.trace(x, train=train, valid=valid, gate=gate)[0]

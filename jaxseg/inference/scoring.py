@@ -1,4 +1,4 @@
-"""The one evaluation: training's validation, ``launch/evaluate.py`` and the notebooks all score with it."""
+"""Scores of a predictor: validation during training and the command ``launch/evaluate.py`` both use them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jaxseg.metrics import Evaluation, Tally, binary
 from jaxseg.progress import track
 
 
-def evaluate(
+def score(
     predictor: Predictor,
     records: Sequence[Record],
     *,
     prepared: bool = True,
     progress: bool = True,
 ) -> Evaluation:
-    """Score a predictor on every record, in the regions full and fov, as mean over images and pooled.
+    """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
 
     Args:
         predictor: the model, with its threshold.
         records: images with their masks; a ``data.records.Records`` is read one at a time.
-        prepared: the records are resized and CLAHEd already, and are scored at that size. False: they are as their
-            owner published them; the probabilities are resized back and scored at the images' own size.
+        prepared: the records are preprocessed already (resized, CLAHE), and are scored at that size. False: they are
+            the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
 
     Raises:

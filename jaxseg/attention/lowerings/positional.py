@@ -1,7 +1,7 @@
 """Attention along lines whose values have a position term: sum_j A_ij (v_j and R_{j - i}).
 
-The second kind of value depends on the pair; as Eq. 1 it would take a constant feature and a head an offset. Along a
-line, of length L, it is one product of the weights with the L x L vectors R of all pairs.
+The values R depend on the pair of positions, and Eq. 1 could express them only with one head per offset. Along a line
+of length L they are one product of the weights with the L x L vectors R of all pairs.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from jaxtyping import Array, Float
 from jaxseg.attention.form import Form
 from jaxseg.attention.lowerings.cells import at_once, join, split
 from jaxseg.attention.lowerings.everywhere import existing
-from jaxseg.attention.options import within
+from jaxseg.attention.scores import within
 
 
 @jax.named_scope("tiled")  # As that lowering does it, so that counts and profiles name it so.
 def with_offsets(form: Form, table: Float[Array, "offsets d"]) -> tuple[Float[Array, "B N Gd"], Float[Array, "B N Gd"]]:
-    """Return sum_j A_ij v_j, which is Eq. 1, and sum_j A_ij R_{j - i}, in heads summed and set side by side like it.
+    """Return Eq. 1, sum_j A_ij v_j, and sum_j A_ij R_{j - i}, both merged from heads as the form says.
 
-    Some lines at a time hold their weights, L numbers a query; the backward pass makes them again.
+    Only some lines at a time hold their weights, L per query and head; the backward pass makes them again.
 
     Args:
         form: a pairwise score over ``Tiles`` that are lines: of one position along all axes but one.
-        table: R, [2 span - 1, d], the same for all heads; at 0 that of offset 1 - span, in the middle that of 0.
+        table: R, [2 span - 1, d], the same for all heads; entry t is offset t - (span - 1), as in ``Relative``.
 
     Raises:
         ValueError: if the tiles are no lines, or the table covers less than their length.

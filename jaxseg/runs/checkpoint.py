@@ -14,6 +14,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from jaxseg import checks
+
 Tree = Any  # a pytree of arrays
 
 
@@ -26,10 +28,11 @@ class Checkpoints:
     """
 
     def __init__(self, directory: str | Path, *, read_only: bool = False):
+        self._path = Path(directory)
         best = checkpoint_managers.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
         keep = checkpoint_managers.AnyPreservationPolicy([best, checkpoint_managers.LatestN(1)])
         self._manager = ocp.CheckpointManager(
-            Path(directory).absolute(),
+            self._path.absolute(),
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=keep, best_fn=_score, best_mode="max", read_only=read_only, create=not read_only
             ),
@@ -68,11 +71,26 @@ class Checkpoints:
 
     def variables(self, step: int) -> Tree:
         """Return the item ``variables`` of a step as it was saved, in host memory."""
+        self._manager.wait_until_finished()  # The step may be the one that is being written.
         return self._manager.restore(step, args=ocp.args.Composite(variables=ocp.args.StandardRestore()))["variables"]
 
-    def wait(self) -> None:
-        """Return when every save has reached the disk."""
-        self._manager.wait_until_finished()
+    def load(self, which: str) -> tuple[int, Tree]:
+        """Return ``(step, {"params", "batch_stats"})`` for prediction; ``params`` is the moving average where one is.
+
+        Args:
+            which: "best" on val, or "latest".
+
+        Raises:
+            FileNotFoundError: there is no checkpoint yet.
+        """
+        step = self.best() if which == "best" else self.latest()
+        if step is None:
+            raise FileNotFoundError(
+                f"{self._path} holds no finished checkpoint yet; let the run reach its first evaluation"
+            )
+        variables = self.variables(step)
+        params = variables["params"] if variables.get("ema") is None else variables["ema"]
+        return step, {"params": params, "batch_stats": variables["batch_stats"]}
 
     def close(self) -> None:
         """Wait, then let go of the folder."""
@@ -94,16 +112,12 @@ def load_variables(workdir: str | Path, which: str = "best") -> tuple[int, Tree]
         ValueError: another ``which``.
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
     """
-    if which not in ("best", "latest"):
-        raise ValueError(f"checkpoint is {which!r}; want best or latest")
+    checks.one_of("checkpoint", which, ("best", "latest"))
     directory = Path(workdir) / "checkpoints"
     if not directory.is_dir():
         raise FileNotFoundError(f"{workdir} holds no run (no checkpoints/); give the --workdir of a training run")
     checkpoints = Checkpoints(directory, read_only=True)
-    step = checkpoints.best() if which == "best" else checkpoints.latest()
-    if step is None:
-        raise FileNotFoundError(f"{directory} holds no finished checkpoint yet; let the run reach its first evaluation")
-    variables = checkpoints.variables(step)
-    checkpoints.close()
-    params = variables["params"] if variables.get("ema") is None else variables["ema"]
-    return step, {"params": params, "batch_stats": variables["batch_stats"]}
+    try:
+        return checkpoints.load(which)
+    finally:
+        checkpoints.close()

@@ -1,4 +1,4 @@
-"""Look into a trained network: what it reads from any pixel of an image, as pictures."""
+"""Look into a network: what it takes before it is trained, what a trained one reads from any pixel of an image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,25 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxseg import attention, inference, report
+from jaxseg import attention, inference, models, report
+from jaxseg.config import Settings, training_batch
 from jaxseg.data.images import read_image
 
 
-def inspect_run(
+def layer_table(config: Settings, depth: int = 1) -> str:
+    """Return the layers of a config's network, and what a training step needs, as text; no data is read.
+
+    Args:
+        config: the settings.
+        depth: 1 gives a row to each outermost module, 2 to those inside them too, and so on.
+
+    Raises:
+        ValueError: a setting is wrong, or no setting says how large the images are.
+    """
+    return models.summarise(*training_batch(config)).text(depth)
+
+
+def inspect_attention(
     workdir: str | Path,
     image: str | Path,
     pixel: Sequence[int],

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -14,19 +14,56 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
-from tensorboardX import SummaryWriter
+from jaxseg.runs.lock import lock
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 # What a resumed run may change: where things are and how they are watched, never what is computed.
 _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.scored_at")
 
-# What may differ in data.json between two starts: the images may lie elsewhere.
-_MOVES = ("dir", "notes")
+# Settings that came later, and what earlier runs did without them.
+_LATER: Json = {"model": {"options": {}}, "eval": {"select": "dice"}}
+
+# What may differ in data.json between two starts: where the images lie, and words about what the ids say exactly.
+_MOVES = ("dir", "notes", "rule")
 _PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "opencv-python-headless")
+
+
+def read(path: Path, parse: Callable[[str], T]) -> T:
+    """Return ``parse`` of the text of a file that training wrote into a run's folder.
+
+    Raises:
+        FileNotFoundError: there is no such file, so the folder holds no run.
+        ValueError: the file is damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.parent} holds no trained run (no {path.name}); give the --workdir of a run")
+    try:
+        return parse(path.read_text())
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"{path}: not what training wrote ({error}); restore it") from error
+
+
+def read_config(workdir: Path) -> Json:
+    """Return the settings of a run, ``config.json``; those that a run of an earlier version lacks are filled in.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: the file is damaged.
+    """
+    return read(workdir / "config.json", _parse_config)
+
+
+def _parse_config(text: str) -> Json:
+    config: Json = json.loads(text)
+    if absent := [name for name in ("model", "data", "eval") if not isinstance(config, dict) or name not in config]:
+        raise ValueError(f"no section {absent[0]!r}")
+    return config | {name: later | config[name] for name, later in _LATER.items()}
 
 
 class RunFolder:
@@ -45,10 +82,10 @@ class RunFolder:
     def __init__(self, workdir: str | Path, config: Json):
         self.path = Path(workdir)
         self._config = config
-        self._held: IO[str] | None = None
+        self._held = contextlib.ExitStack()
         if self.path.is_file():
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
-        known = self._read("config.json")
+        known = read_config(self.path) if (self.path / "config.json").exists() else None
         if known is None and self.path.is_dir() and any(self.path.iterdir()):
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
         if known is not None and self._has_checkpoint():
@@ -58,8 +95,7 @@ class RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._held is not None:
-            self._held.close()  # which unlocks it
+        self._held.close()
 
     def begin(self, devices: list[Any], description: Json, preprocess: str) -> None:
         """Write down what is about to run: ``config.json``, ``environment.json``, ``data.json``, ``preprocess.json``.
@@ -81,24 +117,21 @@ class RunFolder:
                 "restore the files, or start anew in another --workdir"
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock()
+        self._held.enter_context(lock(self.path / ".lock", self._refuse))
         self._write("config.json", self._config)
         starts = [*(self._read("environment.json") or []), _environment(devices)]
         if len({len(start["devices"]) for start in starts}) > 1:
             print(
-                "note: the run began on another number of devices: it goes on, but not to the same last bit", flush=True
+                "note: the run began on another number of devices; it goes on, and its numbers may differ in the last "
+                "digits from those of an undisturbed run",
+                flush=True,
             )
         self._write("environment.json", starts)
         self._write("data.json", now)
         self._write("preprocess.json", json.loads(preprocess))
 
-    def _lock(self) -> None:
-        """Keep the folder to this process until it leaves the run."""
-        self._held = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir") from None
+    def _refuse(self) -> None:
+        raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir")
 
     def _has_checkpoint(self) -> bool:
         return any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*"))
@@ -131,38 +164,6 @@ class RunFolder:
             return json.loads(path.read_text()) if path.exists() else None
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not JSON ({error}); restore it, or choose another --workdir") from error
-
-
-class MetricsLog:
-    """``metrics.jsonl`` (the machine's truth) and TensorBoard events, one row of figures a call.
-
-    Args:
-        directory: the run's folder.
-        step: where the run starts; rows past it, of a run that was killed after its last checkpoint, are dropped.
-    """
-
-    def __init__(self, directory: Path, step: int):
-        path = directory / "metrics.jsonl"
-        rows = path.read_text().splitlines(keepends=True) if path.exists() else []
-        kept = "".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(kept)
-        partial.replace(path)
-        self._file = path.open("a")
-        self._events = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
-
-    def write(self, step: int, figures: dict[str, float]) -> None:
-        """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``."""
-        self._file.write(json.dumps({"step": step, **figures}) + "\n")
-        self._file.flush()
-        for name, value in figures.items():
-            self._events.add_scalar(name, value, step)
-        self._events.flush()
-
-    def close(self) -> None:
-        """Close both files."""
-        self._file.close()
-        self._events.close()
 
 
 def _flat(tree: Json, prefix: str = "") -> Json:

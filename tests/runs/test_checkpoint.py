@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
-from jaxseg.checkpoint import Checkpoints, load_variables
+from jaxseg.runs.checkpoint import Checkpoints, load_variables
 
 
 def save(checkpoints, step, score, *, ema=None):
     variables = {"params": {"w": np.full(3, step, np.float32)}, "batch_stats": {}, "ema": ema}
     checkpoints.save(step, variables, {"step": np.int32(step), "opt_state": ()}, score=score)
-    checkpoints.wait()
 
 
 def test_latest_and_best_stay_and_the_rest_goes(tmp_path):
@@ -44,7 +43,8 @@ def test_a_restored_checkpoint_is_what_was_saved(tmp_path):
     variables = {"params": {"w": np.random.default_rng(0).normal(size=(4, 4))}, "batch_stats": {}, "ema": None}
     training = {"step": np.int32(7), "opt_state": ({"mu": np.ones(2, np.float32)}, np.int32(3))}
     checkpoints.save(7, variables, training, score=None)
-    checkpoints.wait()
+    checkpoints.close()
+    checkpoints = Checkpoints(tmp_path / "checkpoints", read_only=True)
     again, rest = checkpoints.restore(7, variables, training)
     np.testing.assert_array_equal(again["params"]["w"], variables["params"]["w"])
     assert rest["opt_state"][1] == 3

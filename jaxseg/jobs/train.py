@@ -1,0 +1,44 @@
+"""Train as a config says, in a run's folder, and leave its pictures and report there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxseg import data
+from jaxseg.config import Settings, defaults, resolved, validate
+from jaxseg.jobs.evaluate import evaluate_split
+from jaxseg.models import Network, unused
+from jaxseg.runs.folder import RunFolder
+from jaxseg.training import Run, devices
+
+
+def train(config: Settings, workdir: str | Path) -> None:
+    """Train as ``config`` says, in the folder ``workdir``; called again on the same folder it goes on where it was.
+
+    Raises:
+        ValueError: a setting, a file or the folder is not as it must be.
+        FileNotFoundError: the data are not where the config says; the message says where to get them.
+        FloatingPointError: the loss or the gradient is no longer finite.
+        training.Stopped: after SIGINT or SIGTERM.
+    """
+    network = validate(config)
+    with RunFolder(workdir, resolved(config, network)) as run:
+        _train(config, network, run)
+    print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
+
+
+def _train(config: Settings, network: Network, run: RunFolder) -> None:
+    used = devices.set_up(config.train.batch_size, config.train.devices, config.data.cache_dir)
+    for name in unused(config.model.to_dict()):
+        if config.model[name] != defaults().model.get(name):
+            print(f"note: model.{name} {config.model[name]!r} is not used: {config.model.name} has none", flush=True)
+    splits = data.load(config.data.to_dict())
+    for note in splits.notes:
+        print(f"note: {note}", flush=True)
+    for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
+        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')})", flush=True)
+    run.begin(used, splits.description, splits.preprocess.to_json())
+    predictor = Run(config, network, run.path, splits, used).fit()
+    # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
+    split = "train" if splits.val is None else "val"
+    evaluate_split(run.path, config.data.to_dict(), splits, split, predictor, config.eval.scored_at)

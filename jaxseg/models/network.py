@@ -1,0 +1,185 @@
+"""What every segmentation network shares: frame, attention at the skips, head, and the checks of its options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxseg import attention
+from jaxseg.layers import Numerics
+from jaxseg.models.blocks import Head
+
+AUXILIARY = "auxiliary"  # the collection of logits for the training loss alone
+
+
+# ``attend(level, skip, gate=features)``, called where a skip meets the decoder, returns the skip as attention leaves
+# it; the gate holds the decoder's features on the same grid.
+Attend = Callable[..., Array]
+
+
+class Network(nn.Module, kw_only=True):
+    """A segmentation network: images in, logits of every pixel out, attention at its skips.
+
+    A subclass declares ``stride`` and ``skip_strides``, as attributes or properties, and says in ``features`` what it
+    computes; it may give auxiliary logits for the training loss, and say in ``classify`` how features become logits.
+
+    Attributes:
+        stride: pixels along a side of its coarsest cell. Images are padded to a multiple of it.
+        skip_strides: pixels along a side of a cell of each skip, level by level.
+        auxiliary_weights: weight in the training loss of the auxiliary logits of each name.
+
+    Args:
+        attention: name of the mechanism, a key of ``jaxseg.attention.MECHANISMS``; "none" leaves the skips alone.
+        attention_options: its arguments.
+        levels: the skips that carry attention, places in ``skip_strides``; None: all of them.
+        num_classes: channels of the logits.
+        numerics: what features are computed in, and the mapped axis that shares a batch.
+
+    Raises:
+        ValueError: for a mechanism, option of it or level that does not exist, or fewer than two classes; when called,
+            where the network does not do what it declares.
+
+    """
+
+    stride: ClassVar[int]
+    skip_strides: ClassVar[tuple[int, ...]] = ()
+    auxiliary_weights: ClassVar[Mapping[str, float]] = MappingProxyType({})
+
+    attention: str = "none"
+    attention_options: Mapping[str, Any] = nn.FrozenDict()
+    levels: tuple[int, ...] | None = None
+    num_classes: int = 2
+    numerics: Numerics = Numerics(jnp.float32)
+
+    def __post_init__(self) -> None:
+        """Check the options, so that a wrong one is told when the network is built and not at the first step."""
+        strides, levels = self.skip_strides, range(len(self.skip_strides)) if self.levels is None else self.levels
+        if len(set(levels)) < len(levels) or not set(levels) <= set(range(len(strides))):
+            raise ValueError(
+                f"levels is {tuple(levels)}; choose among {', '.join(map(str, range(len(strides))))} (the skips at "
+                f"strides {', '.join(map(str, strides))}), once each."
+            )
+        if self.num_classes < 2:
+            raise ValueError(f"num_classes is {self.num_classes}; the softmax over classes needs at least 2.")
+        if own := {"name", "dtype", "axis_name"} & set(self.attention_options):
+            raise ValueError(f"attention_options holds {sorted(own)[0]!r}, which the network decides; leave it out")
+        attention.build(self.attention, **self.attention_options)
+        for field in dataclasses.fields(self):
+            if field.name not in ("parent", "name"):
+                object.__setattr__(self, field.name, _hashable(getattr(self, field.name)))
+        object.__setattr__(self, "levels", tuple(sorted(levels)))
+        super().__post_init__()
+
+    def setup(self) -> None:
+        """Make one attention module for each of ``levels``, named ``attention0``, ``attention1``, ..."""
+        like = {"dtype": self.numerics.dtype, "axis_name": self.numerics.axis_name}
+        for level in self.levels or ():
+            setattr(self, f"attention{level}", attention.build(self.attention, **like, **self.attention_options))
+
+    @nn.compact
+    def __call__(
+        self,
+        images: Float[Array, "batch height width channels"],
+        *,
+        train: bool = False,
+        sizes: Int[Array, "batch 2"] | None = None,
+    ) -> Float[Array, "batch height width classes"]:
+        """Return the logits of every pixel, float32.
+
+        Args:
+            images: normalised, float32, of any height and width. Zeros are added at the bottom and right up to the
+                next multiple of ``stride``, and the logits are cropped.
+            train: whether batch statistics are used and the running ones updated, dropout drops, and auxiliary logits
+                [batch, height, width, classes] are stored in the collection ``AUXILIARY``, by name.
+            sizes: real height and width of each image, where the rest of it is padding (zeros, bottom and right).
+                Padding is no key of attention; convolutions and batch statistics do see it. None: all is real.
+        """
+        height, width = images.shape[1:3]
+        x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
+        if sizes is None and x.shape != images.shape:
+            sizes = jnp.broadcast_to(jnp.array([height, width]), (images.shape[0], 2))
+        frame, attended = x.shape[1:3], []
+
+        def attend(level: int, skip: Array, *, gate: Array) -> Array:
+            attended.append(level)
+            return self._attend(level, skip, gate, frame, sizes, train)
+
+        features, auxiliary = self.features(x.astype(self.numerics.dtype), attend, train=train), {}
+        if isinstance(features, tuple):
+            features, auxiliary = features
+        if sorted(attended) != list(range(len(self.skip_strides))):
+            raise ValueError(
+                f"{type(self).__name__} declares {len(self.skip_strides)} skips and calls attend for "
+                f"{sorted(attended)}; call it once for each"
+            )
+        if auxiliary.keys() != self.auxiliary_weights.keys():
+            raise ValueError(
+                f"{type(self).__name__} gives auxiliary logits {sorted(auxiliary)} and declares weights for "
+                f"{sorted(self.auxiliary_weights)}; declare one in auxiliary_weights for each"
+            )
+        for name, others in auxiliary.items() if train or self.is_initializing() else ():
+            if others.shape[1:3] != frame:
+                raise ValueError(
+                    f"{type(self).__name__} gives auxiliary features {name!r} of {others.shape[1]} x {others.shape[2]} "
+                    f"for {frame[0]} x {frame[1]} pixels; upsample them to full resolution"
+                )
+            logits = Head(self.num_classes, name=f"auxiliary_{name}")(others)
+            if self.is_mutable_collection(AUXILIARY) and not self.is_initializing():
+                self.put_variable(AUXILIARY, name, logits[:, :height, :width])
+        return self.classify(features, train=train)[:, :height, :width]
+
+    def features(
+        self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool
+    ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b h w _"]]]:
+        """Return features of every pixel, and by name others for auxiliary heads, where ``auxiliary_weights`` has any.
+
+        All are at full resolution, that of ``x``.
+
+        Args:
+            x: images padded to a multiple of ``stride``.
+            attend: to be called once for each skip; the skip comes back as it was where it carries no attention.
+            train: as in ``__call__``.
+        """
+        raise NotImplementedError
+
+    def classify(self, features: Float[Array, "b h w d"], *, train: bool) -> Float[Array, "b h w classes"]:
+        """Return the logits of every pixel, float32, from what ``features`` returned."""
+        return Head(self.num_classes, name="head")(features)
+
+    def _attend(
+        self, level: int, skip: Array, gate: Array, frame: tuple[int, ...], sizes: Array | None, train: bool
+    ) -> Array:
+        """Return the skip as attention leaves it, the padding masked out of its keys."""
+        if level not in range(len(self.skip_strides)):
+            raise ValueError(f"{type(self).__name__} declares {len(self.skip_strides)} skips, and attends at {level}")
+        stride, grid = self.skip_strides[level], skip.shape[1:3]
+        if grid != tuple(side // stride for side in frame):
+            raise ValueError(
+                f"{type(self).__name__} declares stride {stride} for skip {level}, and it arrives with {grid[0]} x "
+                f"{grid[1]} cells for {frame[0]} x {frame[1]} pixels; correct its skip_strides"
+            )
+        if level not in (self.levels or ()):
+            return skip
+        valid = None if sizes is None else real_cells(sizes, stride, grid)
+        return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
+
+
+def real_cells(sizes: Int[Array, "batch 2"], stride: int, grid: tuple[int, ...]) -> Bool[Array, "batch rows columns"]:
+    """Return which cells of a ``grid`` at ``stride`` cover a real pixel: the first ceil(size / stride) each way."""
+    rows, columns = (-(-sizes[:, axis, None] // stride) > jnp.arange(grid[axis]) for axis in (0, 1))
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def _hashable(value: Any) -> Any:
+    """Return ``value`` with tuples for lists: a config that was JSON has lists, and fields of a module are hashed."""
+    if type(value) in (list, tuple):
+        return tuple(_hashable(entry) for entry in value)
+    return (
+        nn.FrozenDict({key: _hashable(entry) for key, entry in value.items()}) if isinstance(value, Mapping) else value
+    )

@@ -1,0 +1,73 @@
+"""A run of version 0.1 as it was before networks had a table: it loads, predicts, scores and is known as its own run.
+
+``run_0_1.zip`` was trained and evaluated by that version (12 steps of a micro network on generated images), and holds
+what it predicted. Another processor rounds otherwise, so numbers are compared to 1e-5.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from jaxseg import inference
+from jaxseg.config import defaults
+from jaxseg.jobs.evaluate import evaluate
+from jaxseg.jobs.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("old") / "run"
+    with zipfile.ZipFile(Path(__file__).with_name("run_0_1.zip")) as archive:
+        archive.extractall(workdir)
+    expected = workdir.with_name("expected")
+    (workdir / "expected").rename(expected)
+    config = json.loads((workdir / "config.json").read_text())
+    assert "options" not in config["model"]
+    assert "select" not in config["eval"]
+    config["data"]["cache_dir"] = str(workdir.with_name("cache"))
+    (workdir / "config.json").write_text(json.dumps(config))
+    return workdir, expected
+
+
+def test_it_predicts_and_shows_what_it_did(run):
+    workdir, expected = run
+    image = np.random.default_rng(0).integers(0, 256, (53, 70, 3), np.uint8)
+    with np.load(expected / "probabilities.npz") as stored:
+        wanted = dict(stored)
+    best = inference.load(workdir, "best")
+    assert best.step == 12
+    np.testing.assert_allclose(best(image), wanted["best"], atol=1e-5)
+    for level, skip in best.skips(image).items():
+        np.testing.assert_allclose(skip.rows([(50, 3), (20, 69)]).composed.values, wanted[f"rows{level}"], atol=1e-5)
+    latest = inference.load(workdir, "latest", tile=(32, 32), flips=True)
+    np.testing.assert_allclose(latest(image), wanted["latest"], atol=1e-5)
+
+
+def test_it_is_scored_as_it_was(run):
+    workdir, expected = run
+    evaluate(workdir, "test")
+    found, wanted = (json.loads(path.read_text()) for path in (workdir / "eval" / "test.json", expected / "test.json"))
+    assert found.keys() == wanted.keys()
+    for region in ("full", "fov"):
+        for reduction, scores in wanted[region].items():
+            assert found[region][reduction] == pytest.approx(scores, abs=1e-3)  # one pixel of 1600 is 6e-4
+    told = ("checkpoint_step", "checkpoint_rule", "prediction", "threshold", "scored_at", "seed", "num_images")
+    assert [found[name] for name in told] == [wanted[name] for name in told]
+
+
+def test_it_is_taken_up_under_todays_settings(run, capsys):
+    workdir, _ = run
+    config, old = defaults(), json.loads((workdir / "config.json").read_text())
+    with config.unlocked():
+        for section, settings in old.items():
+            if isinstance(settings, dict):
+                for name, value in settings.items():
+                    config[section][name] = tuple(value) if isinstance(value, list) else value
+    assert isinstance(config.model, ConfigDict)
+    train(config, workdir)
+    assert "going on from step 12" in capsys.readouterr().out
+    assert json.loads((workdir / "config.json").read_text())["eval"]["select"] == "dice"

@@ -1,0 +1,91 @@
+"""What every network shares, on one of a few layers: strides that are declared, auxiliary logits, dropout, the gate."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from filling import fill, shapes
+from small import Deep
+
+from jaxseg import models
+from jaxseg.layers import upsample2
+from jaxseg.models import AUXILIARY, Network
+
+
+def test_auxiliary_logits_are_there_in_training_alone():
+    model = Deep(num_classes=3)
+    assert "auxiliary_side" in shapes(model)["params"]
+    assert AUXILIARY not in shapes(model)
+    variables = fill(shapes(model))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(2, 9, 6, 3)), jnp.float32)
+    run = {"mutable": ["batch_stats", AUXILIARY], "rngs": {"dropout": jax.random.key(0)}}
+    logits, new = model.apply(variables, images, train=True, **run)
+    assert logits.shape == new[AUXILIARY]["side"].shape == (2, 9, 6, 3)
+    assert not np.allclose(logits, new[AUXILIARY]["side"])
+    _, new = model.apply(variables, images, train=False, **run)
+    assert AUXILIARY not in new
+
+
+def test_the_layer_table_counts_what_only_training_needs():
+    found = models.summarise(Deep(), (2, 16, 16, 3))
+    (side,) = (layer for layer in found.layers if layer.path == ("auxiliary_side", "conv"))
+    assert side.backward > 0
+
+
+def test_auxiliary_logits_without_a_weight_are_refused():
+    class Undeclared(Deep):
+        auxiliary_weights = {"deepest": 1.0}  # noqa: RUF012
+
+    with pytest.raises(ValueError, match=r"Undeclared gives .* \['side'\] and declares weights for \['deepest'\]"):
+        shapes(Undeclared())
+
+
+def test_a_stride_that_is_not_the_declared_one_is_refused():
+    """Else rows would show a part of the image as if it were the whole."""
+
+    class Wrong(Deep):
+        skip_strides = (2,)
+
+    with pytest.raises(ValueError, match=r"Wrong declares stride 2 for skip 0, and it arrives with 64 x 64 cells"):
+        shapes(Wrong(attention="sa", levels=(0,)))
+
+
+def decoded(name, found):
+    """Return the decoder's features that meet the deepest skip."""
+    return upsample2(found["bottom"]) if name == "denseunet" else found["upconv3"]
+
+
+def test_every_declared_skip_is_attended_once():
+    class Forgetful(Deep):
+        skip_strides = (1, 2)
+
+    with pytest.raises(
+        ValueError, match=r"Forgetful declares 2 skips and calls attend for \[0\]; call it once for each"
+    ):
+        shapes(Forgetful())
+
+    class Bold(Deep):
+        skip_strides = ()
+
+    with pytest.raises(ValueError, match="Bold declares 0 skips, and attends at 0"):
+        shapes(Bold())
+
+
+def test_auxiliary_features_of_another_resolution_are_refused():
+    class Coarse(Deep):
+        def features(self, x, attend, *, train):
+            x, auxiliary = super().features(x, attend, train=train)
+            return x, {"side": auxiliary["side"][:, ::2, ::2]}
+
+    with pytest.raises(
+        ValueError, match=r"auxiliary features 'side' of 32 x 32 for 64 x 64 pixels; upsample them to full"
+    ):
+        shapes(Coarse())
+
+
+def test_a_network_has_to_say_what_it_computes():
+    class Empty(Network):
+        stride = 1
+
+    with pytest.raises(NotImplementedError):
+        shapes(Empty())

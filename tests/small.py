@@ -1,0 +1,26 @@
+"""A network of three layers that has all that a network may have: attention, dropout, auxiliary logits."""
+
+from types import MappingProxyType
+from typing import ClassVar
+
+import flax.linen as nn
+from flax.linen import initializers
+
+from jaxseg.layers import BatchNorm, Conv, Dropout
+from jaxseg.models import Network
+
+
+class Deep(Network):
+    """One skip at full resolution; the head reads what dropout leaves, the auxiliary head what it was."""
+
+    stride: ClassVar = 4
+    skip_strides: ClassVar = (1,)
+    auxiliary_weights: ClassVar = MappingProxyType({"side": 0.25})
+
+    rate: float = 0.5
+
+    def features(self, x, attend, *, train):
+        init = initializers.glorot_uniform()
+        x = nn.relu(BatchNorm(self.numerics, name="norm")(Conv(8, kernel_init=init, name="conv")(x), train=train))
+        side = attend(0, x, gate=x)
+        return Dropout(self.rate, self.numerics, name="dropout")(side, train=train), {"side": side}

@@ -1,0 +1,95 @@
+"""One step of a small network on one device, against what its parts say by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from filling import fill, shapes
+from small import Deep
+
+from jaxseg import losses
+from jaxseg.data import stream
+from jaxseg.data.augment import Augment
+from jaxseg.layers import Numerics
+from jaxseg.training import devices as on
+from jaxseg.training.step import DEVICES, DROPOUT, initial_state, parallel_step
+
+SIDE, BATCH = 8, 2
+
+
+def sample(records, key, places):
+    return stream.sample(records, key, places, Augment(), (), (90.0,) * 3, (50.0,) * 3)
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    rng = np.random.default_rng(0)
+    masks = (rng.random((BATCH, SIDE, SIDE)) < 0.3).astype(np.uint8)
+    images = rng.integers(0, 256, (BATCH, SIDE, SIDE, 3)).astype(np.uint8)
+    return stream.Arrays(images, masks, np.ones_like(masks), np.full((BATCH, 2), SIDE, np.int32))
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return fill(shapes(Deep(), (1, 4, 4, 3)))
+
+
+@pytest.fixture(scope="module")
+def taken(arrays, variables):
+    """States and losses of four steps of gradient descent, with a moving average."""
+    devices, transform = jax.devices()[:1], optax.sgd(0.1)
+    model = Deep(numerics=Numerics(jnp.float32, DEVICES))
+    step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=7, ema_decay=0.3)
+    state = on.replicate(initial_state(variables, transform, ema=True), devices)
+    records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
+    states, values = [on.first(state)], []
+    for _ in range(4):
+        state, figures = step(state, records, places, places)
+        states.append(on.first(state))
+        values.append(float(on.first(figures)["loss"]))
+    return states, values
+
+
+def test_the_moving_average_warms_up_and_then_decays_as_it_is_told(taken):
+    """After a step, ema <- d ema + (1 - d) params, of the new parameters, d = min(decay, (1 + step) / (10 + step))."""
+    states, _ = taken
+    apart = []
+    for leaf in range(len(jax.tree.leaves(states[0].params))):
+        params = [np.asarray(jax.tree.leaves(state.params)[leaf], np.float64) for state in states]
+        ema = params[0]
+        for step, decay in enumerate([1 / 10, 2 / 11, 3 / 12, 0.3]):
+            ema = decay * ema + (1 - decay) * params[step + 1]
+            np.testing.assert_allclose(jax.tree.leaves(states[step + 1].ema)[leaf], ema, rtol=1e-5, atol=1e-7)
+        apart.append(np.abs(params[4] - ema).max())
+    assert max(apart) > 1e-3
+
+
+def test_the_loss_is_that_of_the_logits_and_a_quarter_of_the_auxiliary_ones(taken, arrays, variables):
+    """The declared weight of the network's auxiliary logits is 0.25; dropout's key is that of (seed, step)."""
+    batch = sample(arrays, jax.random.key(0), jnp.arange(BATCH))
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(7), 0), DROPOUT)
+    logits, new = Deep().apply(
+        variables, batch.images, train=True, rngs={"dropout": key}, mutable=["batch_stats", "auxiliary"]
+    )
+    own, side = (losses.cross_entropy(z, batch.labels, batch.valid) for z in (logits, new["auxiliary"]["side"]))
+    wanted = (own[0] + 0.25 * side[0]) / own[1]
+    assert taken[1][0] == pytest.approx(float(wanted), rel=1e-5)
+    assert abs(float(side[0] / side[1])) > 1e-2
+
+
+def test_every_step_drops_something_else(arrays, variables):
+    """At a learning rate of zero two steps differ by dropout alone."""
+    devices, transform = jax.devices()[:1], optax.sgd(0.0)
+    model = Deep(numerics=Numerics(jnp.float32, DEVICES))
+    step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=7, ema_decay=0.0)
+    records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
+    seen = []
+    for _ in range(2):
+        state = on.replicate(initial_state(variables, transform, ema=False), devices)
+        seen.append([])
+        for _ in range(2):
+            state, figures = step(state, records, places, places)
+            seen[-1].append(float(on.first(figures)["loss"]))
+    assert seen[0] == seen[1]
+    assert seen[0][0] != seen[0][1]
