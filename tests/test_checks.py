@@ -20,6 +20,16 @@ def test_a_value_is_one_of_those_that_there_are():
     assert told(checks.one_of, "name", "zzz", ("drive",)) == "name is 'zzz'; choose one of drive"
 
 
+def test_arguments_are_known():
+    checks.arguments("model 'unet'", ["width"], ["width"])
+    assert told(checks.arguments, "model 'unet'", ["wdith"], ["width"]) == (
+        "model 'unet' has no option 'wdith' (did you mean 'width'?); it takes width"
+    )
+    assert told(checks.arguments, "attention 'none'", ["width"], []) == (
+        "attention 'none' has no option 'width'; it takes none"
+    )
+
+
 @pytest.mark.parametrize("number", [0, -1, 2.5, "8"])
 def test_a_number_of_things_is_whole_and_at_least_one(number):
     checks.at_least_one(width=1, heads=None)

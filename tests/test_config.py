@@ -40,7 +40,7 @@ def test_the_papers_experiments_are_there_with_its_settings():
 
 
 MISTAKES = {
-    "model.name": ("denseunett", "model.name is 'denseunett' (did you mean 'denseunet'?)"),
+    "model.name": ("unett", "model.name is 'unett' (did you mean 'unet'?)"),
     "model.options": ({"width": 8}, "model.options of 'denseunet' has no option 'width'"),
     "model.levels": ((0, 4), "levels is (0, 4)"),
     "model.head": ("fancy", "head is 'fancy'"),
@@ -99,6 +99,18 @@ def test_what_a_training_step_sees():
     config.train.batch_size = 0
     with pytest.raises(ValueError, match=r"train.batch_size is 0"):
         training_batch(config)
+
+
+def test_a_network_takes_its_own_options_and_drops_those_of_others():
+    config = defaults()
+    config.model.name, config.model.size = "unet", "tiny"
+    with config.unlocked():
+        config.model.options = {"width": 8}
+    network = validate(config)
+    assert (type(network).__name__, network.width, network.levels) == ("UNet", 8, (0, 1, 2, 3))
+    assert "size" not in resolved(config, network)["model"]
+    assert resolved(config, network)["model"]["options"] == {"width": 8}
+    assert config.model.size == "tiny"  # as it was given
 
 
 def test_levels_are_all_that_the_network_has_unless_some_are_named():

@@ -18,6 +18,7 @@ from jaxseg.models.skips import Skip as Skip
 from jaxseg.models.skips import skips as skips
 from jaxseg.models.summary import Summary as Summary
 from jaxseg.models.summary import summarise as summarise
+from jaxseg.models.unet import unet
 
 DTYPES = ("float32", "bfloat16")
 
@@ -25,6 +26,7 @@ DTYPES = ("float32", "bfloat16")
 # of ``Network``.
 MODELS: dict[str, Callable[..., Network]] = {
     "denseunet": denseunet,
+    "unet": unet,
 }
 
 

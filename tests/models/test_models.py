@@ -7,9 +7,9 @@ import pytest
 from filling import fill, shapes
 
 from jaxseg.attention import MECHANISMS
-from jaxseg.models import MODELS, build
+from jaxseg.models import MODELS, arguments, build, describe, unused
 
-SMALLEST = {"denseunet": {"size": "micro"}}
+SMALLEST = {"denseunet": {"size": "micro"}, "unet": {"width": 2}}
 SHAPED = ["none", "ja9", "attention_gate", "axial"]
 TRAINED = ["ja9"]  # costs a compilation
 
@@ -94,4 +94,41 @@ def test_unknown_models_are_told_with_the_nearest_name():
         build("denseunett")
 
 
+def test_options_of_another_network_are_told():
+    with pytest.raises(ValueError, match=r"model 'unet' has no option 'size'.*; it takes width"):
+        build("unet", size="tiny")
+    with pytest.raises(ValueError, match=r"'denseunet' has no option 'heda' \(did you mean 'head'\?\); it takes size"):
+        build("denseunet", heda="plain")
+
+
 SETTINGS = {"attention": "ja9", "attention_options": {}, "levels": (0, 3), "dtype": "float32", "size": "tiny"}
+
+
+def test_settings_become_arguments_without_those_of_other_networks():
+    settings = {"name": "unet", "options": {"width": 8}, "head": "plain", **SETTINGS}
+    assert unused(settings) == ["head", "size"]
+    assert arguments(settings) == {
+        "name": "unet", "attention": "ja9", "attention_options": {}, "levels": (0, 3), "dtype": "float32", "width": 8
+    }  # fmt: skip
+    assert build(**arguments(settings)) == build("unet", width=8, attention="ja9", levels=(0, 3))
+    # What versions before options wrote.
+    assert arguments({"name": "denseunet", "head": "plain", **SETTINGS})["size"] == "tiny"
+    with pytest.raises(ValueError, match=r"model.options holds 'size', .* by itself; give it as model.size"):
+        arguments({"name": "denseunet", "options": {"size": "tiny"}, **SETTINGS})
+    with pytest.raises(ValueError, match=r"model.options of 'unet' has no option 'num_classes'"):
+        arguments({"name": "unet", "options": {"num_classes": 3}})
+    with pytest.raises(ValueError, match=r"model.name is 'unett' \(did you mean 'unet'\?\)"):
+        arguments({"name": "unett", **SETTINGS})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": "denseunet", "size": "tiny", "head": "plain"}, "denseunet tiny"),
+        ({"name": "denseunet", "head": "author"}, "denseunet 161 head author"),
+        ({"name": "unet", "size": "tiny", "options": {"width": 8}}, "unet width 8"),
+        ({"name": "unet"}, "unet"),
+    ],
+)
+def test_a_network_in_words(settings, words):
+    assert describe(settings) == words

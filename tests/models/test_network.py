@@ -1,5 +1,6 @@
 """What every network shares, on one of a few layers: strides that are declared, auxiliary logits, dropout, the gate."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,6 +56,24 @@ def decoded(name, found):
     return upsample2(found["bottom"]) if name == "denseunet" else found["upconv3"]
 
 
+@pytest.mark.parametrize(("name", "own"), [("denseunet", {"size": "micro"}), ("unet", {"width": 2})])
+def test_the_gate_is_the_decoder_on_the_grid_of_the_skip(name, own):
+    model = models.build(name, **own, attention="attention_gate", levels=(3,))
+    variables, image = fill(shapes(model), seed=1), np.random.default_rng(0).normal(size=(1, 32, 64, 3))
+    (skip,) = models.skips(model, variables, np.float32(image)).values()
+
+    @jax.jit
+    def features(variables, image):
+        named = {"capture_intermediates": lambda module, _: module.name in ("bottom", "upconv3")}
+        _, found = model.apply(variables, image, mutable=["intermediates"], **named)
+        return {name: found["intermediates"][name]["__call__"][0] for name in found["intermediates"]}
+
+    wanted = decoded(name, features(variables, jnp.asarray(image, jnp.float32)))
+    assert skip.gate.shape[1:3] == skip.x.shape[1:3]
+    np.testing.assert_allclose(skip.gate, wanted, atol=1e-5 * float(jnp.abs(wanted).max()))
+    assert skip.gate.shape != skip.x.shape or not np.allclose(skip.gate, skip.x)
+
+
 def test_every_declared_skip_is_attended_once():
     class Forgetful(Deep):
         skip_strides = (1, 2)
@@ -81,6 +100,28 @@ def test_auxiliary_features_of_another_resolution_are_refused():
         ValueError, match=r"auxiliary features 'side' of 32 x 32 for 64 x 64 pixels; upsample them to full"
     ):
         shapes(Coarse())
+
+
+def test_options_of_the_mechanism_leave_the_network_its_own():
+    with pytest.raises(ValueError, match="attention_options holds 'dtype', which the network decides"):
+        models.build("unet", attention="sa", attention_options={"dtype": "bfloat16"})
+
+
+def test_lists_of_json_become_hashable():
+    options = {"pool": "pre", "pool_size": [2, 2]}
+    model = models.build("unet", width=2, attention="sa", attention_options=options, levels=[3])
+    assert hash(model) == hash(model.clone())
+    assert model.attention_options["pool_size"] == (2, 2)
+
+
+def test_a_network_lives_in_another_one():
+    class Around(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return models.build("unet", width=2)(x, train=False)
+
+    params = jax.eval_shape(Around().init, jax.random.key(0), jnp.zeros((1, 16, 16, 3)))["params"]
+    assert list(params) == ["UNet_0"]
 
 
 def test_a_network_has_to_say_what_it_computes():

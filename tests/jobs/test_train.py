@@ -1,0 +1,74 @@
+"""The whole of a run with a network that is not the first one: the demo's config, a U-Net, a few steps."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxseg import inference
+from jaxseg.config import training_batch
+from jaxseg.data.images import read_image, write_png
+from jaxseg.jobs.evaluate import evaluate
+from jaxseg.jobs.inspect import layer_table
+from jaxseg.jobs.train import train
+
+ROOT = Path(__file__).parents[2]
+
+
+def demo(cache):
+    spec = importlib.util.spec_from_file_location("demo_ja9", ROOT / "configs" / "demo_ja9.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config = module.get_config()
+    config.model.name = "unet"
+    with config.unlocked():
+        config.model.options, config.model.attention_options = {"width": 2}, {"width": 4}
+    config.data.cache_dir = str(cache)
+    config.data.synthetic.update(size=40, train=6, val=2, test=2)
+    config.train.update(steps=4, batch_size=2, eval_every=2, log_every=1)
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("unet") / "run"
+    train(demo(workdir.with_name("cache")), workdir)
+    return workdir
+
+
+def test_it_trains_and_says_what_it_left_out(run, capsys):
+    model = json.loads((run / "config.json").read_text())["model"]
+    assert model["options"] == {"width": 2}
+    assert "size" not in model
+    assert "unet width 2 with attention `ja9`" in (run / "report.md").read_text()
+    train(demo(run.with_name("cache")), run)
+    told = capsys.readouterr().out
+    assert "note: model.size 'tiny' is not used: unet has none\n" in told
+    assert "model.head" not in told  # nobody set it
+    assert "unet width 2, attention ja9: " in told
+    assert "all 4 steps are done" in told
+    assert "the first step compiles" not in told  # nothing is left to do
+
+
+def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
+    scored = evaluate(run, "test")
+    assert scored.summary["num_images"] == 2
+    assert {path.name for path in (run / "figures").glob("*.png")} >= {"test_examples.png", "learning_curves.png"}
+    (tmp_path / "images").mkdir()
+    write_png(tmp_path / "images" / "a.png", np.random.default_rng(0).integers(0, 256, (37, 51, 3), np.uint8))
+    predictor = inference.load(run)
+    (mask,) = inference.predict_folder(predictor, tmp_path / "images", tmp_path / "out", progress=False)
+    assert read_image(mask).shape == (37, 51, 3)
+    skips = predictor.skips(read_image(tmp_path / "images" / "a.png"))
+    assert [(skip.stride, skip.grid) for skip in skips.values()] == [
+        (1, (37, 51)), (2, (19, 26)), (4, (10, 13)), (8, (5, 7))
+    ]  # fmt: skip
+
+
+def test_its_layer_table(run):
+    config = demo(run.with_name("cache"))
+    network, images = training_batch(config)
+    assert (network.width, images) == (2, (2, 40, 40, 3))
+    assert "a training step on 2 x 40 x 40 x 3" in layer_table(config, depth=2)
