@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from documents import ROOT, Document
+from documents import ROOT, Document, init
 
 from jaxseg import attention, inference, models
 from jaxseg.attention import lowerings, norms, scores, supports
@@ -22,16 +22,6 @@ from jaxseg.layers import Numerics
 PAGE = Document("docs/attention.md")
 ROWS = {row["name"].strip("`"): row for row in PAGE.tables() if "name" in row}
 NAMES = list(attention.MECHANISMS)  # the page itself adds one
-
-
-initialised = nn.Module.init
-
-
-def init(module, key, *args, **options):
-    """Return random variables of a module; its own start would be compiled, operation by operation."""
-    shapes = jax.eval_shape(lambda: initialised(module, key, *args, **options))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(0.1, 0.4, leaf.shape), leaf.dtype), shapes)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """What docs/networks.md shows is true: its table and its Python."""
 
+import flax.linen as nn
 import pytest
-from documents import Document
+from documents import Document, init
 
 from jaxseg import models
 from jaxseg.config import defaults, validate
@@ -14,6 +15,7 @@ NAMES = list(models.MODELS)  # the page itself adds one
 def shown():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "MODELS", dict(models.MODELS))
+        patch.setattr(nn.Module, "init", init)
         names: dict = {}
         for block in PAGE.blocks("python"):
             exec(block, names)

@@ -24,9 +24,9 @@ def asked(monkeypatch):
     """What the model was asked to be built with: options of its own."""
     asked = {}
 
-    def pixels(*, size):
+    def pixels(*, size="", **shared):
         asked.update(size=size)
-        return PixelNetwork()
+        return PixelNetwork(**shared)
 
     monkeypatch.setitem(models.MODELS, "pixels", pixels)
     return asked
@@ -37,6 +37,8 @@ class PixelNetwork(Network):
     skip_strides: ClassVar = (1, 2)
 
     def features(self, x, attend, *, train):
+        for level, stride in enumerate(self.skip_strides):
+            attend(level, x[:, ::stride, ::stride], gate=x[:, ::stride, ::stride])
         return x
 
     def classify(self, features, *, train):

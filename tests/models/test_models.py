@@ -45,7 +45,15 @@ def test_logits_have_the_shape_of_the_images(name, attention):
     )
 
 
-@pytest.fixture(scope="module", params=[(name, attention) for name in MODELS for attention in TRAINED], ids=str)
+def trainings():
+    """Return every network with every mechanism of ``TRAINED``; tests/jobs trains the others by default."""
+    pairs = [(name, attention) for name in MODELS for attention in TRAINED]
+    return [
+        pytest.param(pair, marks=() if pair[0] == "denseunet" else pytest.mark.slow, id=str(pair)) for pair in pairs
+    ]
+
+
+@pytest.fixture(scope="module", params=trainings())
 def trained(request):
     """One training pass from random parameters: loss, gradients, variables before, statistics after."""
     name, attention = request.param
