@@ -54,6 +54,45 @@ def config_flag() -> flags.FlagHolder:
     return holder
 
 
+def run_flags() -> tuple[flags.FlagHolder, flags.FlagHolder]:
+    """Define ``--workdir`` and ``--checkpoint``: a trained run, and which of its weights."""
+    workdir = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+    checkpoint = flags.DEFINE_enum(
+        "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
+    )
+    return workdir, checkpoint
+
+
+def prediction_flags() -> Callable[[], dict[str, Any]]:
+    """Define ``--threshold``, ``--tile`` and ``--flips``; return what gives them as options of ``inference.load``."""
+    threshold = flags.DEFINE_float(
+        "threshold",
+        None,
+        "The probability above which a pixel is called foreground. Default: the run's eval.threshold.",
+        0.0,
+        1.0,
+    )
+    tile = flags.DEFINE_integer(
+        "tile",
+        None,
+        "Predict in overlapping square tiles of this side, in pixels of the prepared images (data.image_size); for "
+        "images too large for the memory. Default: the run's eval.tile.",
+        32,
+    )
+    flips = flags.DEFINE_boolean(
+        "flips",
+        None,
+        "Average the probabilities over the four flips of an image (none, vertical, horizontal, both); takes four "
+        "times as long. Default: the run's eval.flips.",
+    )
+
+    def chosen() -> dict[str, Any]:
+        sides = None if tile.value is None else (tile.value, tile.value)
+        return {"threshold": threshold.value, "tile": sides, "flips": flips.value}
+
+    return chosen
+
+
 def run(main: Callable[[], None]) -> None:
     """Parse the flags, call ``main``, and exit: 0 when done, 1 after a mistake, 128 + signal when asked to stop.
 

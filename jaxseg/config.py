@@ -151,8 +151,9 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
     """
     network = _network(config)
     _validate_train(config)
-    _validate_sizes(config.data)
     settings = config.data
+    size("data.image_size", settings.image_size, "each image's own size")
+    _validate_patch(settings)
     own = (settings.synthetic.size,) * 2 if settings.name == "synthetic" else ()
     sides = settings.patch_size or settings.image_size or own
     wanted = (
@@ -183,15 +184,14 @@ def _network(config: Settings) -> models.Network:
 def _validate_data(settings: Settings) -> None:
     data.configure(settings.to_dict())
     require(bool(settings.cache_dir), "data.cache_dir", settings.cache_dir, "a folder")
-    _validate_sizes(settings)
+    _validate_patch(settings)
     require(settings.device_limit >= 0, "data.device_limit", settings.device_limit, "GiB, 0 or more")
     augment = Augment(**settings.augment.to_dict())
     if frame := settings.patch_size or settings.image_size:
         augment.check(tuple(frame))
 
 
-def _validate_sizes(settings: Settings) -> None:
-    size("data.image_size", settings.image_size, "each image's own size")
+def _validate_patch(settings: Settings) -> None:
     size("data.patch_size", settings.patch_size, "whole images")
     if settings.image_size and settings.patch_size:
         fits = all(p <= i for p, i in zip(settings.patch_size, settings.image_size, strict=True))

@@ -11,12 +11,9 @@ from absl import flags
 from jaxseg import cli
 from jaxseg.jobs.evaluate import evaluate
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+WORKDIR, CHECKPOINT = cli.run_flags()
 SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "val", "test"], "The images to score: those trained on, held out as val, or test."
-)
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The folder of the images, where it has moved. Default: the run's data.dir."
@@ -28,26 +25,7 @@ SCORED_AT = flags.DEFINE_enum(
     "Image size at which scores are computed: that of the prepared images (data.image_size), or each image's own. "
     "Default: the run's eval.scored_at.",
 )
-THRESHOLD = flags.DEFINE_float(
-    "threshold",
-    None,
-    "The probability above which a pixel is called foreground. Default: the run's eval.threshold.",
-    0.0,
-    1.0,
-)
-TILE = flags.DEFINE_integer(
-    "tile",
-    None,
-    "Predict in overlapping square tiles of this side, in pixels of the prepared images (data.image_size); for images "
-    "too large for the memory. Default: the run's eval.tile.",
-    32,
-)
-FLIPS = flags.DEFINE_boolean(
-    "flips",
-    None,
-    "Average the probabilities over the four flips of an image (none, vertical, horizontal, both); takes four times "
-    "as long. Default: the run's eval.flips.",
-)
+PREDICTION = cli.prediction_flags()
 
 
 def main() -> None:
@@ -58,9 +36,7 @@ def main() -> None:
         checkpoint=CHECKPOINT.value,
         data_dir=DATA_DIR.value or "",
         scored_at=SCORED_AT.value,
-        threshold=THRESHOLD.value,
-        tile=None if TILE.value is None else (TILE.value, TILE.value),
-        flips=FLIPS.value,
+        **PREDICTION(),
     )
     print((Path(WORKDIR.value) / "eval" / f"{SPLIT.value}.md").read_text())
 

@@ -9,7 +9,7 @@ from absl import flags
 from jaxseg import cli
 from jaxseg.jobs.inspect import inspect_attention
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGE = flags.DEFINE_string("image", None, "A photograph (png, jpg, tif, gif or bmp). Required.", required=True)
 PIXEL = flags.DEFINE_list(
     "pixel",
@@ -23,9 +23,6 @@ OUTPUT = flags.DEFINE_string(
     None,
     "The PNG file to write; it must not be there yet. Default: figures/attention_IMAGE_ROW_COLUMN.png in the run's "
     "folder.",
-)
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
 )
 
 

@@ -8,7 +8,7 @@ from absl import flags
 
 from jaxseg import cli, inference
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a trained run. Required.", required=True)
+WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGES = flags.DEFINE_string(
     "images",
     None,
@@ -22,35 +22,12 @@ OUTPUT = flags.DEFINE_string(
     "the command before it predicts. Required.",
     required=True,
 )
-THRESHOLD = flags.DEFINE_float(
-    "threshold",
-    None,
-    "The probability above which a pixel is called foreground. Default: the run's eval.threshold.",
-    0.0,
-    1.0,
-)
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "best", ["best", "latest"], "The weights: of the step with the best score on val, or the latest."
-)
-TILE = flags.DEFINE_integer(
-    "tile",
-    None,
-    "Predict in overlapping square tiles of this side, in pixels of the prepared images (data.image_size); for images "
-    "too large for the memory. Default: the run's eval.tile.",
-    32,
-)
-FLIPS = flags.DEFINE_boolean(
-    "flips",
-    None,
-    "Average the probabilities over the four flips of an image (none, vertical, horizontal, both); takes four times "
-    "as long. Default: the run's eval.flips.",
-)
+PREDICTION = cli.prediction_flags()
 
 
 def main() -> None:
     """Predict, and say where the pictures are."""
-    tile = None if TILE.value is None else (TILE.value, TILE.value)
-    predictor = inference.load(WORKDIR.value, CHECKPOINT.value, tile=tile, flips=FLIPS.value, threshold=THRESHOLD.value)
+    predictor = inference.load(WORKDIR.value, CHECKPOINT.value, **PREDICTION())
     masks = inference.predict_folder(predictor, IMAGES.value, OUTPUT.value)
     print(f"{len(masks)} images: masks, probabilities and overlays in {OUTPUT.value}")
 

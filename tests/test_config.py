@@ -1,18 +1,14 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
+from config_files import CONFIGS, module_of
 from ml_collections import ConfigDict
 
 from jaxseg.config import defaults, resolved, training_batch, validate
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
-
 
 def load(path: Path) -> ConfigDict:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(path)
     assert f"--config=configs/{path.name}" in module.__doc__, "its docstring shows the command"
     return module.get_config()
 

@@ -3,7 +3,6 @@
 ``JAXSEG_DATA`` names a folder with ``chase_db1/`` and ``isic2017/`` in their owners' layouts.
 """
 
-import importlib.util
 import json
 import os
 import shlex
@@ -12,17 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from config_files import module_of
 
 ROOT = Path(__file__).parents[1]
 
 
 def commands(config, folder, workdir):
     """Return the commands of the docstring's block for two cores, with the reader's folders filled in."""
-    path = ROOT / "configs" / f"{config}.py"
-    spec = importlib.util.spec_from_file_location(config, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    text = module.__doc__.partition("Two CPU cores:")[2].replace("\\\n", " ")
+    text = module_of(ROOT / "configs" / f"{config}.py").__doc__.partition("Two CPU cores:")[2].replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("python ")]
     assert len(lines) == 2
     filled = [line.replace("=FOLDER", f"={folder}").replace(f"runs/{config}", str(workdir)) for line in lines]

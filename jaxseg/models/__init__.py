@@ -13,6 +13,7 @@ from jaxseg.layers import Numerics
 from jaxseg.models.denseunet import denseunet
 from jaxseg.models.network import AUXILIARY as AUXILIARY
 from jaxseg.models.network import Network as Network
+from jaxseg.models.network import training_pass as training_pass
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
 from jaxseg.models.skips import skips as skips

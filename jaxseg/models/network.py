@@ -170,6 +170,24 @@ class Network(nn.Module, kw_only=True):
         return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
 
 
+def training_pass(
+    network: Network, variables: Mapping[str, Any], images: Array, sizes: Array | None, key: Array
+) -> tuple[Float[Array, "batch height width classes"], dict[str, Array], dict[str, Any]]:
+    """Run a network as training does; return its logits, its auxiliary logits by name, and its new state.
+
+    Args:
+        network: the network.
+        variables: its parameters and state; the state (all but "params") comes back updated.
+        images: as in ``Network.__call__``, and so are ``sizes``.
+        sizes: see there.
+        key: of dropout.
+    """
+    mutable = [*(name for name in variables if name != "params"), AUXILIARY]
+    found: Any = network.apply(variables, images, train=True, sizes=sizes, mutable=mutable, rngs={"dropout": key})
+    logits, state = found
+    return logits, state.pop(AUXILIARY, {}), state
+
+
 def real_cells(sizes: Int[Array, "batch 2"], stride: int, grid: tuple[int, ...]) -> Bool[Array, "batch rows columns"]:
     """Return which cells of a ``grid`` at ``stride`` cover a real pixel: the first ceil(size / stride) each way."""
     rows, columns = (-(-sizes[:, axis, None] // stride) > jnp.arange(grid[axis]) for axis in (0, 1))

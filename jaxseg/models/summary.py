@@ -14,7 +14,7 @@ from jaxseg import counting
 from jaxseg.attention.costs import alone, forms_at, place, written_out
 from jaxseg.attention.lowerings import aggregate
 from jaxseg.counting import BACKWARD, Called, Count, aligned, memory, operations
-from jaxseg.models.network import AUXILIARY, Network
+from jaxseg.models.network import Network, training_pass
 
 Path = tuple[str, ...]  # names of a module and of those around it, outermost first; () for the network
 
@@ -142,20 +142,16 @@ def summarise(model: Network, images: Sequence[int]) -> Summary:
     params = variables["params"]
     state = {name: tree for name, tree in variables.items() if name != "params"}
 
-    def training_pass(params: Any, state: dict[str, Any], x: Any, sizes: Any) -> Any:
+    def both_passes(params: Any, state: dict[str, Any], x: Any, sizes: Any) -> Any:
         def forward(params: Any) -> Any:
-            rngs = {"dropout": jax.random.key(0)}
-            given = {**state, "params": params}
-            mutable = [*state, AUXILIARY]
-            found: Any = model.apply(given, x, train=True, sizes=sizes, mutable=mutable, rngs=rngs)
-            logits, new = found
-            return (logits, new.pop(AUXILIARY, {})), new
+            logits, auxiliary, new = training_pass(model, {**state, "params": params}, x, sizes, jax.random.key(0))
+            return (logits, auxiliary), new
 
         logits, pull, new = jax.vjp(forward, params, has_aux=True)
         return new, pull(logits)  # The logits stand in for the loss's gradients, of their shapes.
 
     with counting.labelled() as modules:
-        program = counting.count(training_pass, params, state, x, sizes)
+        program = counting.count(both_passes, params, state, x, sizes)
     leaves = jax.tree.leaves(params)
     return Summary(
         tuple(images),

@@ -1,6 +1,6 @@
 """The folder of a run: what was asked, on what, and what came of it.
 
-``config.json`` (resolved), ``environment.json`` (one entry a start), ``data.json``, ``preprocess.json``,
+``config.json`` (resolved), ``environment.json`` (one entry per start), ``data.json``, ``preprocess.json``,
 ``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.md``.
 """
 

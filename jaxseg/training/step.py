@@ -17,7 +17,7 @@ from flax import struct
 
 from jaxseg import losses
 from jaxseg.data.stream import Arrays, Batch
-from jaxseg.models import AUXILIARY, Network
+from jaxseg.models import Network, training_pass
 
 DEVICES = "devices"
 DROPOUT = 2**32 - 1  # what the step's key is folded with for dropout; augmentation folds it with places in the batch
@@ -70,18 +70,11 @@ def gradients(
     count = jnp.maximum(jax.lax.psum(batch.valid.sum(), DEVICES), 1)
 
     def local_loss(params: Any) -> tuple[jax.Array, Any]:
-        found: Any = model.apply(
-            {"params": params, "batch_stats": batch_stats},
-            batch.images,
-            train=True,
-            sizes=batch.sizes,
-            mutable=["batch_stats", AUXILIARY],
-            rngs={"dropout": key},
-        )
-        logits, updates = found
+        variables = {"params": params, "batch_stats": batch_stats}
+        logits, auxiliary, updates = training_pass(model, variables, batch.images, batch.sizes, key)
         total, _ = losses.cross_entropy(logits, batch.labels, batch.valid)
         for name, weight in model.auxiliary_weights.items():
-            total += weight * losses.cross_entropy(updates[AUXILIARY][name], batch.labels, batch.valid)[0]
+            total += weight * losses.cross_entropy(auxiliary[name], batch.labels, batch.valid)[0]
         return total / count, updates.get("batch_stats", {})
 
     (loss, new_stats), grads = jax.value_and_grad(local_loss, has_aux=True)(params)

@@ -1,11 +1,11 @@
 """The whole of a run with a network that is not the first one: the demo's config, a U-Net, a few steps."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from config_files import module_of
 
 from jaxseg import inference
 from jaxseg.config import training_batch
@@ -18,10 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def demo(cache):
-    spec = importlib.util.spec_from_file_location("demo_ja9", ROOT / "configs" / "demo_ja9.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config()
+    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
     config.model.name = "unet"
     with config.unlocked():
         config.model.options, config.model.attention_options = {"width": 2}, {"width": 4}
