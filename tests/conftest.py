@@ -1,5 +1,6 @@
 """What the tests of every room share."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -9,8 +10,27 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))  # for tests/oracles.py
 
 # Tests compile far more than they compute: LLVM's optimisation costs more than it saves. Set before JAX starts.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+QUICK = " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + QUICK
+gc.set_threshold(200_000, 50, 50)  # a trace makes many objects and keeps them: looking for garbage finds little
 
 # A first call may compile, and the machine may be busy: no deadline. Every run draws the same examples.
 settings.register_profile("jaxseg", deadline=None, derandomize=True)
 settings.load_profile("jaxseg")
+
+# A worker takes a file at a time: the longest go first, so that no core waits for one at the end.
+LONGEST = (
+    "training/test_resume.py",
+    "training/test_loop.py",
+    "training/test_devices.py",
+    "jobs/test_train.py",
+    "models/test_every_mechanism.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def turn(item):
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=turn)

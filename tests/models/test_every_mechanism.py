@@ -1,4 +1,4 @@
-"""Every mechanism on the skips of a network: one train step at 64 x 64 from random parameters."""
+"""Every mechanism on the skips of a network: one train step at 32 x 32 from random parameters."""
 
 import itertools
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ FAMILIES = [
 def test_a_step_moves_every_kernel_of_four_skips(names, monkeypatch):
     """Compiling is what costs: one network, whose skips carry a mechanism each."""
     built = itertools.cycle(names)
-    model = models.build("denseunet", size="micro")
+    model = models.build("unet", width=4)
 
     def build(_, **like):  # without options it only checks the name
         return attention.build(next(built), **like) if like else None
@@ -45,9 +45,9 @@ def test_a_step_moves_every_kernel(name):
 def take_a_step(model):
     variables = fill(shapes(model))
     rng = np.random.default_rng(0)
-    images = jnp.asarray(rng.normal(size=(2, 64, 64, 3)), jnp.float32)
-    labels = jnp.asarray(rng.random((2, 64, 64)) < 0.3, jnp.int32)
-    sizes = jnp.array([[64, 64], [50, 64]])
+    images = jnp.asarray(rng.normal(size=(2, 32, 32, 3)), jnp.float32)
+    labels = jnp.asarray(rng.random((2, 32, 32)) < 0.3, jnp.int32)
+    sizes = jnp.array([[32, 32], [25, 32]])
     optimizer = optax.adam(1e-3)
 
     @jax.jit

@@ -75,8 +75,9 @@ def with_dropout(devices, records):
 def main():
     rng = np.random.default_rng(0)
     data = arrays(rng)
-    model = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8}, axis_name=DEVICES)
-    plain = models.build("denseunet", size="micro", attention="ja9", attention_options={"width": 8})
+    settings = dict(width=4, attention="ja9", attention_options={"width": 8}, levels=(0, 3))
+    model = models.build("unet", **settings, axis_name=DEVICES)
+    plain = models.build("unet", **settings)
     variables = filled(jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3))), rng)
     transform = optax.chain(kept(), optax.sgd(0.05))
     outcome = {}
