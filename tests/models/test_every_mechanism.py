@@ -1,4 +1,4 @@
-"""Every mechanism on the skips of a network: one train step at 32 x 32 from random parameters."""
+"""Every mechanism on the skips of a network: one train step from random parameters."""
 
 import itertools
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ def test_a_step_moves_every_kernel_of_four_skips(names, monkeypatch):
         return attention.build(next(built), **like) if like else None
 
     monkeypatch.setattr(network, "attention", SimpleNamespace(build=build))
-    take_a_step(model)
+    take_a_step(model, 32)
 
 
 @pytest.mark.slow
@@ -39,15 +39,15 @@ def test_a_step_moves_every_kernel(name):
     wanted = config.defaults()
     wanted.model.attention = name
     wanted.model.size = "micro"
-    take_a_step(config.validate(wanted))
+    take_a_step(config.validate(wanted), 64)
 
 
-def take_a_step(model):
+def take_a_step(model, side):
     variables = fill(shapes(model))
     rng = np.random.default_rng(0)
-    images = jnp.asarray(rng.normal(size=(2, 32, 32, 3)), jnp.float32)
-    labels = jnp.asarray(rng.random((2, 32, 32)) < 0.3, jnp.int32)
-    sizes = jnp.array([[32, 32], [25, 32]])
+    images = jnp.asarray(rng.normal(size=(2, side, side, 3)), jnp.float32)
+    labels = jnp.asarray(rng.random((2, side, side)) < 0.3, jnp.int32)
+    sizes = jnp.array([[side, side], [side - 7, side]])
     optimizer = optax.adam(1e-3)
 
     @jax.jit
