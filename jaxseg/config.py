@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from jaxseg import attention, data, models, optimizer
+from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, one_of, require, size
 from jaxseg.data.augment import Augment
 from jaxseg.metrics import METRICS
@@ -32,7 +32,8 @@ def defaults() -> Settings:
     The constants are the paper's (supplement, section 1) where it states them. A comment marks each choice
     that the paper leaves open.
     """
-    return ConfigDict(dict(seed=0, model=_model(), data=_data(), train=_train(), optimizer=_optimizer(), eval=_eval()))
+    sections = dict(model=_model(), data=_data(), train=_train(), loss=_loss(), optimizer=_optimizer(), eval=_eval())
+    return ConfigDict(dict(seed=0, **sections))
 
 
 def _model() -> dict[str, Any]:
@@ -91,6 +92,13 @@ def _train() -> dict[str, Any]:
     )
 
 
+def _loss() -> dict[str, Any]:
+    return dict(
+        name="cross_entropy",  # a key of losses.LOSSES
+        options={},  # its own, e.g. {'smoothing': 1.0}
+    )
+
+
 def _optimizer() -> dict[str, Any]:
     return dict(
         learning_rate=1e-3,
@@ -130,6 +138,7 @@ def validate(config: Settings) -> models.Network:
     require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
     _validate_data(config.data)
     _validate_train(config)
+    losses.build(config.loss.name, **config.loss.options.to_dict())
     _validate_eval(config.eval)
     return network
 

@@ -24,7 +24,7 @@ ALLOWED = {
     "runs": set(),
     "data": {"progress", "runs"},
     "report": {"data", "metrics", "models", "runs"},
-    "config": {"attention", "data", "metrics", "models", "optimizer"},
+    "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
     "inference": {"data", "metrics", "models", "progress", "runs"},
     "training": {"config", "data", "inference", "losses", "metrics", "models", "optimizer", "progress", "runs"},

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.scored_at")
 
 # Settings that came later, and what earlier runs did without them.
-_LATER: Json = {"model": {"options": {}}, "eval": {"select": "dice"}}
+_LATER: Json = {"model": {"options": {}}, "eval": {"select": "dice"}, "loss": {"name": "cross_entropy", "options": {}}}
 
 # What may differ in data.json between two starts: where the images lie, and words about what the ids say exactly.
 _MOVES = ("dir", "notes", "rule")
@@ -63,7 +63,7 @@ def _parse_config(text: str) -> Json:
     config: Json = json.loads(text)
     if absent := [name for name in ("model", "data", "eval") if not isinstance(config, dict) or name not in config]:
         raise ValueError(f"no section {absent[0]!r}")
-    return config | {name: later | config[name] for name, later in _LATER.items()}
+    return config | {name: later | config.get(name, {}) for name, later in _LATER.items()}
 
 
 class RunFolder:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxseg import data, inference, models, optimizer
+from jaxseg import data, inference, losses, models, optimizer
 from jaxseg.config import Settings
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
@@ -62,6 +62,7 @@ class Run:
         self.step = parallel_step(
             devices,
             model=self.network,
+            loss=losses.build(config.loss.name, **config.loss.options.to_dict()),
             optimizer=self.optimizer,
             sample=_sample(config, splits),
             seed=config.seed,

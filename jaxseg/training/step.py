@@ -1,8 +1,8 @@
 """One training step: a pure function of the state and the batch, the same on one device and on many.
 
 The step runs under ``jax.pmap`` with the axis ``DEVICES``; each device holds a copy of the state and takes its share of
-the batch. Loss and gradient are means over the real pixels of the *global* batch, and BatchNorm's statistics are
-synchronised, so the number of devices does not change what is computed.
+the batch. Loss and gradient are those of the *global* batch, and BatchNorm's statistics are synchronised, so the number
+of devices does not change what is computed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxseg import losses
 from jaxseg.data.stream import Arrays, Batch
+from jaxseg.losses import Loss
 from jaxseg.models import Network, training_pass
 
 DEVICES = "devices"
@@ -59,26 +59,30 @@ def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransfo
 
 
 def gradients(
-    model: Network, params: Any, batch_stats: Any, batch: Batch, key: jax.Array
+    model: Network, loss: Loss, params: Any, batch_stats: Any, batch: Batch, key: jax.Array
 ) -> tuple[Any, Any, jax.Array]:
     """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``.
 
     The loss is that of the logits plus, for each auxiliary one that the network gives, its declared weight times the
     same loss of it. ``key`` is that of dropout, the same on every device.
     """
-    # The global count carries no gradient, so each device differentiates its own sum and the sums are added once.
-    count = jnp.maximum(jax.lax.psum(batch.valid.sum(), DEVICES), 1)
+    weights = model.auxiliary_weights
 
-    def local_loss(params: Any) -> tuple[jax.Array, Any]:
+    def local_sums(params: Any) -> tuple[Any, Any]:
         variables = {"params": params, "batch_stats": batch_stats}
         logits, auxiliary, updates = training_pass(model, variables, batch.images, batch.sizes, key)
-        total, _ = losses.cross_entropy(logits, batch.labels, batch.valid)
-        for name, weight in model.auxiliary_weights.items():
-            total += weight * losses.cross_entropy(auxiliary[name], batch.labels, batch.valid)[0]
-        return total / count, updates.get("batch_stats", {})
+        sums = [loss.statistics(z, batch.labels, batch.valid) for z in (logits, *(auxiliary[name] for name in weights))]
+        return sums, updates.get("batch_stats", {})
 
-    (loss, new_stats), grads = jax.value_and_grad(local_loss, has_aux=True)(params)
-    return jax.lax.psum(grads, DEVICES), new_stats, jax.lax.psum(loss, DEVICES)
+    def total(sums: Any) -> jax.Array:
+        return sum((w * loss.value(s) for w, s in zip(weights.values(), sums[1:], strict=True)), loss.value(sums[0]))
+
+    # The chain rule by hand: every device has the slope of the loss at the global sums, and pulls it back through the
+    # sums that it contributed.
+    sums, pull_back, new_stats = jax.vjp(local_sums, params, has_aux=True)
+    value, slope = jax.value_and_grad(total)(jax.lax.psum(sums, DEVICES))
+    (grads,) = pull_back(slope)
+    return jax.lax.psum(grads, DEVICES), new_stats, value
 
 
 def train_step(
@@ -88,6 +92,7 @@ def train_step(
     places: jax.Array,
     *,
     model: Network,
+    loss: Loss,
     optimizer: optax.GradientTransformation,
     sample: Sample,
     seed: int,
@@ -101,6 +106,7 @@ def train_step(
         indices: int32 [share], which records this device takes.
         places: int32 [share], their places in the global batch; the draws of augmentation depend on these alone.
         model: the network, its batch shared over the axis ``DEVICES``.
+        loss: from ``losses.build``.
         optimizer: from ``optimizer.build``.
         sample: augmentation and normalisation.
         seed: of the run.
@@ -108,12 +114,12 @@ def train_step(
             ``state.ema``.
 
     Returns:
-        The next state, and float32 scalars: ``loss`` (nats per pixel, auxiliary losses included) and ``gradient_norm``.
+        The next state, and float32 scalars: ``loss`` (auxiliary losses included) and ``gradient_norm``.
     """
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     batch = sample(arrays.take(indices), key, places)
     dropout = jax.random.fold_in(key, DROPOUT)
-    grads, batch_stats, loss = gradients(model, state.params, state.batch_stats, batch, dropout)
+    grads, batch_stats, value = gradients(model, loss, state.params, state.batch_stats, batch, dropout)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = None
@@ -122,7 +128,7 @@ def train_step(
         decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         ema = optax.incremental_update(params, state.ema, 1 - decay)
     state = TrainState(state.step + 1, params, batch_stats, opt_state, ema)
-    return state, {"loss": loss, "gradient_norm": optax.tree.norm(grads)}
+    return state, {"loss": value, "gradient_norm": optax.tree.norm(grads)}
 
 
 def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:

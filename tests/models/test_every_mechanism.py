@@ -56,8 +56,7 @@ def take_a_step(model, side):
             logits, updates = model.apply(
                 {"params": params, "batch_stats": stats}, images, train=True, sizes=sizes, mutable=["batch_stats"]
             )
-            total, count = losses.cross_entropy(logits, labels, jnp.ones(labels.shape, bool))
-            return total / count, updates
+            return losses.build("cross_entropy")(logits, labels), updates
 
         gradients, _ = jax.grad(loss, has_aux=True)(params)
         updates, _ = optimizer.update(gradients, optimizer.init(params), params)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from small import Deep
 
-from jaxseg import models
+from jaxseg import losses, models
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.layers import Numerics
@@ -58,7 +58,9 @@ def largest(a, b):
 
 
 def step_of(devices, model, variables, transform):
-    step = parallel_step(devices, model=model, optimizer=transform, sample=sample, seed=0, ema_decay=0.0)
+    step = parallel_step(
+        devices, model=model, loss=losses.build("dice_ce"), optimizer=transform, sample=sample, seed=0, ema_decay=0.0
+    )
     return step, on.replicate(initial_state(variables, transform, ema=False), devices)
 
 
