@@ -8,8 +8,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxseg.losses.loss import Combined, Loss, Sums, mean, membership, over_pixels
+from jaxseg.losses.loss import Combined, Loss, Sums, membership, over_pixels
 from jaxseg.losses.overlap import GeneralizedDice
+
+_FAR = 1 << 14  # longer than any column; its square and that of a width fit into int32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +29,12 @@ class Boundary(Loss):
         phi = jnp.moveaxis(signed_distance(inside, jnp.broadcast_to(valid, inside.shape)), 0, -1)
         return over_pixels((phi.astype(p.dtype) * p).mean(-1), valid)
 
-    def value(self, sums: Sums) -> Array:
-        return mean(sums)
-
 
 def boundary(*, generalized_dice_weight: float = 0.0) -> Loss:
     """The boundary loss, plus a weight times the generalised Dice loss, the pair that its authors train with.
 
     Their weight of the boundary part rises as training goes on; here weights are constant. Values on an empty truth are
-    those of the two parts: 0, and nearly 0 where little is predicted.
+    those of the two parts: 0, and the mean probability of the foreground.
     """
     return Combined({"boundary": (1.0, Boundary()), "generalized_dice": (generalized_dice_weight, GeneralizedDice())})
 
@@ -69,9 +68,6 @@ def distance(region: Bool[Array, "*images height width"]) -> Float[Array, "*imag
         return jnp.minimum(best, through)
 
     return jnp.sqrt(lax.fori_loop(0, width, nearer, jnp.full_like(column, _FAR**2)).astype(jnp.float32))
-
-
-_FAR = 1 << 14  # longer than any column; its square and that of a width fit into int32
 
 
 def _along_column(region: Bool[Array, "*images height width"]) -> Int[Array, "*images height width"]:

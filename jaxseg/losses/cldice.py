@@ -21,8 +21,8 @@ class CentrelineDice(Loss):
     """Soft clDice (Shit et al. 2021): 1 - 2 P S / (P + S), with the precision P and sensitivity S of the skeletons.
 
     P = (sum S(p) y + s) / (sum S(p) + s) and S = (sum S(y) p + s) / (sum S(y) + s), summed over the pixels of the
-    batch; S(.) is ``soft_skeleton``. The mean over the foreground classes. With no foreground in the
-    truth S is 1, and the value 0 where the prediction has no skeleton, else near 1.
+    batch; S(.) is ``soft_skeleton``. The mean over the foreground classes. With no foreground in the truth S is 1, and
+    the value 0 where the prediction has no skeleton, else near 1.
 
     Attributes:
         iterations: of the skeleton; at least half the width, in pixels, of the thickest structure.

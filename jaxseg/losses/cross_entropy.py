@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from jaxseg import checks
-from jaxseg.losses.loss import Loss, Sums, mean, membership, over_pixels
+from jaxseg.losses.loss import Loss, Sums, membership, over_pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +23,6 @@ class CrossEntropy(Loss):
 
     def sums(self, logits: Array, labels: Array, valid: Array) -> Sums:
         return over_pixels(_nats(logits, labels), valid)
-
-    def value(self, sums: Sums) -> Array:
-        return mean(sums)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +52,6 @@ class BalancedCrossEntropy(Loss):
         pixels = valid.sum((1, 2)).astype(nats.dtype)
         others = 1 - truth.sum((1, 2)) / jnp.maximum(pixels, 1)[:, None]
         return over_pixels((truth * others[:, None, None]).sum(-1) * nats, valid)
-
-    def value(self, sums: Sums) -> Array:
-        if self.weights:
-            return jnp.where(sums["count"] > 0, sums["total"] / jnp.where(sums["count"] > 0, sums["count"], 1), 0)
-        return mean(sums)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +87,6 @@ class Focal(Loss):
                 alpha = (1 - alpha, *[alpha] * (logits.shape[-1] - 1))
             focal = _of_class(alpha, "alpha", logits)[labels] * focal
         return over_pixels(focal, valid)
-
-    def value(self, sums: Sums) -> Array:
-        return mean(sums)
 
 
 def _nats(

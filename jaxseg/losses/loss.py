@@ -20,7 +20,7 @@ class Loss:
 
     Statistics are sums over pixels or images. Those of parts of a batch add up to those of the batch, so a loss that is
     no mean, such as Dice, has the same value and gradient on any number of devices. A subclass is a frozen dataclass,
-    its fields the options, and says what it sums in ``sums`` and what follows in ``value``.
+    its fields the options, and says what it sums in ``sums``; one that is no mean says in ``value`` what follows.
     """
 
     def statistics(
@@ -51,8 +51,9 @@ class Loss:
         raise NotImplementedError
 
     def value(self, sums: Sums) -> Float[Array, ""]:
-        """Return the loss that follows from the sums over the whole batch."""
-        raise NotImplementedError
+        """Return the loss that follows from the sums over the whole batch: total / count, 0 where nothing counted."""
+        counted = sums["count"] > 0
+        return jnp.where(counted, sums["total"] / jnp.where(counted, sums["count"], 1), 0)
 
     def __call__(
         self,
@@ -85,18 +86,13 @@ class Combined(Loss):
         return sum((weight * loss.value(sums[name]) for name, (weight, loss) in self.parts.items()), jnp.zeros(()))
 
 
-def mean(sums: Sums) -> Float[Array, ""]:
-    """Return total / count, 0 where nothing was counted."""
-    return sums["total"] / jnp.maximum(sums["count"], 1)
-
-
 def over_pixels(values: Float[Array, "batch height width"], valid: Bool[Array, "batch height width"]) -> Sums:
-    """Return the sums of ``mean`` over the valid pixels."""
+    """Return the total of values and their count over the valid pixels."""
     return {"total": jnp.where(valid, values, 0).sum(), "count": valid.sum().astype(values.dtype)}
 
 
 def over_images(values: Float[Array, " batch"], valid: Bool[Array, "batch height width"]) -> Sums:
-    """Return the sums of ``mean`` over the images that have a valid pixel."""
+    """Return the total of values and their count over the images that have a valid pixel."""
     real = valid.any((1, 2))
     return {"total": jnp.where(real, values, 0).sum(), "count": real.sum().astype(values.dtype)}
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxseg.losses.loss import Loss, Sums, mean, over_images
+from jaxseg.losses.loss import Loss, Sums, over_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +27,8 @@ class Lovasz(Loss):
         margin = logits - jax.nn.logsumexp(others, axis=-1)
         flat = margin[..., 1:].reshape(images, -1, classes - 1)
         truth = labels.reshape(images, -1, 1) == jnp.arange(1, classes)
-        inside = valid.reshape(images, -1, 1)
-        each = jax.vmap(jax.vmap(_hinge, in_axes=1), in_axes=(0, 0, 0))
-        losses = each(flat, truth, jnp.broadcast_to(inside, truth.shape))
+        losses = jax.vmap(jax.vmap(_hinge, in_axes=(1, 1, None)))(flat, truth, valid.reshape(images, -1))
         return over_images(losses.mean(-1), valid)
-
-    def value(self, sums: Sums) -> Array:
-        return mean(sums)
 
 
 def _hinge(

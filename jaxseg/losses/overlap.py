@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxseg import checks
 from jaxseg.losses.cross_entropy import CrossEntropy
-from jaxseg.losses.loss import OVER, Combined, Loss, Sums, mean, membership, over_images
+from jaxseg.losses.loss import OVER, Combined, Loss, Sums, membership, over_images
 
 Confusion = Float[Array, "*images predicted true"]
 _LINEAR = 1e-6  # a power below 1 goes on as a straight line below this loss, where its slope would grow to infinity
@@ -45,7 +45,7 @@ class Overlap(Loss):
         return confusion.sum(0) if self.over == "batch" else over_images(self.of(confusion), valid)
 
     def value(self, sums: Sums) -> Array:
-        return self.of(sums) if self.over == "batch" else mean(sums)
+        return self.of(sums) if self.over == "batch" else super().value(sums)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +132,8 @@ class GeneralizedDice(Overlap):
 
     The sums run over all classes, background too; w_c = 1 / N_c^2, N_c the pixels of class c in the truth. A class that
     the truth lacks has the largest weight of the others, so that predicting it costs. With no foreground in the truth
-    it is half the foreground's mean probability over one minus half of it, nearly 0 where little is predicted. The
-    smoothing is added to numerator and denominator in units of the largest weight.
+    it is, for two classes, the foreground's mean probability. The smoothing is added to numerator and denominator in
+    units of the largest weight.
     """
 
     def of(self, confusion: Confusion) -> Array:

@@ -23,7 +23,7 @@ def start(workdir, cache):
         sys.executable, ROOT / "launch/train.py", f"--config={ROOT / 'configs/demo_ja9.py'}", f"--workdir={workdir}",
         f"--config.data.cache_dir={cache}", "--config.data.synthetic.size=32", "--config.data.synthetic.train=6",
         "--config.data.synthetic.val=1", "--config.data.synthetic.test=1", "--config.model.name=unet",
-        "--config.model.options={'width': 2}", "--config.model.size=None", "--config.model.attention=none",
+        "--config.model.options={'width': 2}", "--config.model.attention=none",
         "--config.train.batch_size=2", f"--config.train.steps={STEPS}", f"--config.train.eval_every={EVERY}",
         "--config.train.log_every=1", "--config.train.ema_decay=0.9",
     ]  # fmt: skip

@@ -35,20 +35,23 @@ def variables():
     return fill(shapes(Deep(), (1, 4, 4, 3)))
 
 
-@pytest.fixture(scope="module")
-def taken(arrays, variables):
-    """States and losses of four steps of gradient descent, with a moving average."""
-    devices, transform = jax.devices()[:1], optax.sgd(0.1)
-    model = Deep(numerics=Numerics(jnp.float32, DEVICES))
-    step = parallel_step(
+def step_of(devices, transform, ema_decay):
+    return parallel_step(
         devices,
-        model=model,
+        model=Deep(numerics=Numerics(jnp.float32, DEVICES)),
         loss=losses.build("cross_entropy"),
         optimizer=transform,
         sample=sample,
         seed=7,
-        ema_decay=0.3,
+        ema_decay=ema_decay,
     )
+
+
+@pytest.fixture(scope="module")
+def taken(arrays, variables):
+    """States and losses of four steps of gradient descent, with a moving average."""
+    devices, transform = jax.devices()[:1], optax.sgd(0.1)
+    step = step_of(devices, transform, ema_decay=0.3)
     state = on.replicate(initial_state(variables, transform, ema=True), devices)
     records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
     states, values = [on.first(state)], []
@@ -90,16 +93,7 @@ def test_the_loss_is_that_of_the_logits_and_a_quarter_of_the_auxiliary_ones(take
 def test_every_step_drops_something_else(arrays, variables):
     """At a learning rate of zero two steps differ by dropout alone."""
     devices, transform = jax.devices()[:1], optax.sgd(0.0)
-    model = Deep(numerics=Numerics(jnp.float32, DEVICES))
-    step = parallel_step(
-        devices,
-        model=model,
-        loss=losses.build("cross_entropy"),
-        optimizer=transform,
-        sample=sample,
-        seed=7,
-        ema_decay=0.0,
-    )
+    step = step_of(devices, transform, ema_decay=0.0)
     records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
     seen = []
     for _ in range(2):
