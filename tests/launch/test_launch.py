@@ -54,7 +54,10 @@ FOLDERS = {
 FLAGS = {
     "typo": (["--config.model.atention=ja3"], ["config.model has no setting 'atention' (did you mean 'attention'?)"]),
     "section": (["--config.trian.steps=3"], ["config has no section 'trian' (did you mean 'train'?)", "data, eval"]),
-    "no section": (["--config.loss.name=dice"], ["config has no section 'loss'; it has data", "jaxseg/config.py"]),
+    "no section": (
+        ["--config.network.name=unet"],
+        ["config has no section 'network'; it has data", "jaxseg/config.py"],
+    ),
     "elsewhere": (["--config.train.power=1"], ["no setting 'power' (did you mean '--config.optimizer.power'?)"]),
     "whole section": (["--config.train={'steps': 3}"], ["--config.train is a section", "--config.train.accumulate="]),
     "no name": (["--config.=3"], ["--config. names no setting", "--config.<section>.<name>"]),
@@ -246,4 +249,4 @@ def test_help_says_what_a_depth_is(ended):
 def test_the_whole_trace_of_a_mistake_is_shown_on_request(ended):
     assert ended["traced"]["code"] == 99
     assert "Traceback" in ended["traced"]["err"]
-    assert "config has no section 'loss'" in ended["traced"]["err"]
+    assert "config has no section 'network'" in ended["traced"]["err"]
