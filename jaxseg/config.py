@@ -18,7 +18,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS
+from jaxseg.metrics import METRICS, REGIONS
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -96,6 +96,7 @@ def _loss() -> dict[str, Any]:
     return dict(
         name="cross_entropy",  # a key of losses.LOSSES
         options={},  # its own, e.g. {'smoothing': 1.0}
+        region="full",  # "fov" counts the pixels in the field of view alone
     )
 
 
@@ -139,6 +140,7 @@ def validate(config: Settings) -> models.Network:
     _validate_data(config.data)
     _validate_train(config)
     losses.build(config.loss.name, **config.loss.options.to_dict())
+    one_of("loss.region", config.loss.region, REGIONS)
     _validate_eval(config.eval)
     return network
 

@@ -56,6 +56,7 @@ MISTAKES = {
     "optimizer.warmup_steps": (1000, "optimizer.warmup_steps is 1000; want 0 to 999"),
     "optimizer.weight_decay_kind": ("adamw", "optimizer.weight_decay_kind is 'adamw'"),
     "optimizer.beta2": (1.0, "optimizer.beta2 is 1.0"),
+    "loss.region": ("fof", "loss.region is 'fof' (did you mean 'fov'?)"),
     "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
     "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),

@@ -17,6 +17,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from jaxseg import checks
+from jaxseg.data.records import IGNORE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Pixels(NamedTuple):
     """One record or one sample: arrays of one height and width. ``valid`` is False on padding."""
 
     image: Array  # [height, width, 3] uint8, or float32 grey levels once interpolated or recoloured
-    mask: Array  # [height, width] uint8, 0 or 1
-    fov: Array  # [height, width] uint8, 0 or 1
+    mask: Array  # [height, width] uint8, as ``Record.mask``
+    fov: Array | None  # [height, width] uint8, 0 or 1
     valid: Array  # [height, width] bool
 
 
@@ -155,13 +156,15 @@ def foreground_pixel(
 ) -> tuple[Int[Array, "axes=2"], Bool[Array, ""]]:
     """Return the foreground pixel (y, x) that ``draw`` in [0, 1) selects, all alike, and whether there is any.
 
-    Foreground pixels are numbered row by row. The number is looked up in the cumulative counts of the rows and then in
-    those of one row: cumulative counts over the whole mask take six times as long.
+    Foreground is every class but the background. Its pixels are numbered row by row. The number is looked up in the
+    cumulative counts of the rows and then in those of one row: cumulative counts over the whole mask take six times as
+    long.
     """
-    below = jnp.cumsum(mask.sum(1, dtype=jnp.int32))
+    foreground = (mask > 0) & (mask != IGNORE)
+    below = jnp.cumsum(foreground.sum(1, dtype=jnp.int32))
     rank = (draw * below[-1]).astype(jnp.int32)
     y = jnp.minimum(jnp.searchsorted(below, rank, side="right"), mask.shape[0] - 1)
-    row = mask[y].astype(jnp.int32)
+    row = foreground[y].astype(jnp.int32)
     x = jnp.searchsorted(jnp.cumsum(row), rank - (below[y] - row.sum()), side="right")
     return jnp.stack([y, x]).astype(jnp.int32), below[-1] > 0
 
@@ -221,7 +224,8 @@ def fetched(
     upper, lower = (pair[0] * (1 - right) + pair[1] * right for pair in taps)
     row, column = jnp.floor(y + 0.5).astype(jnp.int32), jnp.floor(x + 0.5).astype(jnp.int32)
     valid = real & (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
-    return Pixels(upper * (1 - down) + lower * down, at(record.mask, row, column), at(record.fov, row, column), valid)
+    mask, fov = jax.tree.map(lambda plane: at(plane, row, column), (record.mask, record.fov))
+    return Pixels(upper * (1 - down) + lower * down, mask, fov, valid)
 
 
 def turned(

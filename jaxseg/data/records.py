@@ -7,13 +7,19 @@ from typing import NamedTuple, overload
 
 from jaxseg.data.images import Mask, Picture
 
+IGNORE = 255  # in a mask of classes: nobody knows the pixel's class, and neither loss nor scores count it
+
 
 class Record(NamedTuple):
-    """An image and its masks, all of one height and width; masks are uint8 in {0, 1}."""
+    """An image and its masks, all of one height and width; masks are uint8 in {0, 1}.
+
+    ``mask`` is the ground truth of training and scores: 0 is background and 1 foreground, vessel or lesion. Where
+    ``data.classes`` names classes, k is the k-th of them and ``IGNORE`` what no class is known of.
+    """
 
     id: str
     image: Picture
-    mask: Mask  # 1 is foreground, vessel or lesion: the ground truth of training and scores
+    mask: Mask
     fov: Mask | None  # 1 inside the field of view of a fundus camera; None where the set has none
     observer2: Mask | None  # the mask of a second observer
     group: str  # images of one group (one person) stay together in every split

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Int, Int32, Key
 
 from jaxseg.data.augment import Augment, Draws, Pixels, augmented, inside
-from jaxseg.data.records import Records
+from jaxseg.data.records import IGNORE, Records
 
 READ_THREADS = 2
 READ_AHEAD = 4  # number of steps
@@ -27,22 +27,21 @@ class Arrays(NamedTuple):
     """Records on a common canvas, padded with zeros at the bottom and on the right."""
 
     images: Array | np.ndarray  # uint8 [records, height, width, 3]
-    masks: Array | np.ndarray  # uint8 [records, height, width], 0 or 1
-    fovs: Array | np.ndarray  # uint8 [records, height, width], 0 or 1; ones where a record has no field of view
+    masks: Array | np.ndarray  # uint8 [records, height, width], as ``Record.mask``
+    fovs: Array | np.ndarray | None  # uint8 [records, height, width], 0 or 1; None where training does not look at it
     sizes: Array | np.ndarray  # int32 [records, 2], real heights and widths
 
     def take(self, indices: Int[Array, " batch"] | Int[np.ndarray, " batch"]) -> Arrays:
         """Return the records at these indices; inside jit, XLA fuses this with the crops that follow."""
-        return Arrays(*(array[indices] for array in self))
+        return jax.tree.map(lambda array: array[indices], self)
 
 
 class Batch(NamedTuple):
     """The batch of one step; height and width are those of the patch, or of the canvas where images stay whole."""
 
-    images: Array  # float32 [batch, height, width, 3], normalised, zero where not valid
-    labels: Array  # int32 [batch, height, width], 0 or 1
-    valid: Array  # bool [batch, height, width], real pixels
-    fov: Array  # bool [batch, height, width], field of view within the real pixels
+    images: Array  # float32 [batch, height, width, 3], normalised, zero on padding
+    labels: Array  # int32 [batch, height, width], the class of each pixel, 0 where not valid
+    valid: Array  # bool [batch, height, width], the pixels that the loss counts: real, of a known class, in the region
     sizes: Array  # int32 [batch, 2], height and width of the real content, which is at the top left
 
 
@@ -70,24 +69,29 @@ def canvas_size(records: Records) -> tuple[int, int]:
     return max(heights), max(widths)
 
 
-def canvas_bytes(records: Records) -> int:
-    """Return the number of bytes of ``canvas(records)``."""
+def canvas_bytes(records: Records, *, fov: bool = False) -> int:
+    """Return the number of bytes of ``canvas(records, fov=fov)``."""
     height, width = canvas_size(records)
-    return len(records) * (5 * height * width + 8)
+    return len(records) * ((5 if fov else 4) * height * width + 8)
 
 
-def canvas(records: Records, size: tuple[int, int] | None = None) -> Arrays:
+def canvas(records: Records, size: tuple[int, int] | None = None, *, fov: bool = False) -> Arrays:
     """Return all records at one ``size`` (height, width), by default the smallest that holds them all.
 
+    Args:
+        records: what to lay out.
+        size: height and width.
+        fov: whether to take the fields of view along.
+
     Raises:
-        ValueError: a record is larger than ``size``.
+        ValueError: a record is larger than ``size``, or has no field of view where ``fov`` asks for it.
     """
     height, width = size or canvas_size(records)
     n = len(records)
     arrays = Arrays(
         np.zeros((n, height, width, 3), np.uint8),
         np.zeros((n, height, width), np.uint8),
-        np.zeros((n, height, width), np.uint8),
+        np.zeros((n, height, width), np.uint8) if fov else None,
         np.zeros((n, 2), np.int32),
     )
     for k, record in enumerate(records):
@@ -96,7 +100,12 @@ def canvas(records: Records, size: tuple[int, int] | None = None) -> Arrays:
             raise ValueError(f"{record.id} is {h} x {w} and does not fit the canvas of {height} x {width}")
         arrays.images[k, :h, :w] = record.image
         arrays.masks[k, :h, :w] = record.mask
-        arrays.fovs[k, :h, :w] = 1 if record.fov is None else record.fov
+        if arrays.fovs is not None:
+            if record.fov is None:
+                raise ValueError(
+                    f"{record.id} has no field of view, and loss.region is 'fov'; give it one, or set loss.region=full"
+                )
+            arrays.fovs[k, :h, :w] = record.fov
         arrays.sizes[k] = h, w
     return arrays
 
@@ -135,13 +144,10 @@ def sample(
         draws = Draws.of(jax.random.fold_in(key, sample_id))
         pixels, extent = augmented(augment, draws, record, size, frame, centre)
         image = jnp.where(pixels.valid[..., None], (pixels.image - centre) / spread, 0)
-        return Batch(
-            image,
-            jnp.where(pixels.valid, pixels.mask, 0).astype(jnp.int32),
-            pixels.valid,
-            pixels.valid & (pixels.fov > 0),
-            extent,
-        )
+        counted = pixels.valid & (pixels.mask != IGNORE)
+        if pixels.fov is not None:
+            counted &= pixels.fov > 0
+        return Batch(image, jnp.where(counted, pixels.mask, 0).astype(jnp.int32), counted, extent)
 
     return jax.vmap(one)(*arrays, sample_ids)
 
@@ -149,8 +155,8 @@ def sample(
 class _Steps(Sequence[Arrays]):
     """The records of step 0, 1, 2, ..., as a source for Grain to read."""
 
-    def __init__(self, records: Records, seed: int, batch_size: int):
-        self.records, self.seed, self.batch_size = records, seed, batch_size
+    def __init__(self, records: Records, seed: int, batch_size: int, fov: bool):
+        self.records, self.seed, self.batch_size, self.fov = records, seed, batch_size, fov
         self.size = canvas_size(records)
 
     def __len__(self) -> int:
@@ -158,18 +164,18 @@ class _Steps(Sequence[Arrays]):
 
     def __getitem__(self, step: SupportsIndex) -> Arrays:  # type: ignore[override]  # Grain never slices
         places = indices(self.seed, int(step), self.batch_size, len(self.records))
-        return canvas(self.records.take(places.tolist()), self.size)
+        return canvas(self.records.take(places.tolist()), self.size, fov=self.fov)
 
 
-def streamed(records: Records, seed: int, batch_size: int, start_step: int) -> Iterator[Arrays]:
+def streamed(records: Records, seed: int, batch_size: int, start_step: int, *, fov: bool = False) -> Iterator[Arrays]:
     """Yield the records of ``start_step``, ``start_step`` + 1, ... on a canvas, read ahead by Grain's threads.
 
-    The arrays of each step equal ``canvas(records).take(indices(...))``. An error in a thread is raised here at its
-    step. Closing the iterator stops the threads.
+    The arrays of each step equal ``canvas(records, fov=fov).take(indices(...))``. An error in a thread is raised here
+    at its step. Closing the iterator stops the threads.
     """
     import grain  # takes most of a second, and only large sets need it
 
-    steps = grain.MapDataset.source(_Steps(records, seed, batch_size))[start_step:]
+    steps = grain.MapDataset.source(_Steps(records, seed, batch_size, fov))[start_step:]
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD)
     iterator = iter(steps.to_iter_dataset(options))
     try:

@@ -27,7 +27,11 @@ T = TypeVar("T")
 _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.scored_at")
 
 # Settings that came later, and what earlier runs did without them.
-_LATER: Json = {"model": {"options": {}}, "eval": {"select": "dice"}, "loss": {"name": "cross_entropy", "options": {}}}
+_LATER: Json = {
+    "model": {"options": {}},
+    "eval": {"select": "dice"},
+    "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
+}
 
 # What may differ in data.json between two starts: where the images lie, and words about what the ids say exactly.
 _MOVES = ("dir", "notes", "rule")

@@ -21,10 +21,10 @@ Feed = tuple[stream.Arrays, jax.Array, jax.Array]
 class Resident:
     """The whole training set lives in the memory of every device; a step sends a few indices."""
 
-    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int):
+    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int, fov: bool = False):
         self._devices, self._seed, self._batch_size = devices, seed, batch_size
         self._count = len(records)
-        self._arrays = replicate(stream.canvas(records), devices)
+        self._arrays = replicate(stream.canvas(records, fov=fov), devices)
         self._places = split(_shares(np.arange(batch_size), devices), devices)
 
     def __call__(self, step: int) -> Feed:
@@ -39,9 +39,11 @@ class Resident:
 class Streamed:
     """Grain reads the images of each step while the devices work on the one before; for sets too large to reside."""
 
-    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int, start: int):
+    def __init__(
+        self, records: Records, devices: Devices, *, seed: int, batch_size: int, start: int, fov: bool = False
+    ):
         self._devices = devices
-        self._batches: Iterator[stream.Arrays] = stream.streamed(records, seed, batch_size, start)
+        self._batches: Iterator[stream.Arrays] = stream.streamed(records, seed, batch_size, start, fov=fov)
         self._places = split(_shares(np.arange(batch_size), devices), devices)
         share = np.arange(batch_size // len(devices))
         self._indices = replicate(share, devices)

@@ -110,14 +110,13 @@ class Run:
         return self.predictor
 
     def _steps(self) -> None:
-        settings = self.config.train
+        settings, source = self.config.train, self._feed()
         log = MetricsLog(self.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
         progress.say(
             "the first step compiles: this takes from seconds to minutes, by network, image size and device; a later "
             "start reuses the compiled program"
         )
-        source = self._feed()
         watch = Watch(
             log,
             progress,
@@ -156,11 +155,12 @@ class Run:
         )
 
     def _feed(self) -> feed.Resident | feed.Streamed:
-        seed, batch_size, records = self.config.seed, self.config.train.batch_size, self.splits.train
+        records, fov = self.splits.train, self.config.loss.region == "fov"
+        shared: dict[str, Any] = {"seed": self.config.seed, "batch_size": self.config.train.batch_size, "fov": fov}
         copies = len(self.devices) if self.devices[0].platform == "cpu" else 1  # the CPU's devices share its memory
-        if copies * stream.canvas_bytes(records) > self.config.data.device_limit * 2**30:
-            return feed.Streamed(records, self.devices, seed=seed, batch_size=batch_size, start=self.start)
-        return feed.Resident(records, self.devices, seed=seed, batch_size=batch_size)
+        if copies * stream.canvas_bytes(records, fov=fov) > self.config.data.device_limit * 2**30:
+            return feed.Streamed(records, self.devices, start=self.start, **shared)
+        return feed.Resident(records, self.devices, **shared)
 
     def _images_of(self, step: int) -> list[str]:
         ids = self.splits.train.ids

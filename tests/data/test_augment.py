@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jaxseg.data import augment as aug
 from jaxseg.data.augment import Augment, Draws, Pixels
+from jaxseg.data.records import IGNORE
 
 CANVAS = (14, 18)
 STILL = Draws(*[0.5] * len(Draws._fields))._replace(up=1.0, left=1.0, turn=0.0)  # moves nothing, changes no colour
@@ -90,7 +91,9 @@ def test_every_foreground_pixel_is_drawn_by_its_own_share_of_the_draws():
     for density in (0.02, 0.5, 1.0):
         mask = (np.random.default_rng(0).random(CANVAS) < density).astype(np.uint8)
         mask[0, 0] = mask[-1, -1] = 1
+        mask *= np.random.default_rng(1).integers(1, 4, CANVAS, np.uint8)  # of three classes
         wanted = np.argwhere(mask)
+        mask[(mask == 0) & (np.random.default_rng(2).random(CANVAS) < 0.3)] = IGNORE
         ranks = np.resize(np.arange(len(wanted)), mask.size)
         for within in (1e-3, 0.999):
             pixels, exists = pick(jnp.float32((ranks + within) / len(wanted)), jnp.asarray(mask))

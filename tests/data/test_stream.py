@@ -13,24 +13,25 @@ from hypothesis import strategies as st
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.data.preprocess import Preprocess
-from jaxseg.data.records import Record, Records
+from jaxseg.data.records import IGNORE, Record, Records
 
 MEAN, STD = (90.0, 100.0, 110.0), (70.0, 60.0, 80.0)
 EVERYTHING = Augment(True, True, 0.5, 20.0, 0.2, 0.1, 0.1)
 
 
-def make(name: int, height: int, width: int, fov: bool = True) -> Record:
+def make(name: int, height: int, width: int) -> Record:
     rng = np.random.default_rng(name)
     image = rng.integers(1, 256, (height, width, 3), np.uint8)
-    masks = rng.integers(0, 2, (2, height, width), np.uint8)
-    return Record(f"record{name}", image, masks[0], masks[1] if fov else None, None, "")
+    mask, fov = rng.integers(0, 2, (2, height, width), np.uint8)
+    mask[rng.random(mask.shape) < 0.1] = IGNORE
+    return Record(f"record{name}", image, mask, fov, None, "")
 
 
 @pytest.fixture(scope="module")
 def records() -> Records:
-    """Five records of mixed sizes, the second without a field of view."""
+    """Five records of mixed sizes."""
     sizes = [(20, 24), (13, 24), (20, 9), (20, 24), (7, 6)]
-    return Records.of([make(k, *size, fov=k != 1) for k, size in enumerate(sizes)])
+    return Records.of([make(k, *size) for k, size in enumerate(sizes)])
 
 
 @functools.cache
@@ -38,9 +39,9 @@ def compiled(augment: Augment, patch_size: tuple[int, ...]):
     return jax.jit(lambda arrays, key, ids: stream.sample(arrays, key, ids, augment, patch_size, MEAN, STD))
 
 
-def draw(records, indices, *, key=0, ids=None, augment=EVERYTHING, patch_size=(16, 16)) -> stream.Batch:
+def draw(records, indices, *, key=0, ids=None, augment=EVERYTHING, patch_size=(16, 16), fov=False) -> stream.Batch:
     ids = np.arange(len(indices)) if ids is None else np.asarray(ids)
-    arrays = stream.canvas(records).take(np.asarray(indices))
+    arrays = stream.canvas(records, fov=fov).take(np.asarray(indices))
     return jax.tree.map(np.asarray, compiled(augment, patch_size)(arrays, jax.random.key(key), ids))
 
 
@@ -60,15 +61,16 @@ def test_orders_differ_between_epochs_and_seeds():
     assert len(set(orders)) == 9
 
 
-def test_the_canvas_holds_every_record_at_its_top_left(records):
-    arrays = stream.canvas(records)
+@pytest.mark.parametrize("fov", [False, True])
+def test_the_canvas_holds_every_record_at_its_top_left(records, fov):
+    arrays = stream.canvas(records, fov=fov)
     assert arrays.images.shape == (5, 20, 24, 3)
-    assert sum(array.nbytes for array in arrays) == stream.canvas_bytes(records)
+    assert sum(array.nbytes for array in jax.tree.leaves(arrays)) == stream.canvas_bytes(records, fov=fov)
     for k, record in enumerate(records):
         h, w = record.mask.shape
         assert arrays.sizes[k].tolist() == [h, w]
-        fov = np.ones((h, w), np.uint8) if record.fov is None else record.fov
-        for array, real in ((arrays.images, record.image), (arrays.masks, record.mask), (arrays.fovs, fov)):
+        content = [(arrays.images, record.image), (arrays.masks, record.mask)]
+        for array, real in [*content, (arrays.fovs, record.fov)] if fov else content:
             np.testing.assert_array_equal(array[k, :h, :w], real)
             assert array[k].sum() == real.sum()  # nothing beyond the real content
             assert array.dtype == np.uint8
@@ -79,10 +81,14 @@ def test_a_canvas_that_is_too_small_and_an_empty_set_are_refused(records):
         stream.canvas(records, (19, 30))
     with pytest.raises(ValueError, match="no images to train on"):
         stream.canvas(Records.of([]))
+    without = Records.of([records[0], records[1]._replace(fov=None)])
+    with pytest.raises(ValueError, match="record1 has no field of view, and loss.region is 'fov'"):
+        stream.canvas(without, fov=True)
 
 
-def test_without_augmentation_a_batch_is_the_normalised_records(records):
-    batch = draw(records, range(5), augment=Augment(), patch_size=())
+@pytest.mark.parametrize("fov", [False, True])
+def test_without_augmentation_a_batch_is_the_normalised_records(records, fov):
+    batch = draw(records, range(5), augment=Augment(), patch_size=(), fov=fov)
     preprocess = Preprocess(mean=MEAN, std=STD)
     assert batch.images.dtype == np.float32
     assert batch.labels.dtype == np.int32
@@ -90,21 +96,21 @@ def test_without_augmentation_a_batch_is_the_normalised_records(records):
         h, w = record.mask.shape
         assert batch.sizes[k].tolist() == [h, w]
         np.testing.assert_allclose(batch.images[k, :h, :w], preprocess.normalise(record.image), atol=1e-6)
-        np.testing.assert_array_equal(batch.labels[k, :h, :w], record.mask)
-        np.testing.assert_array_equal(batch.fov[k, :h, :w], 1 if record.fov is None else record.fov)
-        assert batch.valid[k, :h, :w].all()
-        assert batch.valid[k].sum() == h * w
+        counted = (record.mask != IGNORE) & ((record.fov == 1) | (not fov))
+        np.testing.assert_array_equal(batch.valid[k, :h, :w], counted)
+        np.testing.assert_array_equal(batch.labels[k, :h, :w], np.where(counted, record.mask, 0))
+        assert batch.valid[k].sum() == counted.sum()
 
 
 def test_whatever_happens_a_batch_keeps_its_contract(records):
-    batches = [draw(records, np.arange(k, k + 8) % 5, ids=np.arange(k, k + 8)) for k in range(0, 80, 8)]
+    known = Records.of([record._replace(mask=record.mask % 2) for record in records])
+    batches = [draw(known, np.arange(k, k + 8) % 5, ids=np.arange(k, k + 8)) for k in range(0, 80, 8)]
     batch = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
     assert set(np.unique(batch.labels)) == {0, 1}
     beyond = ~batch.valid
     assert beyond.any()
     assert not batch.images[beyond].any()
     assert not batch.labels[beyond].any()
-    assert not batch.fov[beyond].any()
     assert np.abs(batch.images[batch.valid]).max() < 4  # grey levels beyond 0..255 would be larger
     for valid, (height, width) in zip(batch.valid, batch.sizes, strict=True):
         assert not valid[height:].any()
@@ -138,7 +144,7 @@ def test_patches_larger_than_every_image_are_padded_and_masked(records):
     batch = draw(records, range(5), augment=Augment(), patch_size=(32, 32))
     assert batch.images.shape == (5, 32, 32, 3)
     assert batch.sizes.tolist() == [list(record.mask.shape) for record in records]
-    assert batch.valid.sum() == sum(record.mask.size for record in records)
+    assert batch.valid.sum() == sum((record.mask != IGNORE).sum() for record in records)
 
 
 def test_turns_need_square_samples(records):
@@ -146,10 +152,22 @@ def test_turns_need_square_samples(records):
         draw(records, [0], augment=Augment(quarter_turns=True), patch_size=())
 
 
-@pytest.mark.parametrize("start", [0, 7])
-def test_streamed_records_are_the_resident_ones_from_any_step_on(records, start):
-    resident = stream.canvas(records)
-    streamed = stream.streamed(records, 3, 4, start)
+def test_augmentation_takes_the_field_of_view_and_what_nobody_knows_along_with_the_image(records):
+    """Each pixel's own colour says which pixel it was: valid is what the record says of it."""
+    image = np.stack(np.meshgrid(np.arange(20), np.arange(24), [0], indexing="ij"), -1)[:, :, 0].astype(np.uint8)
+    record = records[0]._replace(image=image)
+    batch = draw(Records.of([record]), [0] * 32, augment=Augment(True, True), fov=True)
+    for k in range(32):
+        y, x, _ = np.rint(batch.images[k] * STD + MEAN).astype(int).transpose(2, 0, 1)
+        counted = (record.fov[y, x] == 1) & (record.mask[y, x] != IGNORE)
+        np.testing.assert_array_equal(batch.valid[k], counted)
+        np.testing.assert_array_equal(batch.labels[k], np.where(counted, record.mask[y, x], 0))
+
+
+@pytest.mark.parametrize(("start", "fov"), [(0, False), (7, True)])
+def test_streamed_records_are_the_resident_ones_from_any_step_on(records, start, fov):
+    resident = stream.canvas(records, fov=fov)
+    streamed = stream.streamed(records, 3, 4, start, fov=fov)
     for step in range(start, start + 6):
         expected = resident.take(stream.indices(3, step, 4, 5))
         jax.tree.map(np.testing.assert_array_equal, next(streamed), expected)

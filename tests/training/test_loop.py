@@ -117,6 +117,13 @@ def test_weights_of_another_network_are_refused(runs, tmp_path):
         train(other, tmp_path / "other")
 
 
+def test_the_loss_in_the_field_of_view_needs_one(runs):
+    config = small(runs / "cache", **{"loss.region": "fov"})
+    used, splits = devices.set_up(2, 1, config.data.cache_dir), data.load(config.data.to_dict())
+    with pytest.raises(ValueError, match=r"lesion_0_0000000 has no field of view, and loss.region is 'fov'"):
+        Run(config, validate(config), runs / "fov", splits, used).fit()
+
+
 def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
     predictor = inference.load(runs / "resident")
     image = np.random.default_rng(0).integers(0, 255, (37, 50, 3)).astype(np.uint8)
