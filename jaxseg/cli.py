@@ -33,6 +33,7 @@ _WANTED = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
+    "fractions": "a number, 0 to 1, or one for each class with commas between them",
     "tuple": "values in parentheses and quotes, with commas, such as '(64, 64)'",
 }
 _DICTIONARY = "a dictionary in quotes, such as \"{'name': 1}\""
@@ -65,12 +66,12 @@ def run_flags() -> tuple[flags.FlagHolder, flags.FlagHolder]:
 
 def prediction_flags() -> Callable[[], dict[str, Any]]:
     """Define ``--threshold``, ``--tile`` and ``--flips``; return what gives them as options of ``inference.load``."""
-    threshold = flags.DEFINE_float(
+    threshold = flags.DEFINE(
+        _Numbers(),
         "threshold",
         None,
-        "The probability above which a pixel is called foreground. Default: the run's eval.threshold.",
-        0.0,
-        1.0,
+        "The probability above which a pixel is called foreground; of several classes, one each, as in "
+        "--threshold=0.4,0.6. Default: the run's eval.threshold or eval.thresholds.",
     )
     tile = flags.DEFINE_integer(
         "tile",
@@ -136,6 +137,21 @@ def _leave(error: BaseException, cause: BaseException | None = None) -> None:
         raise error from (cause or error.__cause__)
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # in one line
     sys.exit(1)
+
+
+class _Numbers(flags.ArgumentParser):
+    """Reads a number from 0 to 1, or several with commas between them as a tuple."""
+
+    def parse(self, argument: str) -> float | tuple[float, ...]:
+        """Return ``0.5`` of "0.5", and ``(0.4, 0.6)`` of "0.4,0.6"."""
+        first, *others = map(float, argument.split(","))
+        if not all(0 <= number <= 1 for number in (first, *others)):
+            raise ValueError(argument)
+        return (first, *others) if others else first
+
+    def flag_type(self) -> str:
+        """Return the name under which ``_WANTED`` says what is read."""
+        return "fractions"
 
 
 class _ConfigFile(flags.ArgumentParser):

@@ -18,7 +18,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS, REGIONS
+from jaxseg.metrics import METRICS, REGIONS, check_threshold
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -62,6 +62,10 @@ def _data() -> dict[str, Any]:
         test=0,  # images cut off as test, where the set has no test split of its own
         split_seed=0,
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours
+        # Several foregrounds: name -> grey value, "#rrggbb" colour, or list of them, in the order of the class numbers.
+        classes={},
+        background=(0,),  # beside classes: values of the background
+        ignore=(),  # beside classes: values of pixels that neither loss nor scores count
         # Paper: CLAHE and normalisation, parameters not stated.
         clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
         # Paper: augmentation not stated.
@@ -118,6 +122,7 @@ def _eval() -> dict[str, Any]:
     return dict(
         select="dice",  # score on val (full image, mean over images) whose largest value picks the best checkpoint
         threshold=0.5,
+        thresholds=(),  # with data.classes, one a class in their order; () takes the most probable class
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
         flips=False,  # average over the four flips
@@ -141,13 +146,18 @@ def validate(config: Settings) -> models.Network:
     _validate_train(config)
     losses.build(config.loss.name, **config.loss.options.to_dict())
     one_of("loss.region", config.loss.region, REGIONS)
-    _validate_eval(config.eval)
+    _validate_eval(config)
     return network
+
+
+def plain(settings: Settings) -> dict[str, Any]:
+    """Return settings, or a section of them, as plain JSON; ``to_dict`` would lose the order of the classes."""
+    return json.loads(settings.to_json())
 
 
 def resolved(config: Settings, network: models.Network) -> dict[str, Any]:
     """Return the settings as plain JSON: without those that the network does not have, and with the levels it has."""
-    settings = json.loads(config.to_json())
+    settings = plain(config)
     settings["model"]["levels"] = list(network.levels or ())
     for name in models.unused(settings["model"]):
         del settings["model"][name]
@@ -189,11 +199,11 @@ def _network(config: Settings) -> models.Network:
             jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False, gate=x), features)
     except (TypeError, ZeroDivisionError) as error:
         raise ValueError(f"model.attention_options {options} do not fit model.attention: {error}") from error
-    return models.build(**models.arguments(settings))
+    return models.build(**models.arguments(settings), num_classes=data.num_classes(plain(config.data)))
 
 
 def _validate_data(settings: Settings) -> None:
-    data.configure(settings.to_dict())
+    data.configure(plain(settings))
     require(bool(settings.cache_dir), "data.cache_dir", settings.cache_dir, "a folder")
     _validate_patch(settings)
     require(settings.device_limit >= 0, "data.device_limit", settings.device_limit, "GiB, 0 or more")
@@ -222,9 +232,16 @@ def _validate_train(config: Settings) -> None:
     optimizer.build(**config.optimizer.to_dict(), updates=updates, accumulate=train.accumulate)
 
 
-def _validate_eval(settings: Settings) -> None:
+def _validate_eval(config: Settings) -> None:
+    settings, classes = config.eval, tuple(plain(config.data.classes))
     one_of("eval.select", settings.select, METRICS)
     require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
+    if classes:
+        wanted = "0.5, its default: with data.classes, eval.thresholds counts"
+        require(settings.threshold == 0.5, "eval.threshold", settings.threshold, wanted)
+        check_threshold("eval.thresholds", tuple(settings.thresholds), classes)
+    else:
+        require(not settings.thresholds, "eval.thresholds", settings.thresholds, "(): it is for data.classes")
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
     one_of("eval.scored_at", settings.scored_at, SCORED_AT)

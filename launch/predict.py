@@ -1,7 +1,8 @@
 """Predict every image of a folder: ``python launch/predict.py --workdir=runs/demo --images=FOLDER --output=FOLDER``.
 
 Writes three PNG pictures per image, of the image's own size and file name, into subfolders of the output: ``masks/``
-(0 and 255), ``probabilities/`` (16-bit grey) and ``overlays/`` (the photograph with the mask drawn on it).
+(0 and 255), ``probabilities/`` (16-bit grey) and ``overlays/`` (the photograph with the mask drawn on it). Of a run
+with several classes, the masks hold the number of each pixel's class, in colour, and each class has probabilities.
 """
 
 from absl import flags

@@ -93,6 +93,7 @@ def test_attention_shows_thirty_names_at_most():
         ("orbax", {"runs"}),
         ("tensorboardX", {"runs"}),
         ("matplotlib", {"report"}),
+        ("PIL", {"data"}),
         ("tensorflow", set()),
         ("torch", set()),
     ],

@@ -5,6 +5,7 @@ from jaxseg.data.load import Splits as Splits
 from jaxseg.data.load import configure as configure
 from jaxseg.data.load import load as load
 from jaxseg.data.load import load_split as load_split
+from jaxseg.data.load import num_classes as num_classes
 from jaxseg.data.preprocess import Preprocess as Preprocess
 from jaxseg.data.records import Record as Record
 from jaxseg.data.records import Records as Records

@@ -21,6 +21,7 @@ import tensorflow_datasets as tfds
 
 from jaxseg import checks
 from jaxseg.data import images
+from jaxseg.data.classes import Classes
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
@@ -45,20 +46,24 @@ class Config(tfds.core.BuilderConfig):
 
     Attributes:
         preprocess: resizing and CLAHE; its statistics (mean, std) play no part here.
+        classes: what the values of a mask mean; None where masks are binary.
     """
 
     preprocess: Preprocess = dataclasses.field(default_factory=Preprocess)
+    classes: Classes | None = None
 
 
 class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A TFDS builder over images with binary masks.
+    """A TFDS builder over images with masks.
 
     Prepare with ``file_format="array_record"`` and read with ``as_data_source``: neither needs TensorFlow.
-    Features: id, group: text; image [h, w, 3]; mask [h, w, 1]; fov, observer2: none or one [h, w, 1]; masks in {0, 1}.
+    Features: id, group: text; image [h, w, 3]; mask [h, w, 1]; fov, observer2: none or one [h, w, 1]; masks as in a
+    ``Record``.
     ``load`` passes a configuration of its own. A builder that is made without one, as TFDS does by name, takes the
     first of ``BUILDER_CONFIGS``.
     """
 
+    NAMING: ClassVar[tuple[str, ...]] = ()  # the settings that a set takes of data.labels and data.classes
     VERSION = tfds.core.Version("1.0.0")  # part of the cache's key: raised whenever reading or preparation changes
     ABOUT: ClassVar[str] = ""
     HOMEPAGE: ClassVar[str] = ""
@@ -86,9 +91,13 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         Raises:
             ValueError: a setting is wrong; the line names it and says what it may be.
         """
-        wanted = f"(): {cls.name} has masks of its own, and labels are for a folder (data.name 'folder')"
-        checks.require(not data["labels"], "data.labels", data["labels"], wanted)
-        return Config(name="prepared", preprocess=Preprocess.from_config(data))
+        for setting in ("labels", "classes"):
+            value, own = data[setting], setting in cls.NAMING
+            wanted = (
+                f"{type(value)()}: {cls.name} has masks of its own, and {setting} are for a folder (data.name 'folder')"
+            )
+            checks.require(own or not value, f"data.{setting}", value, wanted)
+        return Config(name="prepared", preprocess=Preprocess.from_config(data), classes=Classes.from_config(data))
 
     @classmethod
     def read(cls, entry: Entry, config: Config) -> Record:
@@ -144,8 +153,8 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     def totals(self) -> dict[str, dict[str, list]]:
         """Exact integer totals per image, kept with the records (``info.metadata``): split -> name -> one per image.
 
-        sizes: [height, width]; foreground: number of foreground pixels; sums, squares: sums of the prepared values and
-        of their squares, per channel.
+        sizes: [height, width]; foreground: number of foreground pixels, a list of one per class where classes are
+        named; sums, squares: sums of the prepared values and of their squares, per channel.
         """
         return cast(dict, self.info.metadata)
 
@@ -179,7 +188,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": []}
         records = ahead(lambda entry: self.prepare(entry, self.settings), entries)
         for place, record in enumerate(track(records, f"prepare {self.name} {split}", total=len(entries))):
-            for name, total in _totals(record).items():
+            for name, total in _totals(record, self.settings.classes).items():
                 totals[name].append(total)
             yield place, _encode(record)
         self.totals[split] = totals
@@ -242,13 +251,14 @@ def _encode(record: Record) -> dict[str, Any]:
     }
 
 
-def _totals(record: Record) -> dict[str, Any]:
+def _totals(record: Record, classes: Classes | None) -> dict[str, Any]:
     # Sums over a histogram of 256 values are exact and cheap.
     histograms = [images.histogram(record.image, channel) for channel in range(3)]
     values = np.arange(256)
+    found = images.histogram(record.mask).tolist()
     return {
         "sizes": list(record.mask.shape),
-        "foreground": int(record.mask.sum(dtype=np.int64)),
+        "foreground": found[1] if classes is None else found[1 : 1 + len(classes.names)],
         "sums": [int(histogram @ values) for histogram in histograms],
         "squares": [int(histogram @ values**2) for histogram in histograms],
     }

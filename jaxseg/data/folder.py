@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jaxseg import checks
 from jaxseg.data import images
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.images import Picture
 from jaxseg.data.layout import SPLITS, Entry, Listing, pair
-from jaxseg.data.preprocess import Preprocess
 
 
 @dataclasses.dataclass
@@ -19,7 +19,7 @@ class FolderConfig(Config):
     """How a folder is prepared.
 
     Attributes:
-        labels: the mask's foreground, grey values or colours "#rrggbb"; () where masks hold {0, 1} or {0, 255}.
+        labels: the foreground of a binary mask, grey values or colours "#rrggbb"; () where it holds {0, 1} or {0, 255}.
     """
 
     labels: tuple[int | str, ...] = ()
@@ -33,6 +33,7 @@ class Folder(SegmentationBuilder):
     """
 
     name = "folder"
+    NAMING = ("labels", "classes")
     ABOUT = "A folder of images with masks of the same names."
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give the folder that holds images/ and masks/ (and fov/, if there is one), with masks named as their images: "
@@ -42,14 +43,16 @@ class Folder(SegmentationBuilder):
 
     @classmethod
     def configure(cls, data: Mapping[str, Any]) -> FolderConfig:
-        """Return the configuration that the settings ask for; this set alone takes ``data.labels``.
+        """Return the configuration that the settings ask for; ``data.labels`` and ``data.classes`` exclude each other.
 
         Raises:
             ValueError: a setting is wrong; the line names it and says what it may be.
         """
-        labels = tuple(data["labels"])
-        images.check_labels(labels)
-        return FolderConfig(name="prepared", preprocess=Preprocess.from_config(data), labels=labels)
+        shared, labels = super().configure(data), tuple(data["labels"])
+        images.check_labels("data.labels", labels)
+        both = bool(labels) and shared.classes is not None
+        checks.require(not both, "data.labels", labels, "() where data.classes says what each value of a mask means")
+        return FolderConfig(name=shared.name, preprocess=shared.preprocess, classes=shared.classes, labels=labels)
 
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
@@ -73,9 +76,10 @@ class Folder(SegmentationBuilder):
 
     @classmethod
     def read_masks(cls, entry: Entry, config: FolderConfig, image: Picture) -> Planes:
-        """Return the mask, its foreground named by ``config.labels``, and the field of view."""
-        fov = None if entry.fov is None else images.read_binary(entry.fov)
-        return Planes(images.read_binary(entry.files["mask"], config.labels), fov)
+        """Return the mask, its values read as ``config.classes`` or ``config.labels`` say, and the field of view."""
+        path, classes = entry.files["mask"], config.classes
+        mask = classes.indices(images.read_codes(path), path) if classes else images.read_binary(path, config.labels)
+        return Planes(mask, None if entry.fov is None else images.read_binary(entry.fov))
 
 
 def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Generated images with exact masks: retinas with their vessels, and skin with one lesion.
+"""Generated images with exact masks: retinas with their vessels and optic disc, and skin with one lesion.
 
 Everything in an image is drawn from (seed, index), in units of the image's side, so the same pair shows the same eye
 at every size. Masks come from shapes drawn at several times the resolution: a pixel is foreground where more than half
@@ -24,14 +24,28 @@ Mask = UInt8[np.ndarray, "size size"]
 def fundus(seed: int, index: int, size: int) -> tuple[Image, Mask, Mask]:
     """Return a fundus photograph, its vessel mask and its field of view, ``size`` pixels a side, masks in {0, 1}.
 
+    Raises ValueError where ``size`` is below 32.
+    """
+    image, vessel, _, inside = _photograph(seed, index, size)
+    return image, vessel, inside
+
+
+def vessels_disc(seed: int, index: int, size: int) -> tuple[Image, Mask, Mask]:
+    """Return what ``fundus`` does, but a mask of 2 on the optic disc and 1 on the vessels outside it."""
+    image, vessel, disc, inside = _photograph(seed, index, size)
+    return image, np.where(disc, 2, vessel).astype(np.uint8), inside
+
+
+def _photograph(seed: int, index: int, size: int) -> tuple[Image, Mask, Mask, Mask]:
+    """Return a fundus photograph, and where vessels, optic disc and field of view are.
+
     The image is a background (illumination, pigment, choroid, disc, macula, lesions) whose light the vessels absorb by
     Beer's law, more so in green and blue than in red; then come the optics' blur and the sensor's noise.
-    Raises ValueError where ``size`` is below 32.
     """
     rng = _rng(seed, index, 0, size)
     eye = _eye(rng)
     tree = vessels.grow(rng, eye)
-    image = _retina(rng, eye, size)
+    image, disc = _retina(rng, eye, size)
     image *= np.exp(-_strokes(rng, eye, size)[..., None] * (0.2, 0.55, 0.7))
     absorbance, covered = _absorb(rng, tree, size)
     image *= np.exp(-absorbance)
@@ -39,7 +53,8 @@ def fundus(seed: int, index: int, size: int) -> tuple[Image, Mask, Mask]:
     image = cv2.GaussianBlur(image, (0, 0), 0.3 + 0.0008 * size)
     image *= cv2.GaussianBlur(fov, (0, 0), 0.004 * size + 0.3)[..., None]
     inside = (fov > 0.5).astype(np.uint8)
-    return painting.expose(rng, image, rng.uniform(0.02, 0.045)), (covered > 0.5).astype(np.uint8) * inside, inside
+    vessel, disc = ((share > 0.5).astype(np.uint8) * inside for share in (covered, disc))
+    return painting.expose(rng, image, rng.uniform(0.02, 0.045)), vessel, disc, inside
 
 
 def _rng(seed: int, index: int, kind: int, size: int) -> np.random.Generator:
@@ -56,8 +71,8 @@ def _eye(rng: np.random.Generator) -> vessels.Eye:
     return vessels.Eye(disc, rng.uniform(0.062, 0.09), macula, centre, rng.uniform(0.465, 0.495))
 
 
-def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:
-    """Paint the retina without its vessels, as light."""
+def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Paint the retina without its vessels, as light; return it and how far each pixel is of the optic disc."""
     x, y = painting.grid(size)
     tones = np.array([(0.65, 0.16, 0.03), (0.95, 0.20, 0.03), (0.52, 0.20, 0.06), (0.80, 0.34, 0.15)])
     image = rng.dirichlet(np.full(len(tones), 0.7)) @ tones * np.ones((size, size, 3))
@@ -66,16 +81,17 @@ def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray
     image *= np.exp(mottle[..., None] * (0.7, 1.2, 1.3))  # pigment and choroid: red the least
     macula = np.exp(-((x - eye.macula[0]) ** 2 + (y - eye.macula[1]) ** 2) / 2 / rng.uniform(0.045, 0.07) ** 2)
     image *= np.exp(-macula[..., None] * rng.uniform(0.2, 0.5) * np.array((0.8, 1.1, 0.8)))
-    image = _optic_disc(rng, eye, image)
+    image, disc = _optic_disc(rng, eye, image)
     # Light falls off towards the rim and to one side.
     angle, tilt = rng.uniform(0, 2 * math.pi), rng.uniform(0.2, 0.9)
     slope = (x - 0.5) * math.cos(angle) + (y - 0.5) * math.sin(angle)
     rim = np.hypot(x - eye.centre[0], y - eye.centre[1]) / eye.radius
     light = np.exp(tilt * slope - rng.uniform(0.15, 0.5) * rim**3 + 0.15 * painting.noise(rng, size, 2))
-    return image * light[..., None] * rng.uniform(0.85, 1.15)
+    return image * light[..., None] * rng.uniform(0.85, 1.15), disc
 
 
-def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -> np.ndarray:
+def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Paint the optic disc over the retina; return it, and the disc's share of each pixel: a half at its edge."""
     size = image.shape[0]
     x, y = painting.grid(size)
     wobble = 1 + 0.05 * painting.noise(rng, size, 4)
@@ -87,7 +103,7 @@ def _optic_disc(rng: np.random.Generator, eye: vessels.Eye, image: np.ndarray) -
     halo = np.exp(-np.maximum(distance - 1, 0) * 2.5)[..., None] * (1 - rim)
     bright = np.array((1.45, 0.62, 0.16)) * rng.uniform(0.8, 1.15)
     image = image * (1 + halo * rng.uniform(0.0, 0.25)) * (1 - rim * 0.85) + rim * 0.85 * bright
-    return image + cup[..., None] * rng.uniform(0.2, 0.6) * np.array((0.6, 1.0, 0.5))
+    return image + cup[..., None] * rng.uniform(0.2, 0.6) * np.array((0.6, 1.0, 0.5)), rim[..., 0]
 
 
 def _strokes(rng: np.random.Generator, eye: vessels.Eye, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, UInt8, UInt32
 
 # cv2 is imported inside the functions that need it: training reads prepared records, which works without OpenCV.
 
@@ -78,7 +78,7 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
         ValueError: as ``read_mask``; and for other values, which are never rescaled, where there are no labels.
     """
     if labels:
-        return _foreground(_read_stored(path), labels)
+        return np.isin(read_codes(path), [code(label) for label in labels]).astype(np.uint8)
     values = read_mask(path)
     found = np.flatnonzero(histogram(values))
     if not (set(found) <= {0, 1} or set(found) <= {0, 255}):
@@ -90,8 +90,26 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
     return (values != 0).astype(np.uint8)
 
 
-def check_labels(labels: Sequence[object]) -> None:
-    """Raise ValueError unless every label is a grey value 0..255 or a colour ``#rrggbb``."""
+def read_codes(path: Path | str) -> UInt32[np.ndarray, "height width"]:
+    """Return a mask as stored, the ``code`` of every pixel; a file of grey values is one of grey colours.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as ``read_mask``, except that colours are read.
+    """
+    stored = _read_stored(path).astype(np.uint32)
+    if stored.ndim == 2:
+        return stored * 0x010101
+    return stored @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+
+
+def code(label: int | str) -> int:
+    """Return 0xrrggbb of a colour "#rrggbb" or a grey value."""
+    return int(label[1:], 16) if isinstance(label, str) else label * 0x010101
+
+
+def check_labels(setting: str, labels: Sequence[object]) -> None:
+    """Raise ValueError, naming the ``setting``, unless every label is a grey value 0..255 or a colour ``#rrggbb``."""
     for label in labels:
         if isinstance(label, str) and label.startswith("#") and len(label) == 7:
             with contextlib.suppress(ValueError):
@@ -99,7 +117,7 @@ def check_labels(labels: Sequence[object]) -> None:
                 continue
         elif isinstance(label, int) and not isinstance(label, bool) and 0 <= label <= 255:
             continue
-        raise ValueError(f"data.labels holds {label!r}; each is a grey value 0..255 or a colour such as '#ff0000'")
+        raise ValueError(f"{setting} holds {label!r}; each is a grey value 0..255 or a colour such as '#ff0000'")
 
 
 def histogram(pixels: UInt8[np.ndarray, "height width *colours"], channel: int = 0) -> Int64[np.ndarray, " values"]:
@@ -226,11 +244,3 @@ def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]
     if stored.shape[-1] == 4 and (stored[..., 3] != stored[0, 0, 3]).any():
         raise ValueError(f"{path}: a mask with transparency; save it without the alpha channel")
     return stored[..., 2::-1]
-
-
-def _foreground(stored: UInt8[np.ndarray, "height width *colours"], labels: Sequence[int | str]) -> Mask:
-    if stored.ndim == 2:
-        stored = np.repeat(stored[..., None], 3, axis=-1)
-    packed = stored.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    wanted = [int(label[1:], 16) if isinstance(label, str) else label * 0x010101 for label in labels]
-    return np.isin(packed, wanted).astype(np.uint8)

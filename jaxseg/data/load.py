@@ -74,6 +74,11 @@ def configure(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Confi
     return builder, config
 
 
+def num_classes(data: Mapping[str, Any]) -> int:
+    """Return how many classes the masks of these settings tell apart, the background included."""
+    return 1 + max(len(data["classes"]), 1)
+
+
 def load(data: Mapping[str, Any]) -> Splits:
     """Return the data set that the settings ``data`` (``config.data`` as a plain dict) describe.
 
@@ -109,7 +114,7 @@ def load(data: Mapping[str, Any]) -> Splits:
             for split, records in splits.items()
         },
     }
-    preprocess = _fit(config.preprocess, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
+    preprocess = _fit(config, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
     return Splits(splits["train"], splits.get("val"), splits.get("test"), notes, description, preprocess)
 
 
@@ -158,12 +163,21 @@ def _read_native(builder: type[SegmentationBuilder], config: Config, entries: Se
     return builder.read(entries[place], config)
 
 
-def _fit(preprocess: Preprocess, totals: Mapping[str, list], places: Sequence[int]) -> Preprocess:
+def _fit(config: Config, totals: Mapping[str, list], places: Sequence[int]) -> Preprocess:
     chosen = {name: np.array(totals[name], dtype=object)[list(places)] for name in totals}
-    if not chosen["foreground"].sum():
-        raise ValueError("no training mask has a foreground pixel; see data.labels, and whether the masks are empty")
+    for k, count in enumerate(np.atleast_1d(chosen["foreground"].sum(axis=0))):
+        if count:
+            continue
+        if config.classes is None:
+            raise ValueError(
+                "no training mask has a foreground pixel; see data.labels, and whether the masks are empty"
+            )
+        name, values = config.classes.names[k], ", ".join(map(repr, config.classes.values[k]))
+        raise ValueError(
+            f"data.classes.{name} is {values}, which no training mask holds; correct the value, or leave the class out"
+        )
     pixels = int(chosen["sizes"].prod(axis=1).sum())
-    return preprocess.fitted(pixels, chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
+    return config.preprocess.fitted(pixels, chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
 
 
 def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digests) -> list[str]:

@@ -77,13 +77,13 @@ class Preprocess:
         return (prepared.astype(np.float32) - mean) / std
 
     def restore(
-        self, probability: Float[np.ndarray, "rows columns"], size: tuple[int, int]
-    ) -> Float32[np.ndarray, "height width"]:
-        """Return a probability map or a float mask resized to the photograph's ``size`` (height, width), bilinear."""
+        self, probability: Float[np.ndarray, "rows columns *classes"], size: tuple[int, int]
+    ) -> Float32[np.ndarray, "height width *classes"]:
+        """Return probability maps or a float mask resized to the photograph's ``size`` (height, width), bilinear."""
         import cv2
 
         probability = np.asarray(probability, np.float32)
-        if probability.shape == tuple(size):
+        if probability.shape[:2] == tuple(size):
             return probability
         return cv2.resize(probability, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 

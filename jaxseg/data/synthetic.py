@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from jaxseg import checks
 from jaxseg.data.builder import Config, SegmentationBuilder
 from jaxseg.data.layout import SPLITS, Entry, Listing
 from jaxseg.data.records import Record
 
-KINDS = ("fundus", "lesion")
+KINDS = ("fundus", "vessels_disc", "lesion")
+PARTS = {"vessel": 1, "disc": 2}  # of kind vessels_disc: the values of its masks
 SMALLEST = 32  # generate.SMALLEST: that module needs OpenCV, and reading prepared images does not
-GENERATOR = ("generate.py", "painting.py", "vessels.py")  # the source code that the images depend on
+# The version of all code that the images depend on: another one whenever it draws other images.
+GENERATOR = "d136b7455730b1a567fb86bc83648821"
 # Number of a split's first image; far apart, so that a longer train split leaves val and test as they are.
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
@@ -25,7 +29,7 @@ class SyntheticConfig(Config):
     """Which images are generated, and how many.
 
     Attributes:
-        kind: "fundus" or "lesion".
+        kind: "fundus" or "lesion", with binary masks, or "vessels_disc", with masks of ``PARTS``.
         size: height and width in pixels.
         seed: seed of the images.
         train: number of images; likewise val and test, which may be 0.
@@ -52,20 +56,29 @@ class SyntheticConfig(Config):
 
 
 class Synthetic(SegmentationBuilder):
-    """``synthetic``: fundus-like (vessels, with a field of view) or lesion-like images."""
+    """``synthetic``: fundus-like (vessels, optic disc, field of view) or lesion-like images."""
 
     name = "synthetic"
-    ABOUT = "Generated fundus photographs with vessel masks, or dermoscopic images with lesion masks."
+    NAMING = ("classes",)
+    ABOUT = "Generated fundus photographs with masks of vessels and disc, or dermoscopic images with lesion masks."
     MANUAL_DOWNLOAD_INSTRUCTIONS = None
     BUILDER_CONFIGS: ClassVar[list] = [SyntheticConfig(name="native", description="fundus, 96 x 96 pixels")]
 
     @classmethod
     def configure(cls, data: Mapping[str, Any]) -> SyntheticConfig:
-        """Return the configuration of ``data.synthetic``; ``data.split_seed`` is the seed of the images."""
-        shared = super().configure(data)
-        return SyntheticConfig(
-            name=shared.name, preprocess=shared.preprocess, seed=data["split_seed"], **data["synthetic"]
+        """Return the configuration of ``data.synthetic``; ``data.split_seed`` is the seed of the images.
+
+        Raises:
+            ValueError: a setting is wrong; the line names it and says what it may be.
+        """
+        shared, own = super().configure(data), dict(data["synthetic"])
+        config = SyntheticConfig(
+            name=shared.name, preprocess=shared.preprocess, classes=shared.classes, seed=data["split_seed"], **own
         )
+        named = config.kind != "vessels_disc" or config.classes is not None
+        wanted = f"names for the values of masks of data.synthetic.kind 'vessels_disc', such as {PARTS}"
+        checks.require(named, "data.classes", data["classes"], wanted)
+        return config
 
     @classmethod
     def listing(cls, folder: Path, config: SyntheticConfig) -> Listing:
@@ -82,21 +95,14 @@ class Synthetic(SegmentationBuilder):
         """Return the image that an entry's name describes: kind, seed and number."""
         from jaxseg.data import generate
 
-        number = int(entry.id.rsplit("_", 1)[1])
-        if config.kind == "fundus":
-            image, mask, fov = generate.fundus(config.seed, number, config.size)
-        else:
-            image, mask = generate.lesion(config.seed, number, config.size)
-            fov = None
+        drawn = getattr(generate, config.kind)(config.seed, int(entry.id.rsplit("_", 1)[1]), config.size)
+        image, mask, fov = drawn if len(drawn) == 3 else (*drawn, None)
+        if config.classes is not None:
+            mask = config.classes.indices(mask * np.uint32(0x010101), entry.id)
         return Record(entry.id, image, mask, fov, None, entry.group)
 
     @classmethod
     def digest(cls, entry: Entry, config: SyntheticConfig) -> dict[str, str]:
-        """Return a digest of all that the image depends on: its name, its size, and the generator's source code."""
-        recipe = f"{entry.id} {config.size} {_generator()}"
+        """Return a digest of all that the image depends on: its name, its size, and the generator's version."""
+        recipe = f"{entry.id} {config.size} {GENERATOR}"
         return {"image": hashlib.blake2b(recipe.encode(), digest_size=16).hexdigest()}
-
-
-def _generator() -> str:
-    sources = (Path(__file__).with_name(name).read_bytes() for name in GENERATOR)
-    return hashlib.blake2b(b"".join(sources), digest_size=16).hexdigest()

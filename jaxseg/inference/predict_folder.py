@@ -1,4 +1,4 @@
-"""Prediction of a folder of photographs: masks, probabilities and overlays as pictures of the same size."""
+"""Prediction of a folder of photographs: masks, probabilities and overlays as pictures."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from jaxseg.data import palette
 from jaxseg.data.images import SUFFIXES, read_image, write_png
 from jaxseg.inference.predictor import Predictor
-from jaxseg.metrics import threshold as above
+from jaxseg.metrics import decide
 from jaxseg.progress import track
 
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
-_KINDS = ("masks", "probabilities", "overlays")
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
 def predict_folder(
     predictor: Predictor, images: str | Path, output: str | Path, *, progress: bool = True
 ) -> list[Path]:
-    """Predict every image of a folder, or one image, and write three PNG files of the same size and stem for each.
+    """Predict every image of a folder, or one image, and write PNG files of the same size and stem for each.
 
     ``masks/``: 0 and 255, foreground where the probability exceeds ``predictor.threshold``. ``probabilities/``: 16-bit
     grey, the probability times ``PROBABILITY_SCALE``. ``overlays/``: the photograph with the mask tinted and outlined.
+
+    Of several classes, ``masks/`` hold the number of each pixel's class, 0 for background, and show it by a palette;
+    ``probabilities/<class>/`` are those of one class; ``overlays/`` have a strip below that names the colours.
 
     Args:
         predictor: the model.
@@ -43,8 +46,9 @@ def predict_folder(
             message says which and why, and all others are done.
     """
     paths, output = _images(Path(images)), Path(output)
-    _refuse_existing([_target(output, kind, path) for kind in _KINDS for path in paths])
-    for kind in _KINDS:
+    kinds = ["masks", *_maps(predictor.classes), "overlays"]
+    _refuse_existing([_target(output, kind, path) for kind in kinds for path in paths])
+    for kind in kinds:
         (output / kind).mkdir(parents=True, exist_ok=True)
     written, failed = [], []
     for path in track(paths, "predict") if progress else paths:
@@ -60,21 +64,34 @@ def predict_folder(
 
 
 def overlay(
-    image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "height width"]
+    image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "height width"], colour: np.ndarray = _COLOUR
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the photograph with the mask lightly tinted and outlined; larger images get a thicker line."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
     opacity = np.where(line, 1.0, np.where(mask, 0.15, 0.0)).astype(np.float32)[..., None]
-    return np.rint(image * (1 - opacity) + _COLOUR * opacity).astype(np.uint8)
+    return np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
 
 
 def _predict_one(predictor: Predictor, path: Path, output: Path) -> None:
-    image = read_image(path)
-    probability: Float32[np.ndarray, "height width"] = predictor(image)
-    mask = above(probability, predictor.threshold)
-    write_png(_target(output, "masks", path), np.where(mask, 255, 0).astype(np.uint8))
-    write_png(_target(output, "probabilities", path), np.rint(probability * PROBABILITY_SCALE).astype(np.uint16))
-    write_png(_target(output, "overlays", path), overlay(image, mask))
+    image, classes = read_image(path), predictor.classes
+    probability: Float32[np.ndarray, "height width *classes"] = predictor(image)
+    mask = decide(probability, predictor.threshold)
+    maps = np.moveaxis(probability, -1, 0)[1:] if classes else [probability]
+    for kind, found in zip(_maps(classes), maps, strict=True):
+        write_png(_target(output, kind, path), np.rint(found * PROBABILITY_SCALE).astype(np.uint16))
+    if classes:
+        palette.write_index_png(_target(output, "masks", path), mask, len(classes))
+        for index, colour in enumerate(palette.colours(len(classes)).astype(np.float32), 1):
+            image = overlay(image, mask == index, colour)
+        write_png(_target(output, "overlays", path), palette.with_legend(image, classes))
+    else:
+        write_png(_target(output, "masks", path), 255 * mask)
+        write_png(_target(output, "overlays", path), overlay(image, mask == 1))
+
+
+def _maps(classes: Sequence[str]) -> list[str]:
+    """Return the folders of the probabilities."""
+    return [f"probabilities/{name}" for name in classes] or ["probabilities"]
 
 
 def _images(source: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Float32, Int32
 from jaxseg import checks
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.tiles import blend
+from jaxseg.metrics import check_threshold
 from jaxseg.models import Skip, skips
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
@@ -23,17 +24,21 @@ _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 class Predictor:
     """Predicts foreground probability: ``predictor(image uint8 [h, w, 3]) -> float32 [h, w]``.
 
+    With n ``classes``, it predicts the probability of each, the background's first: float32 [h, w, 1 + n].
+
     The network is compiled once per padded size: with a stride of 32, images of 584 x 565 and 580 x 570 both run as
     608 x 576, with their real sizes told to the attention's key mask. ``variables`` may be replaced between calls
     without a new compilation.
 
     Attributes:
         model: the network, or any Flax module with its ``stride`` and
-            ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, 2]``.
+            ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, classes]``.
         variables: its ``{"params": ..., "batch_stats": ...}``.
         preprocess: the preprocessing that the model was trained with.
         step: the training step of ``variables``, where it is known: reports name it.
-        threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``.
+        classes: names of the classes that the network tells from the background; () for one foreground.
+        threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``. With
+            ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
     """
 
     def __init__(
@@ -46,7 +51,8 @@ class Predictor:
         overlap: float = 0.5,
         flips: bool = False,
         step: int | None = None,
-        threshold: float = 0.5,
+        classes: tuple[str, ...] = (),
+        threshold: float | tuple[float, ...] = 0.5,
     ):
         """Hold a trained model.
 
@@ -58,13 +64,16 @@ class Predictor:
             overlap: fraction of a tile that neighbours share at least, 0 <= overlap < 1.
             flips: average the probabilities over the four flips of the image.
             step: see the class.
+            classes: see the class.
             threshold: see the class.
 
         Raises:
-            ValueError: a tile that is not two positive numbers, or an overlap outside [0, 1).
+            ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), or a threshold that is not
+                one number or, with ``classes``, one for each.
         """
         checks.size("tile", tile, "whole images")
         checks.fraction("overlap", overlap, "the part of a tile that neighbours share, 0 to below 1")
+        check_threshold("threshold", threshold, classes)
         self.model: Any = model
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
@@ -72,10 +81,11 @@ class Predictor:
         self.overlap = overlap
         self.flips = flips
         self.step = step
+        self.classes = classes
         self.threshold = threshold
 
-    def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
-        """Return the foreground probability of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
+    def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
+        """Return the probabilities of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
 
         Raises:
             ValueError: the image has another dtype or shape.
@@ -84,7 +94,7 @@ class Predictor:
         probability = self.prepared(self.preprocess.prepare(image))
         return self.preprocess.restore(probability, image.shape[:2])
 
-    def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width"]:
+    def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of an image that is resized and CLAHEd already (uint8 [h, w, 3]), at that size.
 
         Raises:
@@ -125,17 +135,25 @@ class Predictor:
 
     def _whole(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        return np.asarray(_foreground(self.model, self.variables, *_framed(image, self.model.stride)))[
-            0, :height, :width
-        ]
+        found = _probabilities(
+            self.model, self.variables, *_framed(image, self.model.stride), foreground=not self.classes
+        )
+        return np.asarray(found)[0, :height, :width]
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _foreground(
-    model: nn.Module, variables: Any, images: Float[Array, "batch height width 3"], sizes: Int32[Array, "batch 2"]
-) -> Float32[Array, "batch height width"]:
+@functools.partial(jax.jit, static_argnums=0, static_argnames="foreground")
+def _probabilities(
+    model: nn.Module,
+    variables: Any,
+    images: Float[Array, "batch height width 3"],
+    sizes: Int32[Array, "batch 2"],
+    *,
+    foreground: bool,
+) -> Float32[Array, "batch height width *classes"]:
+    """Return the probability of every class, or of class 1 where there is one ``foreground``."""
     logits = model.apply(variables, images, train=False, sizes=sizes)
-    return jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)[..., 1]
+    found = jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)
+    return found[..., 1] if foreground else found
 
 
 def _framed(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jaxseg import models
+from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
 from jaxseg.runs.checkpoint import load_variables
@@ -19,7 +22,7 @@ def load(
     tile: tuple[int, ...] | None = None,
     overlap: float | None = None,
     flips: bool | None = None,
-    threshold: float | None = None,
+    threshold: float | tuple[float, ...] | None = None,
 ) -> Predictor:
     """Return the predictor of a training run.
 
@@ -29,21 +32,32 @@ def load(
         tile: in place of the run's ``eval.tile``; see ``Predictor``.
         overlap: in place of its ``eval.overlap``.
         flips: in place of its ``eval.flips``.
-        threshold: in place of its ``eval.threshold``.
+        threshold: in place of its ``eval.threshold``, or of its ``eval.thresholds`` where it has classes.
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
-        ValueError: its files are damaged.
+        ValueError: its files are damaged, or an option does not fit the run.
     """
     workdir = Path(workdir)
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
     config = read_config(workdir)
-    prediction = config["eval"]
     keep_programs(config["data"]["cache_dir"])
     preprocess = read(workdir / "preprocess.json", Preprocess.from_json)
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
-    settings = {name: prediction[name] if value is None else value for name, value in asked.items()}
-    settings["tile"] = tuple(settings["tile"])  # JSON made it a list
-    return Predictor(models.build(**models.arguments(config["model"])), variables, preprocess, step=step, **settings)
+    settings = options(config) | {name: value for name, value in asked.items() if value is not None}
+    network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
+    return Predictor(network, variables, preprocess, step=step, **settings)
+
+
+def options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of ``Predictor`` that the settings of a run, as plain JSON, ask for."""
+    asked, classes = config["eval"], tuple(config["data"]["classes"])
+    return {
+        "tile": tuple(asked["tile"]),
+        "overlap": asked["overlap"],
+        "flips": asked["flips"],
+        "threshold": tuple(asked["thresholds"]) if classes else asked["threshold"],
+        "classes": classes,
+    }

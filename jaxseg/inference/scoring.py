@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxseg.data.records import Record
+from jaxseg.data.records import IGNORE, Record
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import Evaluation, Tally, binary
 from jaxseg.progress import track
@@ -29,18 +29,20 @@ def score(
         progress: show how many images are done.
 
     Raises:
-        ValueError: there is no record, a mask is not binary or not of its image's size, or the model returned NaN;
-            the message names the image.
+        ValueError: there is no record, a mask is not of its image's size or holds other values than the classes, or
+            the model returned NaN; the message names the image.
     """
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
-    model, human = Tally(predictor.threshold), Tally(ranked=False)
+    classes = predictor.classes
+    model, human = Tally(predictor.threshold, classes=classes), Tally(ranked=False)
     predict = predictor.prepared if prepared else predictor
     for record in track(records, "evaluate") if progress else records:
         try:
-            truth = _mask(record, "mask")
+            truth = _classes(record, len(classes)) if classes else _mask(record, "mask")
+            known = truth != IGNORE if classes else None
             fov = _mask(record, "fov") if record.fov is not None else None
-            model.add(record.id, predict(record.image), truth, fov)
+            model.add(record.id, predict(record.image), truth, fov, known)
             if record.observer2 is not None:
                 human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
         except ValueError as error:
@@ -55,7 +57,21 @@ def score(
 
 
 def _mask(record: Record, name: str) -> np.ndarray:
+    return binary(_sized(record, name), name)
+
+
+def _classes(record: Record, number: int) -> np.ndarray:
+    mask = _sized(record, "mask")
+    strange = np.unique(mask[(mask > number) & (mask != IGNORE)])
+    if strange.size:
+        raise ValueError(
+            f"its mask holds {strange[0]}, and there are {number} classes; want 0 to {number}, or {IGNORE}"
+        )
+    return mask
+
+
+def _sized(record: Record, name: str) -> np.ndarray:
     mask = getattr(record, name)
     if mask.shape != record.image.shape[:2]:
         raise ValueError(f"its {name} is {list(mask.shape)}; want the image's size, {list(record.image.shape[:2])}")
-    return binary(mask, name)
+    return mask

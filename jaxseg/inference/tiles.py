@@ -44,8 +44,8 @@ def blend(
     tile: tuple[int, int],
     overlap: float,
     predict: Callable[[np.ndarray], np.ndarray],
-) -> Float64[np.ndarray, "height width"]:
-    """Run ``predict`` ([h, w, channels] -> [h, w]) on overlapping tiles of the image and blend the results.
+) -> Float64[np.ndarray, "height width *classes"]:
+    """Run ``predict`` ([h, w, channels] -> [h, w] or [h, w, classes]) on overlapping tiles and blend the results.
 
     Args:
         image: of any size; a tile is no larger than the image.
@@ -56,10 +56,13 @@ def blend(
     height, width = image.shape[:2]
     rows, columns = min(tile[0], height), min(tile[1], width)
     weights = gaussian(rows, columns)
-    total, weight = np.zeros((height, width)), np.zeros((height, width))
+    total, weight = np.zeros(()), np.zeros((height, width))
     for top in starts(height, rows, overlap):
         for left in starts(width, columns, overlap):
             window = slice(top, top + rows), slice(left, left + columns)
-            total[window] += weights * predict(image[window])
+            found = predict(image[window])
+            beside = (1,) * (found.ndim - 2)  # an axis of classes, where there is one
+            total = total if total.ndim else np.zeros((height, width, *found.shape[2:]))
+            total[window] += weights.reshape(rows, columns, *beside) * found
             weight[window] += weights
-    return total / weight
+    return total / weight.reshape(height, width, *(1,) * (total.ndim - 2))

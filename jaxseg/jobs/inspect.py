@@ -77,7 +77,7 @@ def scene(predictor: inference.Predictor, image: UInt8[np.ndarray, "height width
         about.append(
             f"The prediction is that of {predictor.describe()}; the attention that of the whole image at once."
         )
-    return report.Scene(f"{name}: {title}", tuple(about), image, predictor(image), skips)
+    return report.Scene(f"{name}: {title}", tuple(about), image, predictor(image), skips, predictor.classes)
 
 
 def draw_structures(seen: report.Scene, level: int, pixel: tuple[int, int], figure: Any = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxseg import data
-from jaxseg.config import Settings, defaults, resolved, validate
+from jaxseg.config import Settings, defaults, plain, resolved, validate
 from jaxseg.jobs.evaluate import evaluate_split
 from jaxseg.models import Network, unused
 from jaxseg.runs.folder import RunFolder
@@ -32,7 +32,8 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
     for name in unused(config.model.to_dict()):
         if config.model[name] != defaults().model.get(name):
             print(f"note: model.{name} {config.model[name]!r} is not used: {config.model.name} has none", flush=True)
-    splits = data.load(config.data.to_dict())
+    settings = plain(config.data)
+    splits = data.load(settings)
     for note in splits.notes:
         print(f"note: {note}", flush=True)
     for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
@@ -41,4 +42,4 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
     predictor = Run(config, network, run.path, splits, used).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
     split = "train" if splits.val is None else "val"
-    evaluate_split(run.path, config.data.to_dict(), splits, split, predictor, config.eval.scored_at)
+    evaluate_split(run.path, settings, splits, split, predictor, config.eval.scored_at)

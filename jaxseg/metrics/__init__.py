@@ -2,8 +2,9 @@
 
 from jaxseg.metrics.counts import Counts as Counts
 from jaxseg.metrics.counts import binary as binary
-from jaxseg.metrics.counts import count as count
-from jaxseg.metrics.counts import threshold as threshold
+from jaxseg.metrics.counts import check_threshold as check_threshold
+from jaxseg.metrics.counts import confusion as confusion
+from jaxseg.metrics.counts import decide as decide
 from jaxseg.metrics.curves import auc as auc
 from jaxseg.metrics.evaluation import Evaluation as Evaluation
 from jaxseg.metrics.scores import METRICS as METRICS

@@ -1,11 +1,14 @@
-"""Numbers of true and false positives and negatives: every score of a thresholded prediction follows from them."""
+"""From probabilities to classes, and from these and the truth to a confusion matrix, which every score follows from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped, UInt8
+
+from jaxseg import checks
 
 
 class Counts(NamedTuple):
@@ -27,29 +30,68 @@ class Counts(NamedTuple):
         """Return the counts of the union of two disjoint sets of pixels."""
         return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
+    @classmethod
+    def of(cls, matrix: Int64[np.ndarray, "classes classes"], index: int) -> Counts:
+        """Return the counts of one class against the rest, from a confusion matrix as ``confusion`` gives it."""
+        tp, predicted, real = (
+            int(number) for number in (matrix[index, index], *(matrix.sum(a)[index] for a in (0, 1)))
+        )
+        return cls(tp=tp, fp=predicted - tp, fn=real - tp, tn=int(matrix.sum()) - predicted - real + tp)
+
     @property
     def total(self) -> int:
         """Number of pixels counted."""
         return sum(self)
 
 
-def count(
-    prediction: Bool[np.ndarray, "*pixels"],
-    truth: Bool[np.ndarray, "*pixels"],
+def confusion(
+    prediction: UInt8[np.ndarray, "*pixels"],
+    truth: UInt8[np.ndarray, "*pixels"],
+    num_classes: int,
     valid: Bool[np.ndarray, "*pixels"] | None = None,
-) -> Counts:
-    """Count how a binary prediction compares with the truth over the ``valid`` pixels, or all pixels if it is None."""
-    code = 2 * truth.astype(np.uint8) + prediction
-    tn, fp, fn, tp = np.bincount(code.ravel() if valid is None else code[valid], minlength=4).tolist()
-    return Counts(tp=tp, fp=fp, fn=fn, tn=tn)
+) -> Int64[np.ndarray, "classes classes"]:
+    """Return how many pixels have each pair of classes: the true one by row, the predicted one by column.
 
-
-def threshold(probability: Float[np.ndarray, "*pixels"], at: float = 0.5) -> Bool[np.ndarray, "*pixels"]:
-    """Return which pixels are foreground: those whose probability is greater than ``at``, not equal to it.
-
-    At 0.5 this is the argmax of a two-class softmax, whose ties go to the background (class 0).
+    Args:
+        prediction: the predicted class of every pixel.
+        truth: the real one; below ``num_classes`` where valid.
+        num_classes: the background included.
+        valid: which pixels count; None: all.
     """
-    return probability > at
+    if valid is not None:
+        prediction, truth = prediction[valid], truth[valid]
+    pairs = truth.astype(np.uint16) * num_classes + prediction
+    return np.bincount(pairs.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def decide(
+    probability: Float[np.ndarray, "height width *classes"], at: float | Sequence[float] = 0.5
+) -> UInt8[np.ndarray, "height width"]:
+    """Return the predicted class of every pixel, 0 for the background.
+
+    Args:
+        probability: of the foreground [h, w], or of every class [h, w, 1 + n].
+        at: of the foreground, the threshold: class 1 is where the probability is greater, not equal. At 0.5 this is the
+            argmax of a two-class softmax, whose ties go to the background. Of n classes, () for the most probable
+            class, or n thresholds: then the most probable among the classes that exceed theirs, else the background.
+    """
+    if probability.ndim == 2:
+        return (probability > at).astype(np.uint8)
+    if np.size(at) == 0:
+        return probability.argmax(-1).astype(np.uint8)
+    own = probability[..., 1:]
+    above = np.where(own > np.asarray(at, probability.dtype), own, 0)
+    return np.where(above.any(-1), 1 + above.argmax(-1), 0).astype(np.uint8)
+
+
+def check_threshold(name: str, at: float | Sequence[float], classes: Sequence[str] = ()) -> None:
+    """Raise ValueError, calling it ``name``, unless ``decide`` takes ``at`` for classes, () for one foreground."""
+    several = isinstance(at, tuple)
+    fits = several and len(at) in (0, len(classes)) if classes else not several
+    wanted = "one number, 0 to 1"
+    if classes:
+        wanted = f"numbers 0 to 1 for {', '.join(classes)}, in this order, or () for the most probable class"
+    checks.require(fits and all(0 <= each <= 1 for each in np.atleast_1d(at)), name, at, wanted)
 
 
 def binary(mask: Shaped[np.ndarray, "*pixels"], name: str = "mask") -> Bool[np.ndarray, "*pixels"]:

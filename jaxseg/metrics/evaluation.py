@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +13,40 @@ class Evaluation:
 
     Attributes:
         summary: the four protocols, ``Tally.summary()``.
-        rows: one dict per image and region, ``Tally.add()``.
+        rows: one dict per image, region and class, ``Tally.add()``.
         observer2: summary of the second human observer scored against the first, on the same pixels; None where there
             is none.
-        threshold: the probability above which a pixel was called foreground.
+        threshold: the probability above which a pixel was called foreground; of several classes, one each, or () where
+            a pixel got the most probable class.
         scored_at: "prepared" (the size that the model sees) or "original" (the images' own size).
     """
 
     summary: dict[str, Any]
     rows: list[dict[str, Any]]
     observer2: dict[str, Any] | None
-    threshold: float
+    threshold: float | tuple[float, ...]
     scored_at: str
 
     def ranked(self, metric: str, region: str = "full") -> list[dict[str, Any]]:
-        """Return the rows of one region from the lowest to the highest score, without those where it is undefined."""
-        rows = [row for row in self.rows if row["region"] == region and row[metric] is not None]
-        return sorted(rows, key=lambda row: row[metric])
+        """Return ``{"id": ..., metric: ...}`` of each image in one region, from the lowest to the highest score.
+
+        Of several classes, the score is the mean over those where it is defined. Images without a score are left out.
+        """
+        images: dict[str, list[float]] = {}
+        for row in self.rows:
+            if row["region"] == region and row[metric] is not None:
+                images.setdefault(row["id"], []).append(row[metric])
+        scored = [{"id": name, metric: math.fsum(values) / len(values)} for name, values in images.items()]
+        return sorted(scored, key=lambda image: image[metric])
+
+    @property
+    def ids(self) -> list[str]:
+        """The images, in the order in which they were scored."""
+        return list(dict.fromkeys(row["id"] for row in self.rows))
+
+    def decision(self) -> str:
+        """Return how probabilities became classes, in words."""
+        if self.threshold == ():
+            return "the most probable class"
+        given = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
+        return f"threshold {', '.join(f'{at:g}' for at in given)}"

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Shaped
 
-from jaxseg.metrics.counts import Counts, count, threshold
+from jaxseg.metrics.counts import Counts, confusion, decide
 from jaxseg.metrics.curves import auc
 from jaxseg.metrics.scores import METRICS, SCORES, scores
 
@@ -28,40 +28,70 @@ class Tally:
     """Collects images one by one: ``rows`` holds each image's scores, ``summary()`` the four protocols.
 
     Args:
-        at: the probability above which a pixel is called foreground.
+        at: how probabilities become classes, see ``decide``.
+        classes: names of the classes; () where there is one foreground. Each is scored against the rest.
         ranked: whether the predictions are probabilities, which have an AUC; False for a second observer's binary
             mask, whose AUC is None.
         pool_limit: how many pixels are kept for the pooled AUC. The pooled AUC of a larger set is None; all
             other scores stay exact.
     """
 
-    def __init__(self, at: float = 0.5, *, ranked: bool = True, pool_limit: int = POOL_LIMIT):
+    def __init__(
+        self,
+        at: float | Sequence[float] = 0.5,
+        *,
+        classes: Sequence[str] = (),
+        ranked: bool = True,
+        pool_limit: int = POOL_LIMIT,
+    ):
         self.rows: list[dict[str, Any]] = []
         self._at = at
         self._ranked = ranked
-        self._pool = _Pool(pool_limit if ranked else 0)
+        self._classes = tuple(classes)
+        self._pool_limit = pool_limit
+        each = pool_limit // max(len(classes), 1) if ranked else 0
+        self._pools = {name: _Pool(each) for name in self._classes or ("",)}  # "" is the one foreground
 
     def add(
         self,
         name: str,
-        probability: Float32[np.ndarray, "height width"],
-        truth: Bool[np.ndarray, "height width"],
+        probability: Float32[np.ndarray, "height width *classes"],
+        truth: Shaped[np.ndarray, "height width"],
         fov: Bool[np.ndarray, "height width"] | None = None,
+        known: Bool[np.ndarray, "height width"] | None = None,
     ) -> list[dict[str, Any]]:
         """Score one image in each region that it has; return its rows, and append them to ``rows``.
 
-        A row holds ``id``, ``region``, each of ``METRICS`` (float or None), then ``tp fp fn tn`` (int).
+        A row holds ``id``, ``region``, ``class`` where there are classes, each of ``METRICS`` (float or None), then
+        ``tp fp fn tn`` (int).
+
+        Args:
+            name: of the image.
+            probability: of the foreground [h, w], or of every class [h, w, 1 + n].
+            truth: the class of every pixel, 0 for the background (bool or uint8).
+            fov: the field of view, where the image has one.
+            known: the pixels whose class is known, where it is not all of them; others are left out.
 
         Raises:
             ValueError: a probability is NaN.
         """
-        prediction = threshold(probability, self._at)
-        inside = _by_class(probability, truth, fov) if fov is not None else None
-        outside = _by_class(probability, truth, ~fov if fov is not None else None)
-        self._pool.add(inside, outside)
-        rows = [self._row(name, "full", count(prediction, truth), _union(inside, outside))]
-        if inside is not None:
-            rows.append(self._row(name, "fov", count(prediction, truth, fov), inside))
+        truth = truth.astype(np.uint8)
+        prediction = decide(probability, self._at)
+        regions = {"full": known}
+        if fov is not None:
+            regions["fov"] = fov if known is None else fov & known
+        matrices = {
+            region: confusion(prediction, truth, 1 + len(self._pools), valid) for region, valid in regions.items()
+        }
+        rows = []
+        for index, (label, pool) in enumerate(self._pools.items(), 1):
+            score = probability if probability.ndim == 2 else probability[..., index]
+            pixels = pool.add(score, truth == index, fov, known)
+            for region, matrix in matrices.items():
+                area = auc(*pixels[region]) if self._ranked else None
+                counts = Counts.of(matrix, index)
+                place = {"id": name, "region": region, **({"class": label} if label else {})}
+                rows.append({**place, **scores(counts), "auc": area, **counts._asdict()})
         self.rows += rows
         return rows
 
@@ -72,29 +102,34 @@ class Tally:
         Means and deviations leave undefined scores out; a region that has some counts them under ``undefined``, metric
         -> number of images. Every score is a float or None; ``image_sd`` divides by n - 1, and is None for fewer than
         two images.
+
+        With classes, ``{"classes": {name: {"full": ..., "fov": ...}}}`` holds the same of each, and each number beside
+        it is the mean of that number over the classes where it is defined.
         """
-        num_images = sum(row["region"] == "full" for row in self.rows)
+        num_images = len({row["id"] for row in self.rows})
+        found = {label: self._regions(label, num_images) for label in self._pools}
         summary: dict[str, Any] = {"num_images": num_images}
-        for region in REGIONS:
-            rows = [row for row in self.rows if row["region"] == region]
-            if not rows:
-                continue
-            summary[region] = _over_images(rows) | {"pooled": self._pooled(region, rows)}
-            if undefined := self._undefined(rows):
-                summary[region]["undefined"] = undefined
-            if len(rows) < num_images:
-                summary[region]["num_images"] = len(rows)
-        if self._ranked and self._pool.overflowed:
-            summary["notes"] = [f"pooled auc left out: more than {self._pool.limit} pixels"]
+        summary |= _over_classes(found) | {"classes": found} if self._classes else found[""]
+        if self._ranked and any(pool.overflowed for pool in self._pools.values()):
+            summary["notes"] = [f"pooled auc left out: more than {self._pool_limit} pixels"]
         return summary
 
-    def _row(self, name: str, region: str, counts: Counts, classes: _Classes) -> dict[str, Any]:
-        area = auc(*classes) if self._ranked else None
-        return {"id": name, "region": region, **scores(counts), "auc": area, **counts._asdict()}
+    def _regions(self, label: str, num_images: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for region in REGIONS:
+            rows = [row for row in self.rows if row["region"] == region and row.get("class", "") == label]
+            if not rows:
+                continue
+            found[region] = _over_images(rows) | {"pooled": self._pooled(label, region, rows)}
+            if undefined := self._undefined(rows):
+                found[region]["undefined"] = undefined
+            if len(rows) < num_images:
+                found[region]["num_images"] = len(rows)
+        return found
 
-    def _pooled(self, region: str, rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    def _pooled(self, label: str, region: str, rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
         counts = Counts(*(sum(row[field] for row in rows) for field in Counts._fields))
-        return scores(counts) | {"auc": self._pool.auc(region)}
+        return scores(counts) | {"auc": self._pools[label].auc(region)}
 
     def _undefined(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         metrics = METRICS if self._ranked else SCORES  # a binary mask has no AUC, which is not an undefined score
@@ -108,8 +143,8 @@ def score_key(prefix: str, region: str, reduction: str, metric: str) -> str:
 
 
 def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
-    """Return every defined score of a summary by its ``score_key``."""
-    return {
+    """Return every defined score of a summary by its ``score_key``; those of a class under ``val/classes/<name>``."""
+    flat = {
         score_key(prefix, region, reduction, metric): value
         for region in REGIONS
         if region in summary
@@ -117,29 +152,45 @@ def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
         for metric, value in summary[region][reduction].items()
         if value is not None
     }
+    for name, regions in summary.get("classes", {}).items():
+        flat |= flatten(regions, f"{prefix}/classes/{name}")
+    return flat
 
 
-_Classes = tuple[np.ndarray, np.ndarray]  # probabilities of the foreground pixels, and those of the background pixels
+_Pixels = tuple[np.ndarray, np.ndarray]  # probabilities of the foreground pixels, and those of the background pixels
 
 
 class _Pool:
     """Keeps the probability of every pixel once, inside and outside of the field of view apart: full is their union."""
 
     def __init__(self, limit: int):
-        self.limit = limit
         self.overflowed = False
-        self._pixels = 0
-        self._parts: dict[str, list[_Classes]] = {"fov": [], "rest": []}
+        self._limit = limit
+        self._count = 0
+        self._parts: dict[str, list[_Pixels]] = {"fov": [], "rest": []}
 
-    def add(self, inside: _Classes | None, outside: _Classes) -> None:
-        parts = {"rest": outside} if inside is None else {"fov": inside, "rest": outside}
-        self._pixels += sum(values.size for part in parts.values() for values in part)
-        self.overflowed = self._pixels > self.limit
-        for name, classes in parts.items():
+    def add(
+        self, probability: np.ndarray, truth: np.ndarray, fov: np.ndarray | None, known: np.ndarray | None
+    ) -> dict[str, _Pixels]:
+        """Keep the pixels of an image, and return them by region."""
+        if fov is None:
+            parts = {"rest": _split(probability, truth, known)}
+            regions = {"full": parts["rest"]}
+        else:
+            places = {"fov": fov, "rest": ~fov}
+            parts = {
+                part: _split(probability, truth, at if known is None else at & known) for part, at in places.items()
+            }
+            joined = (np.concatenate(pair) for pair in zip(*parts.values(), strict=True))
+            regions = {"full": tuple(joined), "fov": parts["fov"]}
+        self._count += sum(values.size for part in parts.values() for values in part)
+        self.overflowed = self._count > self._limit
+        for name, pixels in parts.items():
             if self.overflowed:
                 self._parts[name].clear()
             else:
-                self._parts[name].append(classes)
+                self._parts[name].append(pixels)
+        return regions
 
     def auc(self, region: str) -> float | None:
         parts = self._parts["fov"] + (self._parts["rest"] if region == "full" else [])
@@ -149,22 +200,38 @@ class _Pool:
         return auc(positives, negatives)
 
 
-def _by_class(probability: np.ndarray, truth: np.ndarray, valid: np.ndarray | None) -> _Classes:
+def _split(probability: np.ndarray, truth: np.ndarray, valid: np.ndarray | None) -> _Pixels:
     if valid is None:
         return probability[truth], probability[~truth]
     return probability[truth & valid], probability[~truth & valid]
-
-
-def _union(inside: _Classes | None, outside: _Classes) -> _Classes:
-    if inside is None:
-        return outside
-    return np.concatenate([inside[0], outside[0]]), np.concatenate([inside[1], outside[1]])
 
 
 def _over_images(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     mean, spread = {}, {}
     for metric in METRICS:
         values = [row[metric] for row in rows if row[metric] is not None]
-        mean[metric] = math.fsum(values) / len(values) if values else None
+        mean[metric] = _mean(values)
         spread[metric] = float(np.std(values, ddof=SD_DDOF)) if len(values) > SD_DDOF else None
     return {"image_mean": mean, "image_sd": spread}
+
+
+def _over_classes(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean over the classes of every number, and the sum of how often one was undefined."""
+    summary: dict[str, Any] = {}
+    for region in next(iter(found.values())):
+        parts = [regions[region] for regions in found.values()]
+        summary[region] = {
+            reduction: {metric: _mean([part[reduction][metric] for part in parts]) for metric in METRICS}
+            for reduction in REDUCTIONS
+        }
+        undefined = {metric: sum(part.get("undefined", {}).get(metric, 0) for part in parts) for metric in METRICS}
+        if undefined := {metric: number for metric, number in undefined.items() if number}:
+            summary[region]["undefined"] = undefined
+        if "num_images" in parts[0]:
+            summary[region]["num_images"] = parts[0]["num_images"]
+    return summary
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None

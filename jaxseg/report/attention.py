@@ -44,8 +44,9 @@ class Scene(NamedTuple):
     title: str
     about: tuple[str, ...]  # paragraphs: what the mechanism computes, and what else a reader needs to know
     image: UInt8[np.ndarray, "height width 3"]
-    probability: Float32[np.ndarray, "height width"]
+    probability: Float32[np.ndarray, "height width *classes"]  # of the foreground, or of each class
     skips: Mapping[int, Attends]  # by level
+    classes: tuple[str, ...] = ()  # names of the classes; () where there is one foreground
 
 
 def views(skip: Attends, pixel: Pixel) -> dict[str, View]:
@@ -144,8 +145,15 @@ def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, f
     sheet.write(_MARGIN, 0.32, scene.title, fontsize=13, fontweight="bold")
     sheet.photograph(boxes[0])
     _title(sheet, boxes[0], f"image\npixel {y}, {x}")
-    sheet.probability(boxes[1], scene.probability)
-    _title(sheet, boxes[1], f"prediction\nat the pixel {number(float(scene.probability[y, x]))}")
+    at_pixel = scene.probability[y, x]
+    if scene.classes:
+        sheet.classes(boxes[1], scene.probability, scene.classes)
+        best = int(at_pixel.argmax())
+        told = f"{('background', *scene.classes)[best]} {number(float(at_pixel[best]))}"
+    else:
+        sheet.probability(boxes[1], scene.probability)
+        told = number(float(at_pixel))
+    _title(sheet, boxes[1], f"prediction\nat the pixel {told}")
 
 
 def _reading(parts: Mapping[str, Sequence[View]]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxseg.data.palette import colours
 from jaxseg.metrics import METRICS, score_key
 from jaxseg.report.tables import REGION_NAMES
 
@@ -34,7 +35,14 @@ def series(rows: Sequence[dict[str, Any]], name: str) -> tuple[np.ndarray, np.nd
     return np.array(steps), np.array(values, float)
 
 
-def draw_curves(rows: Sequence[dict[str, Any]], path: Path, *, select: str) -> None:
+def draw_curves(
+    rows: Sequence[dict[str, Any]],
+    path: Path,
+    *,
+    select: str,
+    loss: str = "cross entropy per pixel",
+    classes: Sequence[str] = (),
+) -> None:
     """Draw training loss, learning rate and validation scores against the step, and write a PNG.
 
     Args:
@@ -42,6 +50,8 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path, *, select: str) -> N
             ``{"step": 500, "val/full/image_mean/dice": ...}``.
         path: the picture's file.
         select: the metric that selects the best checkpoint, whose best step is marked.
+        loss: what the training loss is, the label of its axis.
+        classes: names of the classes, each with a curve of its own beside their mean.
     """
     from matplotlib.figure import Figure
 
@@ -52,13 +62,13 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path, *, select: str) -> N
     panels = halves[0].subplots(
         2 if changing else 1, 1, sharex=True, squeeze=False, height_ratios=[4, 1][: 1 + changing]
     )
-    _loss(panels[0, 0], rows)
+    _loss(panels[0, 0], rows, loss)
     if changing:
         _learning_rate(panels[1, 0], rows)
     axes = list(panels[:, 0])
     if validated:
         axes.append(halves[1].subplots())
-        _scores(axes[-1], rows, select)
+        _scores(axes[-1], rows, select, classes)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
@@ -68,12 +78,12 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path, *, select: str) -> N
     figure.savefig(path, dpi=150)
 
 
-def _loss(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     steps, loss = series(rows, "train/loss")
     axis.set_title("Training", loc="left", fontweight="bold")
-    axis.set_ylabel("cross entropy per pixel")
+    axis.set_ylabel(label)
     axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
     axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, smoothed")
     if loss.size and loss.min() > 0:
@@ -91,19 +101,36 @@ def _learning_rate(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_ylim(bottom=0)
 
 
-def _lines(select: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _lines(select: str, classes: Sequence[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield each line of scores: its name in ``metrics.jsonl``, label and style."""
+    from matplotlib.patheffects import withStroke
+
+    heading = METRICS[select].heading
+    mean = f"{heading}, mean over classes" if classes else heading
     for region, style in _STYLES.items():
-        yield selection_key(select, region), f"{METRICS[select].heading}, {REGION_NAMES[region]}", style
+        yield selection_key(select, region), f"{mean}, {REGION_NAMES[region]}", style
+    for name, colour in zip(classes, colours(len(classes)) / 255, strict=True):
+        score = score_key(f"val/classes/{name}", "full", "image_mean", select)
+        yield (
+            score,
+            f"{heading} of {name}, {REGION_NAMES['full']}",
+            {
+                "color": colour,
+                "linewidth": 1.8,
+                "path_effects": [
+                    withStroke(linewidth=2.8, foreground="#555555")
+                ],  # so that a light colour shows on white
+            },
+        )
     for metric, dashes in _BESIDE.items():
         if metric != select:
             style = {"color": GREY, "linewidth": 1.2, "linestyle": dashes}
             yield selection_key(metric), f"{metric}, {REGION_NAMES['full']}", style
 
 
-def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str) -> None:
-    axis.set_ylabel("score, mean over images")
-    for name, label, style in _lines(select):
+def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str, classes: Sequence[str]) -> None:
+    axis.set_ylabel("score, mean over images and classes" if classes else "score, mean over images")
+    for name, label, style in _lines(select, classes):
         steps, values = series(rows, name)
         if steps.size:
             axis.plot(steps, values, label=label, **style)
@@ -113,7 +140,10 @@ def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str) -> None:
     axis.set_title("Validation", loc="left", fontweight="bold")
     title = f"★ best {METRICS[select].heading} {values[best]:.4f} at step {steps[best]:,}"
     axis.set_title(title, loc="right", color=BLUE)
-    axis.legend(frameon=False, loc="lower right")
+    if classes:  # more lines than a corner holds
+        axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)
+    else:
+        axis.legend(frameon=False, loc="lower right")
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

@@ -1,21 +1,22 @@
-"""Example images beside truth, probability and errors: the worst, the median and the best, not picked by hand."""
+"""Example images beside truth, prediction and errors: the worst, the median and the best, not picked by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from jaxseg.metrics import threshold as above
+from jaxseg.data.palette import colours
+from jaxseg.data.records import IGNORE
+from jaxseg.metrics import decide
 from jaxseg.report.panels import MARK, aspect, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 # (colour, opacity) of each kind of pixel: Okabe and Ito's colours, which colour-blind readers can tell apart, light
 # enough to stand out from a darkened photograph. The photograph shows through large areas of agreement, not through
@@ -25,12 +26,15 @@ ERRORS = {
     "false positive": ((240, 120, 0), 1.0),
     "false negative (missed)": ((64, 180, 255), 1.0),
 }
-_COLUMNS = ("image", "outline of the truth", "probability", "errors at threshold {threshold:g}")
+CLASS_ERRORS = ERRORS | {"another class": ((230, 70, 200), 1.0)}
+_TINT = 0.75  # opacity of a class over the photograph
+_NOT_SCORED = (128, 128, 128)
 # Lengths in inches.
 _PANEL = 3.4  # width of a panel
 _GAP, _MARGIN = 0.08, 0.12  # between panels, and left and right of them
 _LINE = 0.34  # height of a row's title
 _HEAD, _FOOT = 0.68, 0.85  # above and below all rows
+_CHIPS = 6  # of a legend in one line
 _DPI = 150
 
 
@@ -39,8 +43,8 @@ class Example(NamedTuple):
 
     title: str
     image: UInt8[np.ndarray, "height width 3"]
-    truth: Bool[np.ndarray, "height width"]
-    probability: Float32[np.ndarray, "height width"]
+    truth: UInt8[np.ndarray, "height width"]  # the class of each pixel; one foreground is class 1
+    probability: Float32[np.ndarray, "height width *classes"]  # of the foreground, or of each class
     fov: Bool[np.ndarray, "height width"] | None
 
 
@@ -56,30 +60,54 @@ def choose(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
 
 def error_map(
     image: UInt8[np.ndarray, "height width 3"],
-    truth: Bool[np.ndarray, "height width"],
-    prediction: Bool[np.ndarray, "height width"],
+    truth: UInt8[np.ndarray, "height width"],
+    prediction: UInt8[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the photograph, grey and darkened, with true positives, false positives and false negatives coloured."""
+    """Return the photograph, grey and darkened, with what ``CLASS_ERRORS`` lists coloured where the truth is known."""
     drawn = np.repeat(image.mean(axis=2, keepdims=True) * 0.45, 3, axis=2)
-    kinds = (truth & prediction, ~truth & prediction, truth & ~prediction)
-    for where, (colour, opacity) in zip(kinds, ERRORS.values(), strict=True):
-        drawn[where] = (1 - opacity) * drawn[where] + opacity * np.array(colour)
+    known, same, real, found = truth != IGNORE, truth == prediction, truth > 0, prediction > 0
+    kinds = (real & found & same, ~real & found, real & ~found, real & found & ~same)
+    for where, (colour, opacity) in zip(kinds, CLASS_ERRORS.values(), strict=True):
+        drawn[where & known] = (1 - opacity) * drawn[where & known] + opacity * np.array(colour)
     return np.rint(drawn).astype(np.uint8)
 
 
-def draw_examples(examples: Sequence[Example], path: Path, *, title: str, threshold: float) -> None:
-    """Draw one row per example: the image, the truth's outline, the probability, the errors; write a PNG.
+def class_map(
+    image: UInt8[np.ndarray, "height width 3"], classes: UInt8[np.ndarray, "height width"], number: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the photograph, each of a ``number`` of classes in its colour, and grey where nobody knows the class."""
+    table = np.full((256, 3), _NOT_SCORED, np.float32)
+    table[1 : 1 + number] = colours(number)
+    tinted = np.where((classes > 0)[..., None], (1 - _TINT) * image + _TINT * table[classes], image)
+    return np.rint(tinted).astype(np.uint8)
+
+
+def draw_examples(
+    examples: Sequence[Example],
+    path: Path,
+    *,
+    title: str,
+    threshold: float | tuple[float, ...] = 0.5,
+    classes: Sequence[str] = (),
+) -> None:
+    """Draw one row per example: the image, the truth, the prediction, the errors; write a PNG.
+
+    One foreground is shown by the truth's outline and the probability, several classes by their colours.
 
     Args:
         examples: what to show, top to bottom.
         path: the picture's file.
         title: of the picture: split, metric, region and size of scoring.
-        threshold: the probability above which a pixel counts as predicted.
+        threshold: how probabilities become classes, see ``metrics.decide``.
+        classes: names of the classes; () where there is one foreground.
     """
     from matplotlib.figure import Figure
 
+    unknown = any((example.truth == IGNORE).any() for example in examples)
+    view = _Classes(classes, threshold, unknown=unknown) if classes else _Foreground(threshold)
+    columns = view.columns()
     heights = [_PANEL * aspect(example.truth) for example in examples]
-    width = 2 * _MARGIN + len(_COLUMNS) * _PANEL + (len(_COLUMNS) - 1) * _GAP
+    width = 2 * _MARGIN + len(columns) * _PANEL + (len(columns) - 1) * _GAP
     height = _HEAD + sum(heights) + len(heights) * _LINE + _FOOT
     figure = Figure(figsize=(width, height))
     figure.text(_MARGIN / width, 1 - 0.32 / height, title, fontsize=13, fontweight="bold")
@@ -87,50 +115,102 @@ def draw_examples(examples: Sequence[Example], path: Path, *, title: str, thresh
     for index, (example, panel) in enumerate(zip(examples, heights, strict=True)):
         top -= _LINE + panel
         figure.text(_MARGIN / width, (top + panel + 0.07) / height, example.title, fontsize=10.5)
-        lefts = [_MARGIN + column * (_PANEL + _GAP) for column in range(len(_COLUMNS))]
+        lefts = [_MARGIN + column * (_PANEL + _GAP) for column in range(len(columns))]
         boxes = [(left / width, top / height, _PANEL / width, panel / height) for left in lefts]
         axes = [figure.add_axes(box) for box in boxes]
-        shading = _draw_row(axes, _thinned(example), threshold)
+        view.draw(axes, _thinned(example))
         if index == 0:
-            for axis, name in zip(axes, _COLUMNS, strict=True):
-                heading = name.format(threshold=threshold)
+            for axis, heading in zip(axes, columns, strict=True):
                 axis.text(0.5, 1 + (_LINE + 0.06) / panel, heading, transform=axis.transAxes, ha="center", fontsize=11)
-            _legend(figure, shading)
+            view.legend(figure)
     figure.savefig(path, dpi=_DPI)
 
 
-def _draw_row(axes: Sequence[Axes], example: Example, threshold: float) -> AxesImage:
-    from matplotlib.patheffects import withStroke
+class _Foreground:
+    """One foreground: its outline, its probability on a colour scale, and where a threshold errs."""
 
-    image, truth = example.image, example.truth
-    axes[0].imshow(image)
-    axes[1].imshow(image)
-    if truth.any() and not truth.all():
-        outline = axes[1].contour(truth, levels=[0.5], colors=[MARK], linewidths=0.8)
-        outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
-    shading = axes[2].imshow(example.probability, cmap="viridis", vmin=0, vmax=1)
-    axes[3].imshow(error_map(image, truth, above(example.probability, threshold)))
+    def __init__(self, threshold: Any):
+        self._threshold = threshold
+        self._shading: Any = None
+
+    def columns(self) -> tuple[str, ...]:
+        return "image", "outline of the truth", "probability", f"errors at threshold {self._threshold:g}"
+
+    def draw(self, axes: Sequence[Axes], example: Example) -> None:
+        from matplotlib.patheffects import withStroke
+
+        image, truth = example.image, example.truth == 1
+        axes[0].imshow(image)
+        axes[1].imshow(image)
+        if truth.any() and not truth.all():
+            outline = axes[1].contour(truth, levels=[0.5], colors=[MARK], linewidths=0.8)
+            outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
+        self._shading = axes[2].imshow(example.probability, cmap="viridis", vmin=0, vmax=1)
+        _draw_errors(axes[3], example, self._threshold)
+        _bare(axes)
+
+    def legend(self, figure: Figure) -> None:
+        width, height = figure.get_size_inches()
+        bar = figure.add_axes((2 * _MARGIN / width, 0.42 / height, 0.9 * _PANEL / width, 0.16 / height))
+        figure.colorbar(self._shading, cax=bar, orientation="horizontal").set_label(
+            "foreground probability", fontsize=9.5
+        )
+        bar.tick_params(labelsize=8.5)
+        _chips(figure, ERRORS, "right")
+
+
+class _Classes:
+    """Several classes, each in a colour of its own: those of the truth, the predicted ones, and where they differ."""
+
+    def __init__(self, names: Sequence[str], threshold: Any, *, unknown: bool):
+        self._names = tuple(names)
+        self._threshold = threshold
+        self._unknown = unknown  # whether there are pixels that are not scored
+
+    def columns(self) -> tuple[str, ...]:
+        return "image", "truth", "prediction", "errors"
+
+    def draw(self, axes: Sequence[Axes], example: Example) -> None:
+        axes[0].imshow(example.image)
+        predicted = decide(example.probability, self._threshold)
+        for axis, classes in ((axes[1], example.truth), (axes[2], predicted)):
+            axis.imshow(class_map(example.image, classes, len(self._names)))
+        _draw_errors(axes[3], example, self._threshold)
+        _bare(axes)
+
+    def legend(self, figure: Figure) -> None:
+        shades = [(shade, 1.0) for shade in colours(len(self._names)).tolist()]
+        unknown = {"not scored": (_NOT_SCORED, 1.0)} if self._unknown else {}
+        _chips(figure, dict(zip(self._names, shades, strict=True)) | unknown, "left")
+        _chips(figure, CLASS_ERRORS, "right")
+
+
+def _draw_errors(axis: Axes, example: Example, threshold: Any) -> None:
+    axis.imshow(error_map(example.image, example.truth, decide(example.probability, threshold)))
     if example.fov is not None and not example.fov.all():
-        axes[3].contour(example.fov, levels=[0.5], colors=["white"], linewidths=0.8, linestyles="dotted")
+        axis.contour(example.fov, levels=[0.5], colors=["white"], linewidths=0.8, linestyles="dotted")
+
+
+def _bare(axes: Sequence[Axes]) -> None:
     for axis in axes:
         axis.set_axis_off()
         axis.set_aspect("auto")  # the panel has the image's shape already
-    return shading
 
 
-def _legend(figure: Figure, shading: AxesImage) -> None:
+def _chips(figure: Figure, kinds: Mapping[str, tuple[Sequence[int], float]], side: Literal["left", "right"]) -> None:
+    """Write a legend of coloured chips at the left or right of the figure's foot."""
     from matplotlib.patches import Patch
 
     width, height = figure.get_size_inches()
-    bar = figure.add_axes((2 * _MARGIN / width, 0.42 / height, 0.9 * _PANEL / width, 0.16 / height))
-    figure.colorbar(shading, cax=bar, orientation="horizontal").set_label("foreground probability", fontsize=9.5)
-    bar.tick_params(labelsize=8.5)
     patches = []
-    for name, (colour, opacity) in ERRORS.items():
+    for name, (colour, opacity) in kinds.items():
         chip = [round((1 - opacity) * 60 + opacity * part) for part in colour]  # as on a dark photograph
         patches.append(Patch(facecolor="#{:02x}{:02x}{:02x}".format(*chip), label=name))
-    place = (1 - _MARGIN / width, 0.5 / height)
-    figure.legend(handles=patches, loc="center right", bbox_to_anchor=place, ncols=3, frameon=False, borderaxespad=0)
+    left = _MARGIN / width
+    place = (left if side == "left" else 1 - left, 0.5 / height)
+    columns = min(len(patches), _CHIPS)
+    loc = "center left" if side == "left" else "center right"
+    figure.legend(handles=patches, loc=loc, bbox_to_anchor=place, ncols=columns, frameon=False, borderaxespad=0)
 
 
 def _thinned(example: Example) -> Example:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
+from jaxseg.data.palette import colours
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -111,6 +113,18 @@ class Sheet:
         shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=self.frame, aspect="auto")
         self._cross(axis)
         self._bar(box, shading, Scale(0.0, 1.0))
+
+    def classes(self, box: Box, probability: Float32[np.ndarray, "height width classes"], names: Sequence[str]) -> None:
+        """Draw the most probable class of every pixel over the photograph, and beside it which colour is which."""
+        axis, shades = self._axis(box), np.concatenate([np.zeros((1, 3)), colours(len(names)) / 255])
+        best = probability.argmax(-1)
+        axis.imshow(self.image.mean(2), cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
+        axis.imshow(np.dstack([shades[best], 0.75 * (best > 0)]), extent=self.frame, aspect="auto")
+        for place, (name, shade) in enumerate(zip(names, shades[1:], strict=True)):
+            outlined = {"bbox": {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.5}}
+            at = (0.03, 0.97 - 0.1 * place)
+            axis.text(*at, name, transform=axis.transAxes, color=shade, fontsize=8.5, va="top", **outlined)
+        self._cross(axis)
 
     def weights(self, box: Box, view: View, *, signed: bool) -> None:
         """Draw weights over the photograph, which shows where they are zero; enlarge rows that read a small region."""

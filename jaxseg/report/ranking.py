@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jaxseg.data.palette import colours
 from jaxseg.metrics import METRICS, REGIONS, Evaluation
 from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
@@ -24,7 +27,8 @@ _NAMED = 40  # the most images that are named on the axis
 def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str) -> None:
     """Draw one dot per image and region, ordered by the score of the full image, the means as lines; write a PNG.
 
-    An image whose score is undefined has no dot.
+    Of several classes these are means over the classes, and each class has dots of its own for the full image. An image
+    whose score is undefined has no dot.
 
     Args:
         evaluation: the scores.
@@ -34,6 +38,7 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
     """
     from matplotlib.figure import Figure
 
+    classes = evaluation.summary.get("classes", {})
     order = [row["id"] for row in evaluation.ranked(select, "full")]
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     axis = figure.subplots()
@@ -43,13 +48,20 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
             continue
         mean = evaluation.summary[region]["image_mean"][select]
         places = [place for place, name in enumerate(order) if name in scores]
-        label = f"{REGION_NAMES[region]}, mean {mean:.4f}"
+        label = f"{REGION_NAMES[region]}{', mean over classes' if classes else ''}, mean {mean:.4f}"
         axis.plot(places, [scores[order[place]] for place in places], "o", label=label, **_DOTS[region])
         axis.axhline(mean, **_MEANS[region])
         human = (evaluation.observer2 or {}).get(region)
         if human and (value := human["image_mean"][select]) is not None:  # a second observer has no AUC
             label = f"observer 2, {REGION_NAMES[region]}, mean {value:.4f}"
             axis.axhline(value, linestyle=":", label=label, **_MEANS[region])
+    for name, colour in zip(classes, colours(len(classes)) / 255, strict=True):
+        scores = {row["id"]: row[select] for row in evaluation.rows if (row["region"], row["class"]) == ("full", name)}
+        values = [np.nan if scores[image] is None else scores[image] for image in order]
+        mean = classes[name]["full"]["image_mean"][select]
+        label = f"{name}, mean {'undefined' if mean is None else f'{mean:.4f}'}"
+        edge = {"markeredgecolor": "black", "markeredgewidth": 0.5}  # so that a light colour shows on white
+        axis.plot(values, "o", color=colour, markersize=4.5, label=label, **edge)
     if len(order) <= _NAMED:
         axis.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=8)
     axis.set_xlabel(f"{len(order)} images, from the worst to the best")

@@ -66,20 +66,22 @@ def write_run(
         "prediction": predictor.describe(),
     }
     write_scores(workdir / "eval", split, evaluation, facts)
-    figures = workdir / "figures"
+    figures, classes = workdir / "figures", tuple(evaluation.summary.get("classes", {}))
     figures.mkdir(exist_ok=True)
     if rows:
-        draw_curves(rows, figures / _CURVES, select=select)
+        draw_curves(rows, figures / _CURVES, select=select, loss=_loss(config["loss"]), classes=classes)
     ranked, heading = evaluation.ranked(select, "full"), METRICS[select].heading
     if chosen := choose(ranked):
         title = f"{split}: {', '.join(place for place, _ in chosen)} of {len(ranked)} images "
-        title += f"by {heading} (full image, {evaluation.scored_at} size)"
+        scored = f"{'full image, mean over classes' if classes else 'full image'}, {evaluation.scored_at} size"
+        title += f"by {heading} ({scored})"
         examples = [
             _example(f"{place}  ·  {row['id']}  ·  {heading} {row[select]:.4f}", row, evaluation, predictor, records)
             for place, row in chosen
         ]
-        draw_examples(examples, figures / f"{split}_examples.png", title=title, threshold=evaluation.threshold)
-        title = f"{split}: {heading} image by image (threshold {evaluation.threshold:g}, {evaluation.scored_at} size)"
+        path, threshold = figures / f"{split}_examples.png", evaluation.threshold
+        draw_examples(examples, path, title=title, threshold=threshold, classes=classes)
+        title = f"{split}: {heading} image by image ({evaluation.decision()}, {evaluation.scored_at} size)"
         draw_ranking(evaluation, figures / f"{split}_ranking.png", select=select, title=title)
     return write_report(workdir)
 
@@ -131,16 +133,21 @@ def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None, select: st
 def _example(
     title: str, row: dict[str, Any], evaluation: Evaluation, predictor: Predicts, records: Sequence[Record]
 ) -> Example:
-    order = [other["id"] for other in evaluation.rows if other["region"] == "full"]
-    record = records[order.index(row["id"])]
+    record = records[evaluation.ids.index(row["id"])]
     predict = predictor.prepared if evaluation.scored_at == "prepared" else predictor
     return Example(
         title=title,
         image=record.image,
-        truth=record.mask == 1,
+        truth=record.mask,
         probability=predict(record.image),
         fov=None if record.fov is None else record.fov == 1,
     )
+
+
+def _loss(settings: dict[str, Any]) -> str:
+    """Return what the training loss is, for the axis of its curve."""
+    name = "cross entropy per pixel" if settings["name"] == "cross_entropy" else f"loss: {settings['name']}"
+    return name if settings["region"] == "full" else f"{name}, in the field of view"
 
 
 def _split(workdir: Path, split: str) -> list[str]:

@@ -34,7 +34,9 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
     return {
         **evaluation.summary,
         "split": split,
-        "threshold": evaluation.threshold,
+        "threshold": None
+        if evaluation.threshold == ()
+        else evaluation.threshold,  # null: a pixel got the most probable class
         "scored_at": evaluation.scored_at,
         "image_sd_ddof": SD_DDOF,
         **facts,
@@ -43,9 +45,13 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """Return one line per image and region: id, region, the metrics (empty where undefined), tp fp fn tn."""
+    """Return one line per image, region and class: id, region, class, the metrics (empty where undefined), tp fp fn tn.
+
+    There is no column for the class where there is one foreground.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["id", "region", *METRICS, *Counts._fields], lineterminator="\n")
+    place = ["id", "region", *(["class"] if "classes" in evaluation.summary else [])]
+    writer = csv.DictWriter(text, [*place, *METRICS, *Counts._fields], lineterminator="\n")
     writer.writeheader()
     writer.writerows(evaluation.rows)
     return text.getvalue()
@@ -53,16 +59,23 @@ def to_csv(evaluation: Evaluation) -> str:
 
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:
     """Return a line of what the numbers depend on, and a table whose every row names split, region and reduction."""
-    conditions = {"threshold": evaluation.threshold, "scored at": f"{evaluation.scored_at} size"} | facts
+    classes = evaluation.summary.get("classes", {})
+    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": evaluation.threshold}
+    conditions = {**threshold, "scored at": f"{evaluation.scored_at} size"} | facts
     headings = [metric.heading for metric in METRICS.values()]
+    # The rows of the table: whose scores, and in a column of their own of which class.
+    images = {"num_images": evaluation.summary["num_images"]}
+    scored = [(["model", *(["mean over classes"] if classes else [])], evaluation.summary)]
+    scored += [(["model", name], images | regions) for name, regions in classes.items()]
+    if evaluation.observer2:
+        scored.append((["observer 2"], evaluation.observer2))
     lines = [
         "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in conditions.items()),
         "",
-        _line("scored", "split", "region", "reduction", *headings),
-        _line("---", "---", "---", "---", *["---:"] * len(METRICS)),
+        _line("scored", *(["class"] if classes else []), "split", "region", "reduction", *headings),
+        _line("---", *(["---"] if classes else []), "---", "---", "---", *["---:"] * len(METRICS)),
     ]
-    for scored, summary in (("model", evaluation.summary), ("observer 2", evaluation.observer2)):
-        lines += [_line(scored, split, *cells) for cells in _rows(summary)] if summary else []
+    lines += [_line(*what, split, *cells) for what, summary in scored for cells in _rows(summary)]
     return "\n".join([*lines, "", *_notes(evaluation), ""])
 
 
@@ -83,10 +96,14 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
         yield "Observer 2 is the second human observer, scored against the first as a prediction would be.  "
     if evaluation.summary["num_images"] > 1:
         yield f"SD: over images, divided by n - {SD_DDOF}.  "
-    for region in REGIONS:
-        for metric, number in evaluation.summary.get(region, {}).get("undefined", {}).items():
-            heading = METRICS[metric].heading
-            yield f"{heading} ({REGION_NAMES[region]}) is undefined for {number} images, which its mean leaves out.  "
+    classes = evaluation.summary.get("classes", {})
+    if classes:
+        yield "A class is scored against the rest. Their mean is that of their numbers, SD too, as far as defined.  "
+    for name, summary in classes.items() or {"": evaluation.summary}.items():
+        for region in REGIONS:
+            for metric, number in summary.get(region, {}).get("undefined", {}).items():
+                what = f"{METRICS[metric].heading} {f'of {name} ' if name else ''}({REGION_NAMES[region]})"
+                yield f"{what} is undefined for {number} images, which its mean leaves out.  "
     yield from (f"Note: {note}.  " for note in evaluation.summary.get("notes", ()))
 
 

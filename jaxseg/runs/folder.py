@@ -29,7 +29,8 @@ _FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "tr
 # Settings that came later, and what earlier runs did without them.
 _LATER: Json = {
     "model": {"options": {}},
-    "eval": {"select": "dice"},
+    "data": {"classes": {}, "background": [0], "ignore": []},
+    "eval": {"select": "dice", "thresholds": []},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }
 
@@ -141,7 +142,8 @@ class RunFolder:
         return any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*"))
 
     def _refuse_another(self, known: Json, config: Json) -> None:
-        before, now = _flat(known), _flat(config)
+        # The order of the classes says which index is which, and a comparison of dictionaries would not see it.
+        before, now = ({**_flat(one), "data.classes": list(one["data"]["classes"])} for one in (known, config))
         free: list[str] = list(_FREE)
         if now.get("optimizer.schedule") == "constant":
             free.append("train.steps")  # a constant rate does not depend on the length: the run may go on for longer

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg import data, inference, losses, models, optimizer
-from jaxseg.config import Settings
+from jaxseg.config import Settings, plain
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.metrics import METRICS, flatten
@@ -53,9 +53,8 @@ class Run:
             **config.optimizer.to_dict(), updates=train.steps // train.accumulate, accumulate=train.accumulate
         )
         self.checkpoints = checkpoint.Checkpoints(path / "checkpoints")
-        prediction = {name: config.eval[name] for name in ("tile", "overlap", "flips", "threshold")}
         # Its variables come with each scoring of val.
-        self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **prediction)
+        self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **inference.options(plain(config)))
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
@@ -178,7 +177,8 @@ class Run:
         score = summary["full"]["image_mean"][select]
         told = "undefined" if score is None else f"{score:.4f}"
         heading = METRICS[select].heading
-        progress.say(f"step {step}: val {heading} {told} (full image, mean over images), scored in {took}")
+        over = "images and classes" if self.predictor.classes else "images"
+        progress.say(f"step {step}: val {heading} {told} (full image, mean over {over}), scored in {took}")
         return score
 
     def _save(self, step: int, state: TrainState, score: float | None) -> None:

@@ -80,8 +80,8 @@ def test_labels_name_the_foreground_by_colour(tmp_path):
 @pytest.mark.parametrize("label", [-1, 256, "red", "#12", "#gggggg", True, 1.0])
 def test_bad_labels_are_refused(label):
     with pytest.raises(ValueError, match=r"data\.labels"):
-        images.check_labels((label,))
-    images.check_labels((0, 255, "#00ff7F"))
+        images.check_labels("data.labels", (label,))
+    images.check_labels("data.labels", (0, 255, "#00ff7F"))
 
 
 @pytest.mark.parametrize("name", ["m.jpg", "m.png"])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from fakes import GREEN, PLAIN, Pixels
+from fakes import COLOURS, GREEN, NAMES, PLAIN, Pixels
 
 from jaxseg.inference import Predictor
 
@@ -9,6 +9,12 @@ from jaxseg.inference import Predictor
 def green():
     """A predictor that calls the green pixels foreground."""
     return Predictor(Pixels(), GREEN, PLAIN)
+
+
+@pytest.fixture
+def colours():
+    """A predictor of two classes, the red pixels and the green ones."""
+    return Predictor(Pixels(3), COLOURS, PLAIN, classes=NAMES, threshold=())
 
 
 @pytest.fixture

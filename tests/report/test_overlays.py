@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from jaxseg.data.palette import colours
 from jaxseg.report import overlays
 from jaxseg.report.overlays import Example
 
@@ -22,8 +23,8 @@ def test_worst_median_and_best_are_chosen_by_rank(number, wanted):
 
 def test_each_kind_of_pixel_has_its_colour():
     image = np.full((2, 2, 3), 100, np.uint8)
-    truth = np.array([[True, False], [True, False]])
-    prediction = np.array([[True, True], [False, False]])
+    truth = np.array([[1, 0], [1, 0]], np.uint8)
+    prediction = np.array([[1, 1], [0, 0]], np.uint8)
     drawn = overlays.error_map(image, truth, prediction)
     dark = 100 * 0.45
     assert drawn[0, 0].tolist() == [round(0.55 * dark + 0.45 * 255)] * 3  # hit: the photograph shows through
@@ -34,7 +35,7 @@ def test_each_kind_of_pixel_has_its_colour():
 
 def _example(height, width, fov=None, fill=0.5):
     rng = np.random.default_rng(0)
-    truth = rng.random((height, width)) < fill
+    truth = (rng.random((height, width)) < fill).astype(np.uint8)
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
     return Example("best  ·  eye  ·  Dice 0.9", image, truth, rng.random((height, width), np.float32), fov)
 
@@ -70,3 +71,38 @@ def test_a_truth_that_is_empty_or_full_draws(tmp_path, drawn):
 def test_a_large_photograph_is_thinned(tmp_path, drawn):
     overlays.draw_examples([_example(3000, 100)], tmp_path / "x.png", title="", threshold=0.5)
     assert drawn["x.png"].axes[0].images[0].get_array().shape == (1000, 34, 3)
+
+
+def test_another_class_is_an_error_of_its_own_and_unknown_pixels_are_none():
+    image = np.full((1, 4, 3), 100, np.uint8)
+    truth, prediction = np.array([[1, 2, 255, 0]], np.uint8), np.array([[2, 2, 1, 2]], np.uint8)
+    drawn = overlays.error_map(image, truth, prediction)
+    assert drawn[0, 0].tolist() == [230, 70, 200]
+    assert drawn[0, 1].tolist() == [round(0.55 * 45 + 0.45 * 255)] * 3
+    assert drawn[0, 2].tolist() == [45] * 3
+    assert drawn[0, 3].tolist() == [240, 120, 0]
+
+
+def test_classes_have_their_colours_over_the_photograph():
+    image = np.full((1, 4, 3), 100, np.uint8)
+    drawn = overlays.class_map(image, np.array([[0, 1, 2, 255]], np.uint8), 2)
+    assert drawn[0, 0].tolist() == [100] * 3
+    for k, colour in enumerate((*colours(2), np.full(3, 128)), 1):
+        np.testing.assert_array_equal(drawn[0, k], np.rint(0.25 * 100 + 0.75 * colour))
+
+
+def test_several_classes_have_a_legend_and_no_colour_bar(tmp_path, drawn):
+    rng = np.random.default_rng(0)
+    image, truth = rng.integers(0, 256, (20, 30, 3), np.uint8), rng.integers(0, 3, (20, 30)).astype(np.uint8)
+    truth[3] = 255
+    example = Example("worst", image, truth, rng.random((20, 30, 3), np.float32), None)
+    names = ("vessel", "disc")
+    overlays.draw_examples([example], tmp_path / "x.png", title="", threshold=(), classes=names)
+    figure = drawn["x.png"]
+    predicted = figure.axes[2].images[0].get_array()
+    np.testing.assert_array_equal(
+        predicted, overlays.class_map(image, example.probability.argmax(-1).astype(np.uint8), 2)
+    )
+    words = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
+    assert words == [["vessel", "disc", "not scored"], list(overlays.CLASS_ERRORS)]
+    assert [axis.get_xlabel() for axis in figure.axes if axis.get_xlabel()] == []

@@ -1,0 +1,71 @@
+"""Classes in pictures: a colour for each, index masks, and a legend."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxseg.data.images import Mask, Picture
+
+# Colours that colour-blind readers can tell apart (Okabe and Ito, 2008); those that skin and retina have come last.
+_OKABE_ITO = (
+    (86, 180, 233),
+    (240, 228, 66),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (0, 114, 178),
+    (213, 94, 0),
+)
+_GOLDEN = 0.618034  # of the colour wheel, between one colour and the next: any number of them are far apart
+_LINE = 22  # height of a line of a legend, pixels
+_GAP = 8
+
+
+def colours(number: int) -> UInt8[np.ndarray, "classes 3"]:
+    """Return the RGB colours of classes 1, 2, ...; each stays the same whatever their number."""
+    more = [
+        colorsys.hsv_to_rgb(k * _GOLDEN % 1, 0.55 + 0.4 * (k % 2), 0.95 - 0.3 * (k % 3 == 2)) for k in range(number)
+    ]
+    listed = [*_OKABE_ITO, *(tuple(round(255 * part) for part in rgb) for rgb in more)]
+    return np.array(listed[:number], np.uint8).reshape(number, 3)
+
+
+def write_index_png(path: Path | str, mask: Mask, number: int) -> None:
+    """Write a mask of a ``number`` of classes as a PNG file: its pixels are the classes, its palette their colours.
+
+    Raises OSError where the file cannot be written.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(mask)
+    picture.putpalette(np.concatenate([np.zeros((1, 3), np.uint8), colours(number)]).tobytes())
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    Path(path).write_bytes(data.getvalue())
+
+
+def with_legend(picture: Picture, names: Sequence[str]) -> UInt8[np.ndarray, "rows width 3"]:
+    """Return a picture with a strip below that names the colours of the classes, in as many lines as fit its width."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(size=14)
+    width = picture.shape[1]
+    places, x, y = [], _GAP, 0
+    for name in names:
+        end = x + _LINE + round(font.getlength(name)) + _GAP
+        if end > width and x > _GAP:
+            x, y, end = _GAP, y + _LINE, end - x + _GAP
+        places.append((x, y))
+        x = end
+    strip = Image.new("RGB", (width, y + _LINE), "black")
+    draw = ImageDraw.Draw(strip)
+    for (left, top), name, colour in zip(places, names, colours(len(names)).tolist(), strict=True):
+        draw.rectangle((left, top + 4, left + 13, top + 17), fill=tuple(colour))
+        draw.text((left + _LINE - 2, top + _LINE // 2), name, fill="white", font=font, anchor="lm")
+    return np.concatenate([picture, np.asarray(strip)])
