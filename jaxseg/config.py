@@ -144,8 +144,7 @@ def validate(config: Settings) -> models.Network:
     require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
     _validate_data(config.data)
     _validate_train(config)
-    losses.build(config.loss.name, **config.loss.options.to_dict())
-    one_of("loss.region", config.loss.region, REGIONS)
+    _validate_loss(config)
     _validate_eval(config)
     return network
 
@@ -230,6 +229,14 @@ def _validate_train(config: Settings) -> None:
     fraction("train.ema_decay", train.ema_decay, "0 (off) to below 1")
     updates = train.steps // train.accumulate
     optimizer.build(**config.optimizer.to_dict(), updates=updates, accumulate=train.accumulate)
+
+
+def _validate_loss(config: Settings) -> None:
+    loss = losses.build(config.loss.name, **config.loss.options.to_dict())
+    one_of("loss.region", config.loss.region, REGIONS)
+    # Weights that are not as many as the classes show only where there are logits.
+    logits = jax.ShapeDtypeStruct((1, 8, 8, data.num_classes(plain(config.data))), jnp.float32)
+    jax.eval_shape(loss, logits, jax.ShapeDtypeStruct((1, 8, 8), jnp.int32))
 
 
 def _validate_eval(config: Settings) -> None:

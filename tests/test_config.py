@@ -57,12 +57,34 @@ MISTAKES = {
     "optimizer.weight_decay_kind": ("adamw", "optimizer.weight_decay_kind is 'adamw'"),
     "optimizer.beta2": (1.0, "optimizer.beta2 is 1.0"),
     "loss.region": ("fof", "loss.region is 'fof' (did you mean 'fov'?)"),
+    "data.ignore": ((255,), "data.ignore is (255,); want (): it is for masks of several classes"),
+    "eval.thresholds": ((0.5,), "eval.thresholds is (0.5,); want (): it is for data.classes"),
     "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
     "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),
     "eval.overlap": (1.0, "eval.overlap is 1.0"),
     "eval.scored_at": ("raw", "eval.scored_at is 'raw'"),
 }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"eval.thresholds": (0.5,)}, r"eval.thresholds is \(0.5,\); want numbers 0 to 1 for vessel, disc"),
+        ({"eval.threshold": 0.4}, "eval.threshold is 0.4; want 0.5, its default: with data.classes, eval.thresholds"),
+        (
+            {"loss.name": "balanced_cross_entropy", "loss.options": {"weights": (1.0, 2.0)}},
+            r"weights is \(1.0, 2.0\); want 3 numbers, one per class",
+        ),
+    ],
+)
+def test_what_counts_the_classes_fits_them(changes, said):
+    config = defaults()
+    with config.unlocked():
+        config.update_from_flattened_dict({"data.synthetic.kind": "vessels_disc", **changes})
+        config.data.classes = {"vessel": 1, "disc": 2}
+    with pytest.raises(ValueError, match=said):
+        validate(config)
 
 
 @pytest.mark.parametrize("setting", MISTAKES)

@@ -26,7 +26,7 @@ class CentrelineDice(Loss):
 
     Attributes:
         iterations: of the skeleton; at least half the width, in pixels, of the thickest structure.
-        smoothing: s, in pixels.
+        smoothing: s, in pixels; the authors' code takes 1.
     """
 
     iterations: int = 10

@@ -125,6 +125,10 @@ LINES = {
         ["--split is 'tets' (did you mean 'test'?)", "train, val"],
     ),
     "threshold": (["evaluate.py", "--workdir=x", "--threshold=2"], ["--threshold is '2'; want a number, 0 to 1"]),
+    "thresholds": (
+        ["predict.py", "--workdir=x", "--images=x", "--output=y", "--threshold=0.4,a"],
+        ["--threshold is '0.4,a'; want a number, 0 to 1, or one for each class with commas between them"],
+    ),
     "tile": (["evaluate.py", "--workdir=x", "--tile=16"], ["--tile is '16'; want a whole number, 32 or more"]),
     "negated": (["evaluate.py", "--workdir=x", "--noflip"], ["no flag --noflip (did you mean '--noflips'?)"]),
     "config to evaluate": (["evaluate.py", "--workdir=x", "--config.seed=3"], ["no flag --config.seed", "--split"]),
