@@ -5,6 +5,7 @@ what it predicted. Another processor rounds otherwise, so numbers are compared t
 """
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from jaxseg import inference
 from jaxseg.config import defaults
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
+
+NUMBER = r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,11 @@ def test_it_is_scored_as_it_was(run):
             assert found[region][reduction] == pytest.approx(scores, abs=1e-3)  # one pixel of 1600 is 6e-4
     told = ("checkpoint_step", "checkpoint_rule", "prediction", "threshold", "scored_at", "seed", "num_images")
     assert [found[name] for name in told] == [wanted[name] for name in told]
+    for name in ("test.csv", "test.md"):  # one foreground has the files that it had before there were classes
+        texts = [(folder / name).read_text() for folder in (workdir / "eval", expected)]
+        assert re.sub(NUMBER, "#", texts[0]) == re.sub(NUMBER, "#", texts[1])
+        numbers = [[float(number) for number in re.findall(NUMBER, text)] for text in texts]
+        assert numbers[0] == pytest.approx(numbers[1], abs=1e-3, rel=0.02)  # the csv counts pixels too
 
 
 def test_it_is_taken_up_under_todays_settings(run, capsys):
