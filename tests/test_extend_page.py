@@ -24,7 +24,7 @@ TABLES = (attention.MECHANISMS, models.MODELS, losses.LOSSES, metrics.METRICS, d
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Import every example from a file of the name that its first line gives it; afterwards the tables are as before."""
+    """Import every example from a file that its first line names; afterwards the tables are as before."""
     folder, names = tmp_path_factory.mktemp("extend"), []
     with contextlib.ExitStack() as stack:
         for table in TABLES:
