@@ -8,6 +8,7 @@ from fakes import COLOURS, NAMES, PLAIN, Pixels, colour_probability
 from PIL import Image
 from sklearn.metrics import f1_score
 
+from jaxseg import inference
 from jaxseg.data import palette
 from jaxseg.data.images import read_image, write_png
 from jaxseg.data.records import IGNORE, Record
@@ -82,3 +83,10 @@ def test_pictures_show_the_class_of_every_pixel(colours, make_image, tmp_path):
     np.testing.assert_array_equal(shown[:33][predicted == 0], image[predicted == 0])
     for k, colour in enumerate(palette.colours(2), 1):
         assert (shown[:33] == colour)[predicted == k].all(-1).mean() > 0.5  # in this noise most pixels are an edge
+
+
+@pytest.mark.parametrize(("classes", "threshold"), [({}, 0.4), ({"red": 1, "green": 2}, (0.3, 0.6))])
+def test_a_run_says_how_its_probabilities_become_classes(classes, threshold):
+    prediction = {"tile": [], "overlap": 0.5, "flips": False, "threshold": 0.4, "thresholds": [0.3, 0.6]}
+    found = inference.options({"eval": prediction, "data": {"classes": classes}})
+    assert (found["classes"], found["threshold"]) == (tuple(classes), threshold)
