@@ -54,7 +54,7 @@ def _data() -> dict[str, Any]:
     return dict(
         name="synthetic",  # synthetic, drive, isic2017, chase_db1, folder
         dir="",  # the owner's layout, or images/ masks/ [fov/]
-        # Prepared records live in cache_dir/<content hash>/, compiled programs in cache_dir/compiled/.
+        # Prepared records live in cache_dir/<content hash>/. Compiled programs do not: see runs/compilation.py.
         cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),
         image_size=(),  # (height, width) to resize to; () keeps the native size
         patch_size=(),  # (height, width) of a training crop; () trains on whole images

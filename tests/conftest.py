@@ -1,8 +1,11 @@
 """What the tests of every room share."""
 
+import atexit
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -15,6 +18,11 @@ QUICK = (
 )
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + QUICK
 gc.set_threshold(200_000, 50, 50)  # a trace makes many objects and keeps them: looking for garbage finds little
+
+# Nothing of the user's own cache is read or written; the workers share the folder of the process that starts them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxseg-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # A first call may compile, and the machine may be busy: no deadline. Every run draws the same examples.
 settings.register_profile("jaxseg", deadline=None, derandomize=True)

@@ -42,7 +42,7 @@ def load(
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
     config = read_config(workdir)
-    keep_programs(config["data"]["cache_dir"])
+    keep_programs()
     preprocess = read(workdir / "preprocess.json", Preprocess.from_json)
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}

@@ -28,7 +28,7 @@ def train(config: Settings, workdir: str | Path) -> None:
 
 
 def _train(config: Settings, network: Network, run: RunFolder) -> None:
-    used = devices.set_up(config.train.batch_size, config.train.devices, config.data.cache_dir)
+    used = devices.set_up(config.train.batch_size, config.train.devices)
     for name in unused(config.model.to_dict()):
         if config.model[name] != defaults().model.get(name):
             print(f"note: model.{name} {config.model[name]!r} is not used: {config.model.name} has none", flush=True)

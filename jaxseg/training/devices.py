@@ -16,23 +16,22 @@ from jaxseg.training.step import DEVICES
 Devices = list[Any]  # of jax.Device, which static checkers do not take for a type
 
 
-def set_up(batch_size: int, asked: int, cache_dir: str) -> Devices:
+def set_up(batch_size: int, asked: int) -> Devices:
     """Return the devices that share a batch; to be called before anything else touches JAX's devices.
 
     GPUs where there are any, else the CPU's cores, one device per core: the largest number of them that divides the
-    batch. Compiled programs are kept in ``cache_dir/compiled``, so a second start is quick.
+    batch. Compiled programs are kept in the user's cache, so a second start is quick.
 
     Args:
         batch_size: images per step.
         asked: the number of devices the user wants, 0 for the choice above.
-        cache_dir: folder of jaxseg's caches.
 
     Raises:
         ValueError: the devices asked for are not there, or do not divide the batch.
     """
     if asked and batch_size % asked:
         raise ValueError(f"train.batch_size {batch_size} is not divided by train.devices {asked}; change one of them")
-    keep_programs(cache_dir)
+    keep_programs()
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX is in use already (a notebook): its devices stay as they are
             jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))

@@ -45,7 +45,7 @@ def test_eight_devices_drop_what_one_drops_and_add_the_same_auxiliary_loss(outco
 
 def test_devices_that_do_not_divide_the_batch_are_refused_with_the_numbers(tmp_path):
     with pytest.raises(ValueError, match=r"batch_size 4 is not divided by train.devices 3"):
-        set_up(4, 3, str(tmp_path))
+        set_up(4, 3)
 
 
 @pytest.mark.parametrize(("batch", "cores", "devices"), [(4, 2, 2), (4, 3, 2), (3, 2, 1), (6, 16, 6), (1, 8, 1)])

@@ -100,7 +100,7 @@ def test_the_largest_selected_score_is_the_best_and_the_network_is_built_once(ru
 
 def test_a_warm_start_begins_with_the_other_runs_weights(runs):
     config = small(runs / "cache", **FIRST, **{"train.init_from": str(runs / "resident")})
-    used, splits = devices.set_up(2, 1, config.data.cache_dir), data.load(config.data.to_dict())
+    used, splits = devices.set_up(2, 1), data.load(config.data.to_dict())
     run = Run(config, validate(config), runs / "warm", splits, used)
     _, there = load_variables(runs / "resident")
     assert run.start == 0
@@ -119,7 +119,7 @@ def test_weights_of_another_network_are_refused(runs, tmp_path):
 
 def test_the_loss_in_the_field_of_view_needs_one(runs):
     config = small(runs / "cache", **{"loss.region": "fov"})
-    used, splits = devices.set_up(2, 1, config.data.cache_dir), data.load(config.data.to_dict())
+    used, splits = devices.set_up(2, 1), data.load(config.data.to_dict())
     with pytest.raises(ValueError, match=r"lesion_0_0000000 has no field of view, and loss.region is 'fov'"):
         Run(config, validate(config), runs / "fov", splits, used).fit()
 
