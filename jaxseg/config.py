@@ -64,8 +64,8 @@ def _data() -> dict[str, Any]:
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours
         # Several foregrounds: name -> grey value, "#rrggbb" colour, or list of them, in the order of the class numbers.
         classes={},
-        background=(0,),  # beside classes: values of the background
-        ignore=(),  # beside classes: values of pixels that neither loss nor scores count
+        background=(0,),  # beside classes: the values of the background, a tuple
+        ignore=(),  # beside classes: those of pixels that neither loss nor scores count, as in (255,)
         # Paper: CLAHE and normalisation, parameters not stated.
         clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
         # Paper: augmentation not stated.

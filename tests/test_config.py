@@ -70,7 +70,7 @@ MISTAKES = {
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"eval.thresholds": (0.5,)}, r"eval.thresholds is \(0.5,\); want numbers 0 to 1 for vessel, disc"),
+        ({"eval.thresholds": (0.5,)}, r"eval.thresholds is \(0.5,\); want a tuple of numbers 0 to 1 for vessel, disc"),
         ({"eval.threshold": 0.4}, "eval.threshold is 0.4; want 0.5, its default: with data.classes, eval.thresholds"),
         (
             {"loss.name": "balanced_cross_entropy", "loss.options": {"weights": (1.0, 2.0)}},

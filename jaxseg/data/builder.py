@@ -32,6 +32,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+# Settings that say what the values of a mask mean: when they say nothing, and the sets that take them.
+_NAMED = {"labels": ("()", "'folder'"), "classes": ("{}", "'folder' and 'synthetic'")}
+
+
 class Planes(NamedTuple):
     """The masks of one image as in a ``Record``."""
 
@@ -91,12 +95,9 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         Raises:
             ValueError: a setting is wrong; the line names it and says what it may be.
         """
-        for setting in ("labels", "classes"):
-            value, own = data[setting], setting in cls.NAMING
-            wanted = (
-                f"{type(value)()}: {cls.name} has masks of its own, and {setting} are for a folder (data.name 'folder')"
-            )
-            checks.require(own or not value, f"data.{setting}", value, wanted)
+        for setting, (unset, takers) in _NAMED.items():
+            wanted = f"{unset}: {cls.name} has masks of its own, and {setting} are for data.name {takers}"
+            checks.require(setting in cls.NAMING or not data[setting], f"data.{setting}", data[setting], wanted)
         return Config(name="prepared", preprocess=Preprocess.from_config(data), classes=Classes.from_config(data))
 
     @classmethod

@@ -40,8 +40,9 @@ class Classes:
     def __post_init__(self) -> None:
         checks.require(len(self.names) < IGNORE, "data.classes", len(self.names), f"fewer than {IGNORE} classes")
         for name in self.names:
-            good = re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None and name != "background"
-            checks.require(good, "a name in data.classes", name, "letters, digits, '_' and '-', and not 'background'")
+            good = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", name) and name != "background"
+            wanted = "letters, digits, '_' and '-', and not 'background'"
+            checks.require(bool(good), "a name in data.classes", name, wanted)
         meanings: dict[int, str] = {}
         for setting, labels, _ in self._meanings():
             check_labels(setting, labels)

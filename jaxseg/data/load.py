@@ -173,9 +173,9 @@ def _fit(config: Config, totals: Mapping[str, list], places: Sequence[int]) -> P
                 "no training mask has a foreground pixel; see data.labels, and whether the masks are empty"
             )
         name, values = config.classes.names[k], ", ".join(map(repr, config.classes.values[k]))
-        raise ValueError(
-            f"data.classes.{name} is {values}, which no training mask holds; correct the value, or leave the class out"
-        )
+        size = config.preprocess.image_size
+        where = f"no training mask holds{f' at data.image_size {size}' if size else ''}"
+        raise ValueError(f"data.classes.{name} is {values}, which {where}; correct the value, or leave the class out")
     pixels = int(chosen["sizes"].prod(axis=1).sum())
     return config.preprocess.fitted(pixels, chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
 

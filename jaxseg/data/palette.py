@@ -22,7 +22,7 @@ _OKABE_ITO = (
     (0, 114, 178),
     (213, 94, 0),
 )
-_GOLDEN = 0.618034  # of the colour wheel, between one colour and the next: any number of them are far apart
+_GOLDEN = 0.618034  # of the colour wheel between one colour and the next: further ones differ, if not by much
 _LINE = 22  # height of a line of a legend, pixels
 _GAP = 8
 
@@ -50,11 +50,16 @@ def write_index_png(path: Path | str, mask: Mask, number: int) -> None:
     Path(path).write_bytes(data.getvalue())
 
 
-def with_legend(picture: Picture, names: Sequence[str]) -> UInt8[np.ndarray, "rows width 3"]:
-    """Return a picture with a strip below that names the colours of the classes, in as many lines as fit its width."""
+def with_legend(picture: Picture, names: Sequence[str]) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Return a picture with a strip below that names the colours of the classes, in as many lines as its width needs.
+
+    A picture that is narrower than the longest name gets black at its right.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(size=14)
+    longest = max(_GAP + _LINE + round(font.getlength(name)) + _GAP for name in names)
+    picture = np.pad(picture, ((0, 0), (0, max(longest - picture.shape[1], 0)), (0, 0)))
     width = picture.shape[1]
     places, x, y = [], _GAP, 0
     for name in names:

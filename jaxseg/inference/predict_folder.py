@@ -28,7 +28,7 @@ def predict_folder(
     grey, the probability times ``PROBABILITY_SCALE``. ``overlays/``: the photograph with the mask tinted and outlined.
 
     Of several classes, ``masks/`` hold the number of each pixel's class, 0 for background, and show it by a palette;
-    ``probabilities/<class>/`` are those of one class; ``overlays/`` have a strip below that names the colours.
+    ``probabilities/<class>/`` are those of one class; ``overlays/`` are taller, by a strip that names the colours.
 
     Args:
         predictor: the model.

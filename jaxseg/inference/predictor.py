@@ -22,9 +22,9 @@ _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 
 
 class Predictor:
-    """Predicts foreground probability: ``predictor(image uint8 [h, w, 3]) -> float32 [h, w]``.
+    """Predicts probabilities: ``predictor(image uint8 [h, w, 3]) -> float32 [h, w]``, those of the foreground.
 
-    With n ``classes``, it predicts the probability of each, the background's first: float32 [h, w, 1 + n].
+    With n ``classes`` it gives the probability of each, the background's first: float32 [h, w, 1 + n].
 
     The network is compiled once per padded size: with a stride of 32, images of 584 x 565 and 580 x 570 both run as
     608 x 576, with their real sizes told to the attention's key mask. ``variables`` may be replaced between calls

@@ -47,6 +47,8 @@ def load(
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
     settings = options(config) | {name: value for name, value in asked.items() if value is not None}
+    if len(settings["classes"]) == 1 and isinstance(settings["threshold"], float):
+        settings["threshold"] = (settings["threshold"],)  # a command line cannot tell one number from a tuple of one
     network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
     return Predictor(network, variables, preprocess, step=step, **settings)
 

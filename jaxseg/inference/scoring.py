@@ -35,15 +35,23 @@ def score(
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
     classes = predictor.classes
-    model, human = Tally(predictor.threshold, classes=classes), Tally(ranked=False)
+    model = Tally(predictor.threshold, classes=classes)
+    human = Tally(() if classes else 0.5, classes=classes, ranked=False)
     predict = predictor.prepared if prepared else predictor
     for record in track(records, "evaluate") if progress else records:
         try:
-            truth = _classes(record, len(classes)) if classes else _mask(record, "mask")
+            truth = _classes(record, "mask", len(classes)) if classes else _mask(record, "mask")
             known = truth != IGNORE if classes else None
             fov = _mask(record, "fov") if record.fov is not None else None
             model.add(record.id, predict(record.image), truth, fov, known)
-            if record.observer2 is not None:
+            if record.observer2 is None:
+                continue
+            if classes:
+                second = _classes(record, "observer2", len(classes))
+                known = (truth != IGNORE) & (second != IGNORE)
+                certain = np.eye(IGNORE + 1, 1 + len(classes), dtype=np.float32)[second]
+                human.add(record.id, certain, truth, fov, known)
+            else:
                 human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
         except ValueError as error:
             raise ValueError(f"image {record.id}: {error}") from error
@@ -60,12 +68,12 @@ def _mask(record: Record, name: str) -> np.ndarray:
     return binary(_sized(record, name), name)
 
 
-def _classes(record: Record, number: int) -> np.ndarray:
-    mask = _sized(record, "mask")
+def _classes(record: Record, name: str, number: int) -> np.ndarray:
+    mask = _sized(record, name)
     strange = np.unique(mask[(mask > number) & (mask != IGNORE)])
     if strange.size:
         raise ValueError(
-            f"its mask holds {strange[0]}, and there are {number} classes; want 0 to {number}, or {IGNORE}"
+            f"its {name} holds {strange[0]}, and there are {number} classes; want 0 to {number}, or {IGNORE}"
         )
     return mask
 

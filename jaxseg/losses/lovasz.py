@@ -21,14 +21,17 @@ class Lovasz(Loss):
     """
 
     def sums(self, logits: Array, labels: Array, valid: Array) -> Sums:
-        images, classes = logits.shape[0], logits.shape[-1]
-        # ln p / (1 - p) is the logit less the log of the sum of the others' exponentials.
-        others = jnp.where(jnp.eye(classes, dtype=bool), -jnp.inf, logits[..., None, :])
-        margin = logits - jax.nn.logsumexp(others, axis=-1)
-        flat = margin[..., 1:].reshape(images, -1, classes - 1)
-        truth = labels.reshape(images, -1, 1) == jnp.arange(1, classes)
-        losses = jax.vmap(jax.vmap(_hinge, in_axes=(1, 1, None)))(flat, truth, valid.reshape(images, -1))
-        return over_images(losses.mean(-1), valid)
+        images, classes = logits.shape[0], jnp.arange(logits.shape[-1])
+
+        @jax.checkpoint
+        def of_class(k: Array) -> Array:
+            # ln p / (1 - p) is the logit less the log of the sum of the others' exponentials.
+            margin = logits[..., k] - jax.nn.logsumexp(jnp.where(classes == k, -jnp.inf, logits), axis=-1)
+            rows = (array.reshape(images, -1) for array in (margin, labels == k, valid))
+            return jax.vmap(_hinge)(*rows)
+
+        # Class after class: side by side they would hold the logits as many times as there are classes.
+        return over_images(jax.lax.map(of_class, classes[1:]).mean(0), valid)
 
 
 def _hinge(

@@ -86,12 +86,12 @@ def decide(
 
 def check_threshold(name: str, at: float | Sequence[float], classes: Sequence[str] = ()) -> None:
     """Raise ValueError, calling it ``name``, unless ``decide`` takes ``at`` for classes, () for one foreground."""
-    several = isinstance(at, tuple)
-    fits = several and len(at) in (0, len(classes)) if classes else not several
+    numbers = at if isinstance(at, tuple) else (at,)
+    fits = isinstance(at, tuple) and len(at) in (0, len(classes)) if classes else not isinstance(at, tuple)
     wanted = "one number, 0 to 1"
     if classes:
-        wanted = f"numbers 0 to 1 for {', '.join(classes)}, in this order, or () for the most probable class"
-    checks.require(fits and all(0 <= each <= 1 for each in np.atleast_1d(at)), name, at, wanted)
+        wanted = f"a tuple of numbers 0 to 1 for {', '.join(classes)}, in this order, or () for the most probable class"
+    checks.require(fits and all(isinstance(n, int | float) and 0 <= n <= 1 for n in numbers), name, at, wanted)
 
 
 def binary(mask: Shaped[np.ndarray, "*pixels"], name: str = "mask") -> Bool[np.ndarray, "*pixels"]:

@@ -111,7 +111,8 @@ class Tally:
         summary: dict[str, Any] = {"num_images": num_images}
         summary |= _over_classes(found) | {"classes": found} if self._classes else found[""]
         if self._ranked and any(pool.overflowed for pool in self._pools.values()):
-            summary["notes"] = [f"pooled auc left out: more than {self._pool_limit} pixels"]
+            each = f"{self._pool_limit // len(self._pools)} pixels{' a class' if self._classes else ''}"
+            summary["notes"] = [f"pooled auc left out: more than {each}"]
         return summary
 
     def _regions(self, label: str, num_images: int) -> dict[str, Any]:

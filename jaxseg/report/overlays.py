@@ -108,7 +108,7 @@ def draw_examples(
     columns = view.columns()
     heights = [_PANEL * aspect(example.truth) for example in examples]
     width = 2 * _MARGIN + len(columns) * _PANEL + (len(columns) - 1) * _GAP
-    height = _HEAD + sum(heights) + len(heights) * _LINE + _FOOT
+    height = _HEAD + sum(heights) + len(heights) * _LINE + _FOOT + view.more
     figure = Figure(figsize=(width, height))
     figure.text(_MARGIN / width, 1 - 0.32 / height, title, fontsize=13, fontweight="bold")
     top = height - _HEAD
@@ -130,6 +130,7 @@ class _Foreground:
     """One foreground: its outline, its probability on a colour scale, and where a threshold errs."""
 
     def __init__(self, threshold: Any):
+        self.more = 0.0  # inches of the foot, beyond _FOOT
         self._threshold = threshold
         self._shading: Any = None
 
@@ -165,7 +166,11 @@ class _Classes:
     def __init__(self, names: Sequence[str], threshold: Any, *, unknown: bool):
         self._names = tuple(names)
         self._threshold = threshold
-        self._unknown = unknown  # whether there are pixels that are not scored
+        shades = [(shade, 1.0) for shade in colours(len(self._names)).tolist()]
+        self._shades: dict[str, Any] = dict(zip(self._names, shades, strict=True))
+        if unknown:
+            self._shades["not scored"] = (_NOT_SCORED, 1.0)
+        self.more = _LINE * ((len(self._shades) - 1) // _CHIPS)
 
     def columns(self) -> tuple[str, ...]:
         return "image", "truth", "prediction", "errors"
@@ -179,10 +184,8 @@ class _Classes:
         _bare(axes)
 
     def legend(self, figure: Figure) -> None:
-        shades = [(shade, 1.0) for shade in colours(len(self._names)).tolist()]
-        unknown = {"not scored": (_NOT_SCORED, 1.0)} if self._unknown else {}
-        _chips(figure, dict(zip(self._names, shades, strict=True)) | unknown, "left")
-        _chips(figure, CLASS_ERRORS, "right")
+        _chips(figure, self._shades, "left", 0.62 + self.more / 2)
+        _chips(figure, CLASS_ERRORS, "right", 0.24)
 
 
 def _draw_errors(axis: Axes, example: Example, threshold: Any) -> None:
@@ -197,8 +200,13 @@ def _bare(axes: Sequence[Axes]) -> None:
         axis.set_aspect("auto")  # the panel has the image's shape already
 
 
-def _chips(figure: Figure, kinds: Mapping[str, tuple[Sequence[int], float]], side: Literal["left", "right"]) -> None:
-    """Write a legend of coloured chips at the left or right of the figure's foot."""
+def _chips(
+    figure: Figure,
+    kinds: Mapping[str, tuple[Sequence[int], float]],
+    side: Literal["left", "right"],
+    middle: float = 0.5,
+) -> None:
+    """Write a legend of coloured chips at the left or right of the figure, ``middle`` inches above its lower edge."""
     from matplotlib.patches import Patch
 
     width, height = figure.get_size_inches()
@@ -207,7 +215,7 @@ def _chips(figure: Figure, kinds: Mapping[str, tuple[Sequence[int], float]], sid
         chip = [round((1 - opacity) * 60 + opacity * part) for part in colour]  # as on a dark photograph
         patches.append(Patch(facecolor="#{:02x}{:02x}{:02x}".format(*chip), label=name))
     left = _MARGIN / width
-    place = (left if side == "left" else 1 - left, 0.5 / height)
+    place = (left if side == "left" else 1 - left, middle / height)
     columns = min(len(patches), _CHIPS)
     loc = "center left" if side == "left" else "center right"
     figure.legend(handles=patches, loc=loc, bbox_to_anchor=place, ncols=columns, frameon=False, borderaxespad=0)

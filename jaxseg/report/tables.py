@@ -64,11 +64,12 @@ def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> st
     conditions = {**threshold, "scored at": f"{evaluation.scored_at} size"} | facts
     headings = [metric.heading for metric in METRICS.values()]
     # The rows of the table: whose scores, and in a column of their own of which class.
-    images = {"num_images": evaluation.summary["num_images"]}
-    scored = [(["model", *(["mean over classes"] if classes else [])], evaluation.summary)]
-    scored += [(["model", name], images | regions) for name, regions in classes.items()]
-    if evaluation.observer2:
-        scored.append((["observer 2"], evaluation.observer2))
+    scored = []
+    for who, summary in (("model", evaluation.summary), ("observer 2", evaluation.observer2)):
+        if summary:
+            images = {"num_images": summary["num_images"]}
+            scored.append(([who, *(["mean over classes"] if classes else [])], summary))
+            scored += [([who, name], images | regions) for name, regions in summary.get("classes", {}).items()]
     lines = [
         "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in conditions.items()),
         "",

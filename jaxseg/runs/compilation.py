@@ -17,7 +17,7 @@ def keep_programs() -> None:
     which may come from somebody else. Where there is no such folder, programs are compiled at every start, and a line
     says so.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxseg" / "compiled"
         try:
             _make_private(folder)

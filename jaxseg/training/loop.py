@@ -17,6 +17,7 @@ from jaxseg.data.augment import Augment
 from jaxseg.metrics import METRICS, flatten
 from jaxseg.progress import Progress, clock
 from jaxseg.runs import checkpoint
+from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed
@@ -87,6 +88,7 @@ class Run:
             return state
         step, variables = checkpoint.load_variables(self.config.train.init_from)
         print(f"starting from the weights of {self.config.train.init_from}, step {step}", flush=True)
+        _require_same_classes(self.predictor.classes, self.config.train.init_from)
         started = {"params": state.params, "batch_stats": state.batch_stats}
         _require_same_shapes(started, variables, self.config.train.init_from)
         return initial_state(variables, self.optimizer, ema=state.ema is not None)
@@ -204,6 +206,15 @@ def _sample(config: Settings, splits: data.Splits) -> Sample:
         return stream.sample(arrays, key, places, augment, patch_size, preprocess.mean, preprocess.std)
 
     return sample
+
+
+def _require_same_classes(wanted: tuple[str, ...], source: str) -> None:
+    given = tuple(read_config(Path(source))["data"]["classes"])
+    if given != wanted:
+        raise ValueError(
+            f"train.init_from {source} tells the classes {given} apart, and this run {wanted}; give data.classes the "
+            "same names in the same order"
+        )
 
 
 def _require_same_shapes(wanted: Any, given: Any, source: str) -> None:

@@ -100,8 +100,11 @@ def test_resizing_makes_no_classes_of_its_own(tmp_path):
 def test_a_class_that_no_training_mask_holds_is_refused(tmp_path):
     coloured(tmp_path / "own")
     named = {"vessel": 255, "disc": "#00ff00", "cup": ["#0000ff", 9]}
+    settings = samples.settings(tmp_path, name="folder", dir=str(tmp_path / "own"), classes=named, ignore=(127,))
     with pytest.raises(ValueError, match="data.classes.cup is '#0000ff', 9, which no training mask holds; correct the"):
-        load(samples.settings(tmp_path, name="folder", dir=str(tmp_path / "own"), classes=named, ignore=(127,)))
+        load(settings)
+    with pytest.raises(ValueError, match=r"no training mask holds at data.image_size \(20, 20\); correct the"):
+        load(settings | {"image_size": (20, 20)})
 
 
 def test_grey_masks_have_grey_codes(tmp_path):

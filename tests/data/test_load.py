@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_named_before_any_file_is_read(tmp_path, setting):
 
 @pytest.mark.parametrize("name", [name for name in DATASETS if name != "folder"])
 def test_labels_are_for_a_folder_alone(tmp_path, name):
-    words = rf"^data\.labels is \(1,\); want \(\): {name} has masks of its own, and labels are for a folder"
+    words = rf"^data\.labels is \(1,\); want \(\): {name} has masks of its own, and labels are for data.name 'folder'"
     with pytest.raises(ValueError, match=words):
         configure(samples.settings(tmp_path, name=name, dir="nowhere", labels=(1,)))
     builder, config = configure(samples.settings(tmp_path, name="folder", dir="nowhere", labels=(1,)))

@@ -34,4 +34,7 @@ def test_a_legend_stands_below_the_picture_and_wraps():
         assert tuple(palette.colours(1)[0].tolist()) in found
         assert any(min(colour) > 200 for colour in found)  # the names
     assert many.shape[0] > one.shape[0]
-    assert palette.with_legend(picture[:, :10], ["a_very_long_name"]).shape[1] == 10
+    narrow = palette.with_legend(picture[:, :10], ["a_very_long_name"])  # as wide as the name needs
+    assert narrow.shape[1] > 100
+    np.testing.assert_array_equal(narrow[:20, :10], picture[:, :10])
+    assert not narrow[:20, 10:].any()

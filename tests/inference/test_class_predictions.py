@@ -32,7 +32,7 @@ def test_a_resized_model_gives_probabilities_that_add_up(make_image):
 
 
 def test_a_threshold_that_does_not_fit_is_refused_when_the_predictor_is_made():
-    with pytest.raises(ValueError, match="threshold is 0.5; want numbers 0 to 1 for red, green"):
+    with pytest.raises(ValueError, match="threshold is 0.5; want a tuple of numbers 0 to 1 for red, green"):
         Predictor(Pixels(3), COLOURS, PLAIN, classes=NAMES)
 
 
@@ -83,6 +83,18 @@ def test_pictures_show_the_class_of_every_pixel(colours, make_image, tmp_path):
     np.testing.assert_array_equal(shown[:33][predicted == 0], image[predicted == 0])
     for k, colour in enumerate(palette.colours(2), 1):
         assert (shown[:33] == colour)[predicted == k].all(-1).mean() > 0.5  # in this noise most pixels are an edge
+
+
+def test_a_second_observer_of_classes_is_scored_where_both_know_the_class(colours, make_image):
+    one = record(make_image(), 0)
+    second = np.roll(one.mask, 1, axis=1)
+    second[2, :5] = IGNORE
+    found = score(colours, [one._replace(observer2=second)], progress=False)
+    known = (one.mask != IGNORE) & (second != IGNORE)
+    for k, name in enumerate(NAMES, 1):
+        dice = f1_score(one.mask[known] == k, second[known] == k)
+        scores = found.observer2["classes"][name]["full"]["image_mean"]
+        assert (scores["dice"], scores["auc"]) == (pytest.approx(dice), None)
 
 
 @pytest.mark.parametrize(("classes", "threshold"), [({}, 0.4), ({"red": 1, "green": 2}, (0.3, 0.6))])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,26 @@ def test_thresholds_are_told_and_change_the_prediction(run):
     counts = {row["class"]: (row["tp"] + row["fp"], row["tn"] + row["fn"]) for row in scored.rows}
     assert (counts["vessel"][1], counts["disc"][0]) == (0, 0)
     assert json.loads((run / "eval" / "test.json").read_text())["threshold"] == [0.0, 1.0]
+
+
+def test_weights_of_other_classes_are_refused(run, tmp_path):
+    other = demo(run.with_name("cache"))
+    other.train.init_from = str(run)
+    with other.unlocked():
+        other.data.classes = {"disc": 2, "vessel": 1}
+    with pytest.raises(
+        ValueError, match=r"init_from .* tells the classes \('vessel', 'disc'\) apart, and this"
+    ):
+        train(other, tmp_path / "other")
+
+
+def test_one_number_is_a_threshold_of_one_class(run, tmp_path):
+    one = tmp_path / "one"
+    shutil.copytree(run, one)
+    config = json.loads((one / "config.json").read_text())
+    config["data"]["classes"] = {"vessel": 1}
+    (one / "config.json").write_text(json.dumps(config))
+    assert inference.load(one, threshold=0.4).threshold == (0.4,)
 
 
 def test_pictures_and_attention_of_a_photograph(run, tmp_path):

@@ -64,7 +64,8 @@ def test_it_is_scored_as_it_was(run):
         texts = [(folder / name).read_text() for folder in (workdir / "eval", expected)]
         assert re.sub(NUMBER, "#", texts[0]) == re.sub(NUMBER, "#", texts[1])
         numbers = [[float(number) for number in re.findall(NUMBER, text)] for text in texts]
-        assert numbers[0] == pytest.approx(numbers[1], abs=1e-3, rel=0.02)  # the csv counts pixels too
+        for ours, theirs in zip(*numbers, strict=True):  # two pixels of 2304 at most, in scores and in counts of them
+            assert ours == pytest.approx(theirs, rel=0, abs=2 if theirs > 1 else 0.01)
 
 
 def test_it_is_taken_up_under_todays_settings(run, capsys):

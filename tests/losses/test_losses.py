@@ -97,10 +97,16 @@ def test_padding_around_the_images_changes_nothing(name):
 def test_sums_of_parts_are_those_of_the_batch(name):
     logits, labels, valid = (jnp.asarray(array) for array in random_case(4, (4, 5, 6), classes=3))
     logits, loss = logits.astype(jnp.float32), losses.build(name)
+    parts = [(logits[k : k + 1], labels[k : k + 1], valid[k : k + 1]) for k in range(4)]
     statistics = jax.jit(loss.statistics)
-    parts = [statistics(logits[k : k + 1], labels[k : k + 1], valid[k : k + 1]) for k in range(4)]
-    together = loss.value(jax.tree.map(lambda *sums: sum(sums), *parts))
-    np.testing.assert_allclose(together, jax.jit(loss)(logits, labels, valid), rtol=1e-5)
+    together = jax.tree.map(lambda *sums: sum(sums), *(statistics(*part) for part in parts))
+    value, whole = jax.jit(jax.value_and_grad(loss))(logits, labels, valid)
+    np.testing.assert_allclose(loss.value(together), value, rtol=1e-5)
+    # As devices do it: each pulls the slope at the sums of all back through the sums of its own.
+    slope = jax.grad(loss.value)(together)
+    pulled = jax.jit(lambda z, y, v: jax.vjp(lambda z: loss.statistics(z, y, v), z)[1](slope)[0])
+    found = np.concatenate([pulled(*part) for part in parts])
+    np.testing.assert_allclose(found, whole, atol=1e-5 * float(np.abs(whole).max()))
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)

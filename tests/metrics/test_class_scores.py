@@ -116,5 +116,5 @@ def test_the_pixels_kept_for_the_pooled_auc_are_shared_by_the_classes():
     limit = 3 * int(picture[4].sum()) - 1
     tally = Tally((), classes=NAMES, pool_limit=limit)
     tally.add(*picture)
-    assert tally.summary()["notes"] == [f"pooled auc left out: more than {limit} pixels"]
+    assert tally.summary()["notes"] == [f"pooled auc left out: more than {limit // 3} pixels a class"]
     assert tally.summary()["full"]["pooled"]["auc"] is None

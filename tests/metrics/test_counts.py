@@ -59,9 +59,11 @@ def test_of_several_classes_the_most_probable_one_is_taken_or_the_one_above_its_
     [
         ((0.5,), (), r"is \(0.5,\); want one number, 0 to 1"),
         (1.5, (), r"is 1.5; want one number"),
-        (0.5, ("a", "b"), r"is 0.5; want numbers 0 to 1 for a, b, in this order, or \(\)"),
-        ((0.5,), ("a", "b"), ".*want numbers"),
-        ((0.5, 2.0), ("a", "b"), ".*want numbers"),
+        (0.5, ("a", "b"), r"is 0.5; want a tuple of numbers 0 to 1 for a, b, in this order, or \(\)"),
+        (("x", 0.5), ("a", "b"), ".*want a tuple of numbers"),
+        ([0.5, 0.5], ("a", "b"), ".*want a tuple of numbers"),
+        ((0.5,), ("a", "b"), ".*want a tuple of numbers"),
+        ((0.5, 2.0), ("a", "b"), ".*want a tuple of numbers"),
     ],
 )
 def test_a_threshold_that_does_not_fit_the_classes_is_refused(at, classes, said):

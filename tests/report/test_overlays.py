@@ -91,6 +91,20 @@ def test_classes_have_their_colours_over_the_photograph():
         np.testing.assert_array_equal(drawn[0, k], np.rint(0.25 * 100 + 0.75 * colour))
 
 
+def test_the_names_of_many_classes_stand_clear_of_the_errors(tmp_path, drawn):
+    rng = np.random.default_rng(0)
+    image, truth = rng.integers(0, 256, (20, 30, 3), np.uint8), rng.integers(0, 9, (20, 30)).astype(np.uint8)
+    example = Example("worst", image, truth, rng.random((20, 30, 9), np.float32), None)
+    names = [f"macular_exudates_{k}" for k in range(8)]
+    overlays.draw_examples([example], tmp_path / "x.png", title="", threshold=(), classes=names)
+    figure = drawn["x.png"]
+    boxes = [legend.get_window_extent() for legend in figure.legends]
+    panels = [axis.get_window_extent() for axis in figure.axes]
+    assert not boxes[0].overlaps(boxes[1])
+    assert not any(box.overlaps(panel) for box in boxes for panel in panels)
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 for box in boxes)
+
+
 def test_several_classes_have_a_legend_and_no_colour_bar(tmp_path, drawn):
     rng = np.random.default_rng(0)
     image, truth = rng.integers(0, 256, (20, 30, 3), np.uint8), rng.integers(0, 3, (20, 30)).astype(np.uint8)
