@@ -19,6 +19,7 @@ from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import read_metrics
 
 _CURVES = "learning_curves.png"
+_PAPERS = "cross entropy per pixel"  # the loss of the paper and of runs that say nothing else
 _SPLITS = ("test", "val", "train")  # in the order of the report
 
 
@@ -95,11 +96,12 @@ def write_report(workdir: Path) -> Path:
     """
     config = read_config(workdir)
     model, data, train = config["model"], config["data"], config["train"]
+    loss = _loss(config["loss"])
     lines = [
         f"# {workdir.resolve().name}",
         "",
         f"{describe(model)} with attention `{model['attention']}`, trained on `{data['name']}` for "
-        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}. All settings: "
+        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}{'' if loss == _PAPERS else f', {loss}'}. All settings: "
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
         "",
@@ -146,7 +148,7 @@ def _example(
 
 def _loss(settings: dict[str, Any]) -> str:
     """Return what the training loss is, for the axis of its curve."""
-    name = "cross entropy per pixel" if settings["name"] == "cross_entropy" else f"loss: {settings['name']}"
+    name = _PAPERS if settings["name"] == "cross_entropy" else f"loss: {settings['name']}"
     return name if settings["region"] == "full" else f"{name}, in the field of view"
 
 
