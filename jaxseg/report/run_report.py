@@ -97,11 +97,12 @@ def write_report(workdir: Path) -> Path:
     config = read_config(workdir)
     model, data, train = config["model"], config["data"], config["train"]
     loss = _loss(config["loss"])
+    told = "" if loss == _PAPERS else f", {loss}"
     lines = [
         f"# {workdir.resolve().name}",
         "",
         f"{describe(model)} with attention `{model['attention']}`, trained on `{data['name']}` for "
-        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}{'' if loss == _PAPERS else f', {loss}'}. All settings: "
+        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}{told}. All settings: "
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
         "",
