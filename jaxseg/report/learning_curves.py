@@ -83,7 +83,7 @@ def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
 
     steps, loss = series(rows, "train/loss")
     axis.set_title("Training", loc="left", fontweight="bold")
-    axis.set_ylabel(label)
+    axis.set_ylabel(label.replace(", ", ",\n"))  # a long one would reach the panel below
     axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
     axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, smoothed")
     if loss.size and loss.min() > 0:
