@@ -33,10 +33,8 @@ class Counts(NamedTuple):
     @classmethod
     def of(cls, matrix: Int64[np.ndarray, "classes classes"], index: int) -> Counts:
         """Return the counts of one class against the rest, from a confusion matrix as ``confusion`` gives it."""
-        tp, predicted, real = (
-            int(number) for number in (matrix[index, index], *(matrix.sum(a)[index] for a in (0, 1)))
-        )
-        return cls(tp=tp, fp=predicted - tp, fn=real - tp, tn=int(matrix.sum()) - predicted - real + tp)
+        tp, real, found = int(matrix[index, index]), int(matrix[index].sum()), int(matrix[:, index].sum())
+        return cls(tp=tp, fp=found - tp, fn=real - tp, tn=int(matrix.sum()) - found - real + tp)
 
     @property
     def total(self) -> int:
