@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Shaped, UInt8
@@ -82,7 +82,7 @@ def decide(
     return np.where(above.any(-1), 1 + above.argmax(-1), 0).astype(np.uint8)
 
 
-def check_threshold(name: str, at: float | Sequence[float], classes: Sequence[str] = ()) -> None:
+def check_threshold(name: str, at: Any, classes: Sequence[str] = ()) -> None:
     """Raise ValueError, calling it ``name``, unless ``decide`` takes ``at`` for classes, () for one foreground."""
     numbers = at if isinstance(at, tuple) else (at,)
     fits = isinstance(at, tuple) and len(at) in (0, len(classes)) if classes else not isinstance(at, tuple)
