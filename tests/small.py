@@ -24,3 +24,8 @@ class Deep(Network):
         x = nn.relu(BatchNorm(self.numerics, name="norm")(Conv(8, kernel_init=init, name="conv")(x), train=train))
         side = attend(0, x, gate=x)
         return Dropout(self.rate, self.numerics, name="dropout")(side, train=train), {"side": side}
+
+
+def deep(*, rate: float = 0.5, **shared) -> Deep:
+    """Return the network as a row of the table of networks would."""
+    return Deep(rate=rate, **shared)

@@ -1,16 +1,18 @@
-"""The whole of a run with two classes: the demo's config, a U-Net, a few steps."""
+"""The whole of a run with two classes: the demo's config, a network of three layers, a few steps."""
 
 import csv
 import json
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from config_files import module_of
 from PIL import Image
+from small import deep
 
-from jaxseg import inference
+from jaxseg import inference, models
 from jaxseg.data import generate
 from jaxseg.data.images import write_png
 from jaxseg.jobs.evaluate import evaluate
@@ -23,9 +25,8 @@ ROOT = Path(__file__).parents[2]
 
 def demo(cache):
     config = module_of(ROOT / "configs" / "demo_classes.py").get_config()
-    config.model.name = "unet"
-    with config.unlocked():
-        config.model.options = {"width": 2}
+    config.model.name = "deep"
+    config.model.attention = "pwa"  # cheap to compile
     config.loss.name = "dice_ce"
     config.data.cache_dir = str(cache)
     config.data.synthetic.update(size=40, train=6, val=2, test=2)
@@ -36,8 +37,9 @@ def demo(cache):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("classes") / "run"
-    train(demo(workdir.with_name("cache")), workdir)
-    return workdir
+    with mock.patch.dict(models.MODELS, deep=deep):  # evaluation and prediction look it up too
+        train(demo(workdir.with_name("cache")), workdir)
+        yield workdir
 
 
 def test_the_index_of_a_class_is_its_place_in_the_config(run):
