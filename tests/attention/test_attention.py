@@ -43,15 +43,13 @@ def test_none_is_the_identity():
     assert build("none").apply({}, x, train=True) is x
 
 
-@pytest.mark.parametrize("grid", [(5, 1), (3, 2)])
-def test_every_name_keeps_the_shape_of_any_grid(grid):
-    x = jax.ShapeDtypeStruct((2, *grid, 3), jnp.float32)
+@pytest.mark.parametrize(("grid", "dtype"), [((5, 1), jnp.float32), ((3, 2), jnp.bfloat16)])
+def test_every_name_keeps_shape_and_type_and_float32_parameters(grid, dtype):
+    x = jax.ShapeDtypeStruct((2, *grid, 3), dtype)
     for name in MECHANISMS:
-        y, _ = jax.eval_shape(partial(build(name).init_with_output, train=False), jax.random.key(0), x)
-        assert (y.shape, y.dtype) == (x.shape, x.dtype), name
-        narrow = build(name, dtype=jnp.bfloat16).init_with_output
-        y, variables = jax.eval_shape(partial(narrow, train=False), jax.random.key(0), x.update(dtype=jnp.bfloat16))
-        assert (y.shape, y.dtype) == (x.shape, jnp.bfloat16), name
+        module = build(name, dtype=dtype)
+        y, variables = jax.eval_shape(partial(module.init_with_output, train=False), jax.random.key(0), x)
+        assert (y.shape, y.dtype) == (x.shape, dtype), name
         assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables)), name
 
 

@@ -21,7 +21,8 @@ def demo(cache):
     config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
     config.model.name = "unet"
     with config.unlocked():
-        config.model.options, config.model.attention_options = {"width": 2}, {"width": 4}
+        config.model.options = {"width": 2}
+    config.model.attention = "pwa"  # cheap to compile
     config.data.cache_dir = str(cache)
     config.data.synthetic.update(size=40, train=6, val=2, test=2)
     config.train.update(steps=4, batch_size=2, eval_every=2, log_every=1)
@@ -39,12 +40,12 @@ def test_it_trains_and_says_what_it_left_out(run, capsys):
     model = json.loads((run / "config.json").read_text())["model"]
     assert model["options"] == {"width": 2}
     assert "size" not in model
-    assert "unet width 2 with attention `ja9`" in (run / "report.md").read_text()
+    assert "unet width 2 with attention `pwa`" in (run / "report.md").read_text()
     train(demo(run.with_name("cache")), run)
     told = capsys.readouterr().out
     assert "note: model.size 'tiny' is not used: unet has none\n" in told
     assert "model.head" not in told  # nobody set it
-    assert "unet width 2, attention ja9: " in told
+    assert "unet width 2, attention pwa: " in told
     assert "all 4 steps are done" in told
     assert "the first step compiles" not in told  # nothing is left to do
 

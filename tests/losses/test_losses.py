@@ -49,7 +49,7 @@ def test_tverskys_alpha_weighs_false_positives():
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_the_gradient_is_that_of_finite_differences(name, classes):
     with jax.enable_x64(True):
         logits, labels, valid = random_case(0, (2, 4, 5), classes)
