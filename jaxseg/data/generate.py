@@ -72,7 +72,7 @@ def _eye(rng: np.random.Generator) -> vessels.Eye:
 
 
 def _retina(rng: np.random.Generator, eye: vessels.Eye, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Paint the retina without its vessels, as light; return it and how far each pixel is of the optic disc."""
+    """Paint the retina without its vessels, as light; return it and the optic disc's share of each pixel."""
     x, y = painting.grid(size)
     tones = np.array([(0.65, 0.16, 0.03), (0.95, 0.20, 0.03), (0.52, 0.20, 0.06), (0.80, 0.34, 0.15)])
     image = rng.dirichlet(np.full(len(tones), 0.7)) @ tones * np.ones((size, size, 3))

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from jaxseg.data.images import Mask, Picture
 
-# Colours that colour-blind readers can tell apart (Okabe and Ito, 2008); those that skin and retina have come last.
+# Colours that colour-blind readers can tell apart (Okabe and Ito, 2008), first those that stand out from a retina.
 _OKABE_ITO = (
     (86, 180, 233),
     (240, 228, 66),

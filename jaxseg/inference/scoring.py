@@ -48,9 +48,8 @@ def score(
                 continue
             if classes:
                 second = _classes(record, "observer2", len(classes))
-                known = (truth != IGNORE) & (second != IGNORE)
                 certain = np.eye(IGNORE + 1, 1 + len(classes), dtype=np.float32)[second]
-                human.add(record.id, certain, truth, fov, known)
+                human.add(record.id, certain, truth, fov, known & (second != IGNORE))
             else:
                 human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
         except ValueError as error:
