@@ -58,16 +58,15 @@ def with_legend(picture: Picture, names: Sequence[str]) -> UInt8[np.ndarray, "ro
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(size=14)
-    longest = max(_GAP + _LINE + round(font.getlength(name)) + _GAP for name in names)
-    picture = np.pad(picture, ((0, 0), (0, max(longest - picture.shape[1], 0)), (0, 0)))
+    lengths = [_LINE + round(font.getlength(name)) + _GAP for name in names]  # of each chip, name and gap
+    picture = np.pad(picture, ((0, 0), (0, max(_GAP + max(lengths) - picture.shape[1], 0)), (0, 0)))
     width = picture.shape[1]
     places, x, y = [], _GAP, 0
-    for name in names:
-        end = x + _LINE + round(font.getlength(name)) + _GAP
-        if end > width and x > _GAP:
-            x, y, end = _GAP, y + _LINE, end - x + _GAP
+    for length in lengths:
+        if x + length > width and x > _GAP:
+            x, y = _GAP, y + _LINE
         places.append((x, y))
-        x = end
+        x += length
     strip = Image.new("RGB", (width, y + _LINE), "black")
     draw = ImageDraw.Draw(strip)
     for (left, top), name, colour in zip(places, names, colours(len(names)).tolist(), strict=True):
