@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxseg import checks
 from jaxseg.layers import Numerics
 from jaxseg.models.denseunet import denseunet
+from jaxseg.models.initial import initial_variables as initial_variables
 from jaxseg.models.network import AUXILIARY as AUXILIARY
 from jaxseg.models.network import Network as Network
 from jaxseg.models.network import training_pass as training_pass

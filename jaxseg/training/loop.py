@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxseg import data, inference, losses, models, optimizer
 from jaxseg.config import Settings, plain
@@ -22,8 +21,10 @@ from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed
 from jaxseg.training.interrupt import StopRequest
-from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step
+from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step, parallel_steps
 from jaxseg.training.watch import Watch
+
+STEPS_AT_ONCE = 8  # a GPU is done with a step of a small network before the host has sent the next
 
 
 class Stopped(Exception):
@@ -59,7 +60,9 @@ class Run:
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
-        self.step = parallel_step(
+        self.resident = self._fits_the_devices()
+        self.at_once = self._steps_at_once()
+        self.step = (parallel_step if self.at_once == 1 else parallel_steps)(
             devices,
             model=self.network,
             loss=losses.build(config.loss.name, **config.loss.options.to_dict()),
@@ -70,8 +73,7 @@ class Run:
         )
 
     def _init(self, key: jax.Array) -> TrainState:
-        image = jnp.zeros((1, self.network.stride, self.network.stride, 3))
-        variables = self.network.init(key, image, train=False)
+        variables = models.initial_variables(self.network, key)
         return initial_state(variables, self.optimizer, ema=self.config.train.ema_decay > 0)
 
     def _restored(self) -> TrainState | None:
@@ -83,7 +85,9 @@ class Run:
         return TrainState(**variables, **training)
 
     def _new(self) -> TrainState:
-        state = jax.jit(self._init)(jax.random.key(self.config.seed))
+        # It runs once, so compiling it quickly is worth more than quick code.
+        start = jax.jit(self._init, compiler_options={"xla_backend_optimization_level": 0})
+        state = start(jax.random.key(self.config.seed))
         if not self.config.train.init_from:
             return state
         step, variables = checkpoint.load_variables(self.config.train.init_from)
@@ -129,10 +133,12 @@ class Run:
         )
         try:
             with StopRequest() as stop:
-                for step in range(self.start, settings.steps):
-                    self.state, figures = self.step(self.state, *source(step))
-                    watch.add(step, figures)
-                    done = step + 1
+                done = self.start
+                while done < settings.steps:
+                    count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)
+                    self.state, figures = self.step(self.state, *source(done, count))
+                    watch.add(done, figures, count)
+                    done += count
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
                         state = on.first(self.state)
@@ -158,10 +164,24 @@ class Run:
     def _feed(self) -> feed.Resident | feed.Streamed:
         records, fov = self.splits.train, self.config.loss.region == "fov"
         shared: dict[str, Any] = {"seed": self.config.seed, "batch_size": self.config.train.batch_size, "fov": fov}
+        if self.resident:
+            return feed.Resident(records, self.devices, at_once=self.at_once, **shared)
+        return feed.Streamed(records, self.devices, start=self.start, **shared)
+
+    def _fits_the_devices(self) -> bool:
         copies = len(self.devices) if self.devices[0].platform == "cpu" else 1  # the CPU's devices share its memory
-        if copies * stream.canvas_bytes(records, fov=fov) > self.config.data.device_limit * 2**30:
-            return feed.Streamed(records, self.devices, start=self.start, **shared)
-        return feed.Resident(records, self.devices, **shared)
+        bytes_there = stream.canvas_bytes(self.splits.train, fov=self.config.loss.region == "fov")
+        return copies * bytes_there <= self.config.data.device_limit * 2**30
+
+    def _steps_at_once(self) -> int:
+        """Return how many steps are sent together; a CPU's convolutions are slow inside a loop (jax-ml/jax#12868)."""
+        asked = self.config.train.steps_at_once
+        if asked > 1 and not self.resident:
+            raise ValueError(
+                f"train.steps_at_once is {asked}, and the training set is streamed, one step at a time; set it to 1, "
+                f"or raise data.device_limit ({self.config.data.device_limit:g} GiB)"
+            )
+        return asked or (STEPS_AT_ONCE if self.resident and self.devices[0].platform != "cpu" else 1)
 
     def _images_of(self, step: int) -> list[str]:
         ids = self.splits.train.ids

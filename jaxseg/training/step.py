@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
+from jax.flatten_util import ravel_pytree
 
 from jaxseg.data.stream import Arrays, Batch
 from jaxseg.losses import Loss
@@ -82,7 +83,9 @@ def gradients(
     sums, pull_back, new_stats = jax.vjp(local_sums, params, has_aux=True)
     value, slope = jax.value_and_grad(total)(jax.lax.psum(sums, DEVICES))
     (grads,) = pull_back(slope)
-    return jax.lax.psum(grads, DEVICES), new_stats, value
+    # One vector: the devices meet once, not once for each of hundreds of arrays.
+    vector, unravel = ravel_pytree(grads)
+    return unravel(jax.lax.psum(vector, DEVICES)), new_stats, value
 
 
 def train_step(
@@ -132,9 +135,29 @@ def train_step(
 
 
 def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
-    """Return ``train_step`` compiled for ``devices``: every argument and result carries a leading axis of devices."""
+    """Return ``train_step`` for ``devices``: every argument and result carries a leading axis of devices."""
 
     def step(state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array) -> tuple[TrainState, Metrics]:
         return train_step(state, arrays, indices, places, **arguments)
 
     return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
+
+
+def parallel_steps(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
+    """Return the same for several steps that are sent to the devices at once: the host's work is shared among them.
+
+    It takes ``indices`` [devices, most, share] and, last, ``count``: how many of these steps are taken, at most
+    ``most``. The figures of step i stand at [:, i].
+    """
+
+    def steps(
+        state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array, count: jax.Array
+    ) -> tuple[TrainState, Metrics]:
+        def one(i: jax.Array, carried: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+            state, figures = train_step(carried[0], arrays, indices[i], places, **arguments)
+            return state, jax.tree.map(lambda row, figure: row.at[i].set(figure), carried[1], figures)
+
+        figures = {name: jnp.zeros(indices.shape[0]) for name in ("loss", "gradient_norm")}
+        return jax.lax.fori_loop(0, count, one, (state, figures))
+
+    return jax.pmap(steps, axis_name=DEVICES, devices=devices, in_axes=(0, 0, 0, 0, None), donate_argnums=0)
