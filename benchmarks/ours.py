@@ -64,7 +64,7 @@ class Training:
 
     def __init__(self, case: Case, *, dtype: str, batch: int, devices: on.Devices, variables: Mapping[str, Any]):
         began = time.perf_counter()
-        self.adam = defaults().optimizer.to_dict()
+        self.batch, self.adam = batch, defaults().optimizer.to_dict()
         _, transform = optimizer.build(**self.adam, updates=MOST_STEPS, accumulate=1)
         self.state = on.replicate(initial_state(variables, transform, ema=False), devices)
         images, masks = cases.records(case, 2 * batch)

@@ -75,15 +75,14 @@ def train(
 
     def other(compiled: bool) -> tuple[Callable[[int], None], float]:
         began = time.perf_counter()
-        made = equality.twin_of(case, variables, place)
-        images = cases.records(case, 2 * batch)
-        options = {"dtype": dtype, "adam": left.adam, "mean": cases.MEAN, "std": cases.STD, "compiled": compiled}
-        right = twin.Training(made, *images, **options)
-        with equality.counted(made) as counts:
-            loss = float(right.step(left.indices(0)))
+        right = equality.training_of(case, left, variables, place, dtype=dtype, compiled=compiled)
+        if compiled:
+            right.step(left.indices(0)).item()
+        else:
+            with equality.counted(right.twin) as counts:
+                loss = right.step(left.indices(0)).item()
+            apart["step"] = equality.first_step(first, loss, right.twin, counts, variables, tight=tight)
         took = time.perf_counter() - began
-        if not compiled:
-            apart["step"] = equality.first_step(first, loss, made, counts, variables, tight=tight)
         return repeated(lambda: right.step(left.indices(0)), place), took
 
     head = {"race": "train", "case": str(case), "dtype": dtype, "batch": batch}

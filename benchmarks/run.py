@@ -35,8 +35,8 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    options = arguments().parse_args()
+def main(given: list[str] | None = None) -> None:
+    options = arguments().parse_args(given)
     if importlib.util.find_spec("torch") is None:
         sys.exit(MISSING)
     with contextlib.redirect_stdout(sys.stderr):  # so that --json prints one object and nothing else
