@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +62,6 @@ class Training:
     """
 
     def __init__(self, case: Case, *, dtype: str, batch: int, devices: on.Devices, variables: Mapping[str, Any]):
-        began = time.perf_counter()
         self.batch, self.adam = batch, defaults().optimizer.to_dict()
         _, transform = optimizer.build(**self.adam, updates=MOST_STEPS, accumulate=1)
         self.state = on.replicate(initial_state(variables, transform, ema=False), devices)
@@ -81,8 +79,6 @@ class Training:
             ema_decay=0.0,
         )
         self.done = 0
-        self.run(1)
-        self.first_seconds = time.perf_counter() - began
 
     def run(self, steps: int) -> None:
         """Take so many steps, and wait for the last."""
@@ -93,7 +89,7 @@ class Training:
 
     def indices(self, step: int) -> np.ndarray:
         """Return which records a step takes."""
-        return np.asarray(self.feed(step)[1]).reshape(-1)
+        return stream.indices(0, step, self.batch, 2 * self.batch)
 
     def after_first(self) -> tuple[float, dict[str, Any], dict[str, Any]]:
         """Return loss, gradients and running statistics of the first step, which is the only one so far."""
@@ -109,20 +105,18 @@ def _sample(arrays: stream.Arrays, key: jax.Array, places: jax.Array) -> stream.
 
 
 class Inference:
-    """The network's probabilities of the foreground, of normalised images of any size that lie on the device.
+    """The network's probabilities of the foreground, of normalised images on its device.
 
     Args:
-        case: the network and its images.
+        case: the network.
+        images: float32 [batch, height, width, 3], of any size.
         dtype: of its features.
-        batch: images at once.
         variables: of the network.
     """
 
-    def __init__(self, case: Case, *, dtype: str, batch: int, variables: Mapping[str, Any]):
-        began = time.perf_counter()
+    def __init__(self, case: Case, images: np.ndarray, *, dtype: str, variables: Mapping[str, Any]):
         model = network(case, dtype)
-        self.variables = jax.device_put(variables)
-        self.images = jax.device_put(normalised(case, batch))
+        self.variables, self.images = jax.device_put(variables), jax.device_put(images)
 
         @jax.jit
         def forward(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -130,8 +124,6 @@ class Inference:
             return logits, jax.nn.softmax(logits)[..., 1]
 
         self.forward = forward
-        self.run(1)
-        self.first_seconds = time.perf_counter() - began
 
     def run(self, steps: int) -> None:
         """Predict so many times, and wait for the last."""
@@ -140,7 +132,7 @@ class Inference:
         jax.block_until_ready(self.found)
 
     def logits(self) -> np.ndarray:
-        """Return the logits, [batch, height, width, classes]."""
+        """Return the logits, float32 [batch, height, width, classes]."""
         return np.asarray(self.found[0])
 
 

@@ -71,22 +71,19 @@ def train(
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}
     left = ours.Training(case, dtype=dtype, batch=batch, devices=devices, variables=variables)
-    first, tight = left.after_first(), equality.strict(dtype, place)
+    firsts = {"jaxseg": timed(left.run, 1)}
+    truth = left.after_first()
 
-    def other(compiled: bool) -> tuple[Callable[[int], None], float]:
-        began = time.perf_counter()
+    def other(compiled: bool) -> tuple[Any, float]:
         right = equality.training_of(case, left, variables, place, dtype=dtype, compiled=compiled)
-        if compiled:
-            right.step(left.indices(0)).item()
-        else:
-            with equality.counted(right.twin) as counts:
-                loss = right.step(left.indices(0)).item()
-            apart["step"] = equality.first_step(first, loss, right.twin, counts, variables, tight=tight)
-        took = time.perf_counter() - began
-        return repeated(lambda: right.step(left.indices(0)), place), took
+        with equality.counted(right.twin) as counts:
+            took = timed(right.run, 1)
+        name, computed = "compiled" if compiled else "step", equality.computed(dtype, place)
+        apart[name] = equality.first_step(truth, right, counts, variables, computed)
+        return right, took
 
+    found = against(left, firsts, other, compiled=compiled, turns=turns, seconds=seconds)
     head = {"race": "train", "case": str(case), "dtype": dtype, "batch": batch}
-    found = against(left.run, left.first_seconds, other, compiled=compiled, turns=turns, seconds=seconds)
     return head | found | {"apart": apart, "devices": len(devices)} | where(place)
 
 
@@ -105,20 +102,19 @@ def infer(
     devices, place = placed(device, single)
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}
-    left = ours.Inference(case, dtype=dtype, batch=batch, variables=variables)
-    images, tight = equality.on_device(ours.normalised(case, batch), place), equality.strict(dtype, place)
+    images = ours.normalised(case, batch)
+    left = ours.Inference(case, images, dtype=dtype, variables=variables)
+    firsts = {"jaxseg": timed(left.run, 1)}
 
-    def other(compiled: bool) -> tuple[Callable[[int], None], float]:
-        began = time.perf_counter()
-        right = twin.Inference(equality.twin_of(case, variables, place), dtype=dtype, compiled=compiled)
-        run = repeated(lambda: right.probability(images), place)
-        run(1)
-        took = time.perf_counter() - began
-        apart["compiled" if compiled else "logits"] = equality.logits(case, left, right, place, tight=tight)
-        return run, took
+    def other(compiled: bool) -> tuple[Any, float]:
+        right = twin.Inference(equality.twin_of(case, variables, place), images, dtype=dtype, compiled=compiled)
+        took = timed(right.run, 1)
+        name = "compiled" if compiled else "logits"
+        apart[name] = equality.logits(left, right, equality.computed(dtype, place))
+        return right, took
 
+    found = against(left, firsts, other, compiled=compiled, turns=turns, seconds=seconds)
     head = {"race": "infer", "case": str(case), "dtype": dtype, "batch": batch}
-    found = against(left.run, left.first_seconds, other, compiled=compiled, turns=turns, seconds=seconds)
     return head | found | {"apart": apart, "devices": len(devices)} | where(place)
 
 
@@ -147,36 +143,26 @@ def single() -> on.Devices:
     return jax.local_devices()[:1]
 
 
-def repeated(step: Callable[[], Any], device: torch.device) -> Callable[[int], None]:
-    """Return a function that takes so many steps of PyTorch and waits for the last."""
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    return run
-
-
 def against(
-    run: Callable[[int], None],
-    first_seconds: float,
-    other: Callable[[bool], tuple[Callable[[int], None], float]],
+    left: Any,
+    firsts: dict[str, float],
+    other: Callable[[bool], tuple[Any, float]],
     *,
     compiled: bool,
     turns: int,
     seconds: float,
 ) -> Result:
-    """Race jaxseg's ``run`` against the twin that ``other(compiled)`` makes, eager and, where asked, compiled."""
-    contenders, firsts, note = {"jaxseg": run}, {"jaxseg": first_seconds}, {}
-    contenders["torch"], firsts["torch"] = other(False)
+    """Race jaxseg's side against the twin that ``other(compiled)`` makes, eager and, where asked, compiled."""
+    contenders, note = {"jaxseg": left.run}, {}
+    right, firsts["torch"] = other(False)
+    contenders["torch"] = right.run
     if compiled:
         try:
-            contenders["torch_compile"], firsts["torch_compile"] = other(True)
+            right, firsts["torch_compile"] = other(True)
+            contenders["torch_compile"] = right.run
         except equality.Mismatch:
             raise
-        except Exception as error:  # no compiler on this machine: the other race is still one
+        except Exception as error:  # no compiler on this machine: the eager race is still one
             note["compile_error"] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     with machine.watched() as others:
         times = in_turns(contenders, turns=turns, seconds=seconds)

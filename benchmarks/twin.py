@@ -288,6 +288,7 @@ class Training:
         adam: ``learning_rate``, ``beta1``, ``beta2``, ``eps`` and ``weight_decay``, which acts on kernels alone.
         mean: per colour, in grey levels.
         std: likewise.
+        indices: which records a step takes, by the step's number.
         compiled: whether ``torch.compile`` makes the forward and backward pass.
     """
 
@@ -301,9 +302,11 @@ class Training:
         adam: Mapping[str, float],
         mean: Sequence[float],
         std: Sequence[float],
+        indices: Callable[[int], np.ndarray],
         compiled: bool = False,
     ):
-        self.twin, self.device, self.dtype = twin, next(twin.parameters()).device, dtype
+        self.twin, self.device, self.dtype = twin.train(), next(twin.parameters()).device, dtype
+        self.indices, self.done = indices, 0
         # A view of rows of pixels: channels_last without a copy.
         self.images = torch.tensor(images, device=self.device).permute(0, 3, 1, 2)
         self.labels = torch.tensor(labels, device=self.device, dtype=torch.long)
@@ -324,45 +327,56 @@ class Training:
             logits = self.twin((images - self.mean) / self.std)
         return F.cross_entropy(logits, labels)
 
-    def step(self, indices: np.ndarray) -> Tensor:
-        """Take one step on the records at ``indices``; return the loss. The gradients stay until the next step."""
-        chosen = torch.tensor(indices, dtype=torch.long).to(self.device, non_blocking=True)
-        self.twin.train()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self.images[chosen], self.labels[chosen])
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()
+    def run(self, steps: int) -> None:
+        """Take so many steps, and wait for the last; its loss and gradients stay."""
+        for _ in range(steps):
+            chosen = torch.tensor(self.indices(self.done), dtype=torch.long).to(self.device, non_blocking=True)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.figure = self.loss(self.images[chosen], self.labels[chosen])
+            self.figure.backward()
+            self.optimizer.step()
+            self.done += 1
+        wait(self.device)
 
 
 class Inference:
-    """The twin's probabilities of the foreground, as ``jaxseg.inference`` makes them of a normalised image.
+    """The twin's probabilities of the foreground, of normalised images on its device.
 
     Args:
         twin: the network, on its device; it is kept, and its kernels change their type.
+        images: float32 [batch, height, width, 3].
         dtype: "float32" or "bfloat16".
         compiled: whether ``torch.compile`` makes the pass.
     """
 
-    def __init__(self, twin: DenseUNet, *, dtype: str, compiled: bool = False):
-        self.twin, self.dtype = twin.eval(), getattr(torch, dtype)
+    def __init__(self, twin: DenseUNet, images: np.ndarray, *, dtype: str, compiled: bool = False):
+        self.twin, self.device, self.dtype = twin.eval(), next(twin.parameters()).device, getattr(torch, dtype)
+        self.images = torch.tensor(images, device=self.device).permute(0, 3, 1, 2)
         for module in twin.modules():
             if isinstance(module, nn.Conv2d | nn.Linear) and module is not twin.head.conv:
                 module.to(self.dtype)
         self.forward = torch.compile(self._forward) if compiled else self._forward
 
-    def _forward(self, images: Tensor) -> Tensor:
-        return self.twin(images.to(self.dtype))
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.twin(images.to(self.dtype))
+        return logits, torch.softmax(logits, 1)[:, 1]
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return float32 logits [batch, classes, height, width] of images [batch, 3, height, width]."""
+    def run(self, steps: int) -> None:
+        """Predict so many times, and wait for the last."""
         with torch.inference_mode():
-            return self.forward(images)
+            for _ in range(steps):
+                self.found = self.forward(self.images)
+        wait(self.device)
 
-    def probability(self, images: Tensor) -> Tensor:
-        """Return the probability of the foreground, [batch, height, width]."""
-        with torch.inference_mode():
-            return torch.softmax(self.forward(images), 1)[:, 1]
+    def logits(self) -> np.ndarray:
+        """Return the logits, float32 [batch, height, width, classes]."""
+        return self.found[0].permute(0, 2, 3, 1).cpu().numpy()
+
+
+def wait(device: torch.device) -> None:
+    """Wait for all that was sent to a device."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def prepare(device: str) -> torch.device:

@@ -20,15 +20,18 @@ CASES = [Case("micro", attention, 61, 45) for attention in ATTENTIONS] + [Case("
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def contender(request):
-    """A case, its variables, and jaxseg's logits."""
-    variables = ours.variables(request.param)
-    return request.param, variables, ours.Inference(request.param, dtype="float32", batch=2, variables=variables)
+    """A case, its variables, its images, and jaxseg after them."""
+    variables, images = ours.variables(request.param), ours.normalised(request.param, 2)
+    left = ours.Inference(request.param, images, dtype="float32", variables=variables)
+    left.run(1)
+    return request.param, variables, images, left
 
 
 def apart(contender, variables, **options):
-    case, _, left = contender
-    right = twin.Inference(equality.twin_of(case, variables, CPU, **options), dtype="float32")
-    return equality.logits(case, left, right, CPU, tight=True)
+    case, _, images, left = contender
+    right = twin.Inference(equality.twin_of(case, variables, CPU, **options), images, dtype="float32")
+    right.run(1)
+    return equality.logits(left, right, "cpu")
 
 
 @pytest.mark.parametrize("reassociated", [True, False])
@@ -37,9 +40,9 @@ def test_the_logits_are_those_of_the_network(contender, reassociated):
 
 
 def test_a_changed_parameter_is_seen(contender):
-    _, variables, _ = contender
-    paths = [path for path, leaf in jax.tree_util.tree_leaves_with_path(variables)]
-    for chosen in (paths[0], paths[len(paths) // 3], paths[-1]):  # attention, a dense block, a running variance
+    variables = contender[1]
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(variables)]
+    for chosen in (paths[0], paths[len(paths) // 3], paths[-1]):  # from a running mean to the last convolution
         other = jax.tree_util.tree_map_with_path(
             lambda path, leaf, chosen=chosen: leaf * np.float32(1.5) + 1 if path == chosen else leaf, variables
         )
@@ -50,24 +53,27 @@ def test_a_changed_parameter_is_seen(contender):
 def test_the_first_step_has_the_same_loss_gradients_and_statistics():
     case = Case("micro", "ja9", 33, 64)
     variables = ours.variables(case)
-    devices = on.set_up(2, 0)
-    left = ours.Training(case, dtype="float32", batch=2, devices=devices, variables=variables)
+    left = ours.Training(case, dtype="float32", batch=2, devices=on.set_up(2, 0), variables=variables)
     right = equality.training_of(case, left, variables, CPU, dtype="float32")
-    other = right.twin
-    with equality.counted(other) as counts:
-        loss = float(right.step(left.indices(0)))
-    first = left.after_first()
-    equality.first_step(first, loss, other, counts, variables, tight=True)
-    with pytest.raises(equality.Mismatch, match="loss"):
-        equality.first_step(first, 1.001 * loss, other, counts, variables, tight=True)
-    name, parameter = next((n, p) for n, p in other.named_parameters() if n.endswith("theta.weight"))
-    parameter.grad *= 1.01
-    with pytest.raises(equality.Mismatch, match=f"gradient of {name}"):
-        equality.first_step(first, loss, other, counts, variables, tight=True)
-    parameter.grad /= 1.01
-    other.up1.norm.running_var *= 1.01
-    with pytest.raises(equality.Mismatch, match="up1.norm.running_var"):
-        equality.first_step(first, loss, other, counts, variables, tight=True)
+    with equality.counted(right.twin) as counts:
+        left.run(1)
+        right.run(1)
+    truth = left.after_first()
+
+    def compare(truth):
+        return equality.first_step(truth, right, counts, variables, "cpu")
+
+    assert compare(truth)["gradients"] < 1e-4
+    with pytest.raises(equality.Mismatch, match="the loss"):
+        compare((1.001 * truth[0], *truth[1:]))
+    theta = right.twin.attention0.self_attention.factors.theta.weight
+    theta.grad *= 1.01
+    with pytest.raises(equality.Mismatch, match="gradients of attention0.self_attention.factors.theta.weight"):
+        compare(truth)
+    theta.grad /= 1.01
+    right.twin.up1.norm.running_var *= 1.01
+    with pytest.raises(equality.Mismatch, match="statistics of up1.norm.running_var"):
+        compare(truth)
 
 
 def test_another_network_is_refused_by_name():
