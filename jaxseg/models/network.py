@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxseg import attention
 from jaxseg.layers import Numerics
 from jaxseg.models.blocks import Head
+from jaxseg.models.remat import by_block
 
 AUXILIARY = "auxiliary"  # the collection of logits for the training loss alone
 
@@ -40,6 +42,7 @@ class Network(nn.Module, kw_only=True):
         levels: the skips that carry attention, places in ``skip_strides``; None: all of them.
         num_classes: channels of the logits.
         numerics: what features are computed in, and the mapped axis that shares a batch.
+        remat: whether training keeps between its blocks alone what the backward pass needs; see ``remat.by_block``.
 
     Raises:
         ValueError: for a mechanism, option of it or level that does not exist, or fewer than two classes; when called,
@@ -56,6 +59,7 @@ class Network(nn.Module, kw_only=True):
     levels: tuple[int, ...] | None = None
     num_classes: int = 2
     numerics: Numerics = Numerics(jnp.float32)
+    remat: bool = False
 
     def __post_init__(self) -> None:
         """Check the options, so that a wrong one is told when the network is built and not at the first step."""
@@ -100,6 +104,11 @@ class Network(nn.Module, kw_only=True):
             sizes: real height and width of each image, where the rest of it is padding (zeros, bottom and right).
                 Padding is no key of attention; convolutions and batch statistics do see it. None: all is real.
         """
+        with by_block(self) if self.remat and train else nullcontext():
+            return self._logits(images, train, sizes)
+
+    def _logits(self, images: Array, train: bool, sizes: Array | None) -> Array:
+        """Return the logits of ``__call__``, and store the auxiliary ones."""
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
         if sizes is None and x.shape != images.shape:
