@@ -43,6 +43,9 @@ DEAR = frozenset(
      "sqrt", "rsqrt", "cbrt"}
 )  # fmt: skip
 
+# A CPU's kernels for sums take them along.
+PRODUCTS = frozenset({"mul", "square", "integer_pow", "convert_element_type"})
+
 # These overwrite their first operand where it is not read later.
 IN_PLACE = frozenset({"dynamic_update_slice", "scatter", "scatter-add", "scatter-mul", "scatter-min", "scatter-max"})
 

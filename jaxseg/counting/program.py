@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend import core
 
-from jaxseg.counting.primitives import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, REDUCTIONS
+from jaxseg.counting.primitives import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, PRODUCTS, REDUCTIONS
 
 Scopes = tuple[str, ...]  # modules, named scopes and transformations around an equation, outermost first
 BACKWARD = "transpose"  # the transformation around every equation of the backward pass
@@ -65,8 +65,10 @@ class Value:
 
     @classmethod
     def of(cls, atom: Any, *, stored: bool = False) -> Value:
-        """Return a value for a variable of a jaxpr."""
-        return cls(math.prod(atom.aval.shape) * atom.aval.dtype.itemsize, atom.aval.shape, stored)
+        """Return a value for a variable of a jaxpr; ``stored``, an argument has the type that it is given in."""
+        # XLA's CPU backend has no bfloat16: what is computed in it is float32 in memory.
+        wide = not stored and atom.aval.dtype == jax.numpy.bfloat16 and jax.default_backend() == "cpu"
+        return cls(math.prod(atom.aval.shape) * (4 if wide else atom.aval.dtype.itemsize), atom.aval.shape, stored)
 
     @property
     def sources(self) -> dict[Value, int]:
@@ -175,6 +177,7 @@ class Program:
     def _drop_and_fuse(self) -> None:
         """Drop the equations whose results are not used, and decide which values are stored."""
         readers = Counter(self.results)
+        makers = {value: equation for equation in self.equations for value in equation.results}
         for value in self.results:
             value.stored = True
         alive = []
@@ -186,9 +189,8 @@ class Program:
             for value in equation.results:
                 again = equation.name in DEAR and readers[value] > 1
                 value.stored |= equation.whole or equation.name in REDUCTIONS or again
-            if equation.whole:
-                for value in equation.operands:
-                    value.stored = True
+            for value in _unfused(equation, makers):
+                value.stored = True
         self.equations = alive[::-1]
 
     def steps(self, base: int) -> list[Step]:
@@ -224,6 +226,19 @@ class Program:
             for value in run.writes
             if self.last.get(value, 0) >= turn and value not in self.results
         ]
+
+
+def _unfused(equation: Equation, makers: Mapping[Value, Equation]) -> Sequence[Value]:
+    """Return what an equation reads from memory alone, whoever makes it.
+
+    Those of a reduction too on a CPU, whose kernels for it take a product of two arrays at most.
+    """
+    if equation.whole:
+        return equation.operands
+    if equation.name in REDUCTIONS and jax.default_backend() == "cpu":
+        last = makers.get(equation.operands[0])
+        return last.operands if last is not None and last.name in PRODUCTS else equation.operands
+    return ()
 
 
 def _run(equation: Equation, turns: int | None) -> Run:

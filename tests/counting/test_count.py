@@ -22,7 +22,13 @@ def test_a_product():
     assert (found.given, found.returned, found.temporary) == (4 * (4 * 8 + 8 * 3), 4 * 4 * 3, 0)
 
 
-def test_elementwise_operations_are_fused_into_what_reads_them():
+@pytest.fixture
+def gpu(monkeypatch):
+    """Count as where the default backend is a GPU."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+
+
+def test_elementwise_operations_are_fused_into_what_reads_them(gpu):
     def function(a, b):
         jnp.sin(a @ a.T)  # nothing reads it
         return nn.relu(a @ b.T + 1).sum(0)  # the product is stored; plus, relu and sum are one more step
@@ -33,7 +39,28 @@ def test_elementwise_operations_are_fused_into_what_reads_them():
     assert found.moved == 4 * (transposed + product + total)
 
 
-def test_what_is_dear_and_read_twice_is_stored():
+def test_on_a_cpu_a_reduction_takes_a_product_along_and_nothing_else():
+    """Its kernels for sums read memory; the sums of a GPU read what is computed on the way."""
+
+    def moved(function, *arguments):
+        return counting.count(function, *arguments).moved / 4
+
+    x = shape(8, 8)
+    assert moved(lambda x: (x * x).sum(0), x) == 64 + 8
+    assert moved(lambda x, y: (x * y).sum(0), x, x) == 2 * 64 + 8
+    assert moved(lambda x: (x + 1).sum(0), x) == (64 + 64) + (64 + 8)
+    assert moved(lambda x: jnp.square(x - 1).sum(0), x) == (64 + 64) + (64 + 8)
+
+
+def test_on_a_cpu_bfloat16_takes_the_memory_of_float32(monkeypatch):
+    x = jax.ShapeDtypeStruct((8, 8), jnp.bfloat16)
+    given, made = 2 * 64, 4 * 64  # bytes
+    assert counting.count(lambda x: x @ x @ x, x).peak == given + 2 * made
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert counting.count(lambda x: x @ x @ x, x).peak == given + 2 * given
+
+
+def test_what_is_dear_and_read_twice_is_stored(gpu):
     once = counting.count(lambda x: jnp.exp(x).sum(0), shape(8, 8))
     assert once.moved == 4 * (64 + 8)
     twice = counting.count(lambda x: (y := jnp.exp(x)) / y.sum(0), shape(8, 8))
@@ -72,9 +99,31 @@ def test_a_branch_is_the_dearest_and_that_of_the_platform_where_it_depends_on_on
     assert counting.count(by_platform, shape(5, 5)).flops == 25
 
 
-def test_a_loop_of_unknown_length_is_refused():
+def test_a_loop_of_unknown_length_is_refused_unless_its_turns_are_told():
+    def looped(x, count):
+        return lax.fori_loop(0, count, lambda _, x: x @ x, x)
+
+    arguments = shape(5, 5), jax.ShapeDtypeStruct((), jnp.int32)
     with pytest.raises(ValueError, match=r"'while' does not say what it costs .* jax\.lax\.scan"):
-        counting.count(lambda x: lax.while_loop(lambda x: x.sum() < 3, lambda x: x + 1, x), shape(2))
+        counting.count(looped, *arguments)
+    once, often = (counting.count(looped, *arguments, turns=turns) for turns in (1, 7))
+    assert often.flops == 7 * once.flops == 7 * (2 * 5**3 + 1)  # the product, and the number of the turn
+    assert often.peak == once.peak
+
+
+def test_of_a_function_mapped_over_devices_what_one_does():
+    def step(state, x):
+        return state + lax.psum(x @ x.T, "devices"), x.sum()
+
+    mapped = jax.pmap(step, axis_name="devices", devices=jax.devices()[:1], donate_argnums=0)
+    found = counting.count(mapped, shape(1, 50, 50), shape(1, 50, 3))
+    kept = counting.count(jax.pmap(step, axis_name="devices", devices=jax.devices()[:1]), shape(1, 50, 50), shape(1, 50, 3))
+    square, x = 4 * 50 * 50, 4 * 50 * 3
+    assert found.given == kept.given == square + x
+    assert found.flops >= 2 * 50 * 50 * 3 + 50 * 50 * 2
+    # The product and the sum over devices; then the new state, which takes the place of the old one if it may.
+    assert found.peak == pytest.approx(found.given + 2 * square, rel=0.1)
+    assert kept.steps[-1].alive - found.steps[-1].alive == pytest.approx(square, rel=0.1)
 
 
 def test_what_the_forward_pass_keeps():

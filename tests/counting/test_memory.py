@@ -132,6 +132,15 @@ def test_inputs_that_a_loop_is_the_last_to_read_stay_while_it_runs():
     ]
 
 
+def test_inputs_that_a_loop_is_the_last_to_read_make_no_room_for_a_carry_that_stays():
+    def function(x, rows, w):
+        return lax.scan(lambda carry, row: (carry @ w, row @ w), x, rows @ w)
+
+    stack = 5 * 24
+    # The first carry is an argument, and that of the loop lies beside it.
+    assert alive(function, X, shape(5, 4, 6), W) == [stack, stack + stack + 24 + 24 + 24, stack + stack + 24 + 24 + 24]
+
+
 def test_what_every_iteration_reads_is_alive_during_the_loop_and_not_after_it():
     def function(x, w, v):
         square = w @ w
@@ -182,6 +191,12 @@ def test_a_branch_adds_to_what_is_alive_around_it():
     expected = [24, 24, 24, 24 + wide, 24 + wide, 24 + wide + transposed, 24 + wide + transposed + 24, 24 + 24]
     # The condition, the sum and the branch's result are one number each.
     np.testing.assert_allclose(alive(function, X, shape(), W, WIDE), expected, atol=3)
+
+    def result(x, choice, w, v):
+        return lax.cond(choice > 0, lambda x: x @ v, lambda x: jnp.tanh(x @ v), x @ w)
+
+    expected = [0, 24, 24, 24 + wide, 24 + wide]  # there is one result, whichever branch makes it
+    np.testing.assert_allclose(alive(result, X, shape(), W, WIDE), expected, atol=3)
 
     def read(x, choice, w):
         return lax.cond(choice > 0, lambda x: x @ w, lambda x: x, x) @ w
