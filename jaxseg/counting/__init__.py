@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend import core
 
+from jaxseg.counting.machine import room as room
 from jaxseg.counting.modules import Called as Called
 from jaxseg.counting.modules import labelled as labelled
 from jaxseg.counting.modules import owner as owner

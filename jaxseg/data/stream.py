@@ -8,6 +8,7 @@ give the same batches and have no state: a run that resumes at a step sees the b
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, SupportsIndex
 
@@ -69,10 +70,21 @@ def canvas_size(records: Records) -> tuple[int, int]:
     return max(heights), max(widths)
 
 
+def canvas_shapes(records: Records, size: tuple[int, int] | None = None, *, fov: bool = False) -> Arrays:
+    """Return the shapes and types of what ``canvas`` returns for the same arguments."""
+    n, (height, width) = len(records), size or canvas_size(records)
+
+    def zeros() -> Arrays:
+        fovs = jnp.zeros((n, height, width), jnp.uint8) if fov else None
+        masks = jnp.zeros((n, height, width), jnp.uint8)
+        return Arrays(jnp.zeros((n, height, width, 3), jnp.uint8), masks, fovs, jnp.zeros((n, 2), jnp.int32))
+
+    return jax.eval_shape(zeros)
+
+
 def canvas_bytes(records: Records, *, fov: bool = False) -> int:
     """Return the number of bytes of ``canvas(records, fov=fov)``."""
-    height, width = canvas_size(records)
-    return len(records) * ((5 if fov else 4) * height * width + 8)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(canvas_shapes(records, fov=fov)))
 
 
 def canvas(records: Records, size: tuple[int, int] | None = None, *, fov: bool = False) -> Arrays:
@@ -86,14 +98,8 @@ def canvas(records: Records, size: tuple[int, int] | None = None, *, fov: bool =
     Raises:
         ValueError: a record is larger than ``size``, or has no field of view where ``fov`` asks for it.
     """
-    height, width = size or canvas_size(records)
-    n = len(records)
-    arrays = Arrays(
-        np.zeros((n, height, width, 3), np.uint8),
-        np.zeros((n, height, width), np.uint8),
-        np.zeros((n, height, width), np.uint8) if fov else None,
-        np.zeros((n, 2), np.int32),
-    )
+    arrays = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), canvas_shapes(records, size, fov=fov))
+    height, width = arrays.masks.shape[1:]
     for k, record in enumerate(records):
         h, w = record.mask.shape
         if h > height or w > width:

@@ -19,6 +19,19 @@ from jaxseg.training.devices import Devices, replicate, split
 Feed = tuple[Any, ...]  # what ``step.parallel_step`` takes after the state, or ``step.parallel_steps``
 
 
+def shapes(
+    records: Records, devices: Devices, *, batch_size: int, fov: bool = False, at_once: int = 1, resident: bool = True
+) -> Feed:
+    """Return the shapes and types of what ``Resident`` gives of these arguments, or ``Streamed``; no image is read."""
+    share, count, size = batch_size // len(devices), len(devices), stream.canvas_size(records)
+    canvas = stream.canvas_shapes(records if resident else records.take([0] * share), size, fov=fov)
+    arrays = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), canvas)
+    places = jax.ShapeDtypeStruct((count, share), np.int32)
+    if at_once == 1:
+        return arrays, places, places
+    return arrays, jax.ShapeDtypeStruct((count, at_once, share), np.int32), places, 1
+
+
 class Resident:
     """The whole training set lives in the memory of every device; a step sends a few indices.
 

@@ -19,7 +19,7 @@ from jaxseg.runs import checkpoint
 from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
-from jaxseg.training import feed
+from jaxseg.training import feed, memory
 from jaxseg.training.interrupt import StopRequest
 from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step, parallel_steps
 from jaxseg.training.watch import Watch
@@ -115,6 +115,7 @@ class Run:
         return self.predictor
 
     def _steps(self) -> None:
+        self._check_memory()
         settings, source = self.config.train, self._feed()
         log = MetricsLog(self.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
@@ -160,6 +161,18 @@ class Run:
             f"{len(self.devices)} x {self.devices[0].device_kind}",
             flush=True,
         )
+
+    def _check_memory(self) -> None:
+        """Tell what a step takes, before the images lie on the devices and anything is compiled for them."""
+        config, records = self.config, self.splits.train
+        given = feed.shapes(
+            records, self.devices, batch_size=config.train.batch_size, fov=config.loss.region == "fov",
+            at_once=self.at_once, resident=self.resident,
+        )  # fmt: skip
+        need = memory.of_step(self.step, (self.state, *given), self.devices)
+        frame = tuple(config.data.patch_size) or stream.canvas_size(records)
+        memory.require(need, self.devices, config, self.network, frame)
+        print(memory.told(need, self.devices), flush=True)
 
     def _feed(self) -> feed.Resident | feed.Streamed:
         records, fov = self.splits.train, self.config.loss.region == "fov"
