@@ -19,7 +19,7 @@ from jaxseg.data.augment import Augment
 from jaxseg.data.records import Record, Records
 from jaxseg.training import devices as on
 from jaxseg.training import feed
-from jaxseg.training.step import DEVICES, initial_state, parallel_step
+from jaxseg.training.step import DEVICES, initial_state, parallel_step, parallel_steps, steps_at_once
 
 MOST_STEPS = 10**6  # of a run whose learning rate is constant: no schedule looks at it
 
@@ -68,8 +68,9 @@ class Training:
         images, masks = cases.records(case, 2 * batch)
         pairs = zip(images, masks, strict=True)
         made = Records.of([Record(str(k), image, mask, None, None, str(k)) for k, (image, mask) in enumerate(pairs)])
-        self.feed = feed.Resident(made, devices, seed=0, batch_size=batch)
-        self.step = parallel_step(
+        self.at_once = steps_at_once(devices)
+        self.feed = feed.Resident(made, devices, seed=0, batch_size=batch, at_once=self.at_once)
+        self.step = (parallel_step if self.at_once == 1 else parallel_steps)(
             devices,
             model=network(case, dtype, DEVICES),
             loss=losses.build("cross_entropy"),
@@ -82,9 +83,11 @@ class Training:
 
     def run(self, steps: int) -> None:
         """Take so many steps, and wait for the last."""
-        for _ in range(steps):
-            self.state, self.figures = self.step(self.state, *self.feed(self.done))
-            self.done += 1
+        end = self.done + steps
+        while self.done < end:
+            count = min(self.at_once, end - self.done)
+            self.state, self.figures = self.step(self.state, *self.feed(self.done, count))
+            self.done += count
         jax.block_until_ready((self.state, self.figures))
 
     def indices(self, step: int) -> np.ndarray:
@@ -97,7 +100,7 @@ class Training:
         # Adam's first moment starts at zero: after one step it is (1 - beta1) times the gradient.
         moment = optax.tree_utils.tree_get(state.opt_state, "mu")
         gradients = jax.tree.map(lambda m: m / (1 - self.adam["beta1"]), moment)
-        return float(on.first(self.figures)["loss"]), gradients, state.batch_stats
+        return float(on.first(self.figures)["loss"].flat[0]), gradients, state.batch_stats
 
 
 def _sample(arrays: stream.Arrays, key: jax.Array, places: jax.Array) -> stream.Batch:

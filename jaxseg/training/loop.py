@@ -21,10 +21,16 @@ from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed
 from jaxseg.training.interrupt import StopRequest
-from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step, parallel_steps
+from jaxseg.training.step import (
+    DEVICES,
+    Sample,
+    TrainState,
+    initial_state,
+    parallel_step,
+    parallel_steps,
+    steps_at_once,
+)
 from jaxseg.training.watch import Watch
-
-STEPS_AT_ONCE = 8  # a GPU is done with a step of a small network before the host has sent the next
 
 
 class Stopped(Exception):
@@ -174,14 +180,13 @@ class Run:
         return copies * bytes_there <= self.config.data.device_limit * 2**30
 
     def _steps_at_once(self) -> int:
-        """Return how many steps are sent together; a CPU's convolutions are slow inside a loop (jax-ml/jax#12868)."""
         asked = self.config.train.steps_at_once
         if asked > 1 and not self.resident:
             raise ValueError(
                 f"train.steps_at_once is {asked}, and the training set is streamed, one step at a time; set it to 1, "
                 f"or raise data.device_limit ({self.config.data.device_limit:g} GiB)"
             )
-        return asked or (STEPS_AT_ONCE if self.resident and self.devices[0].platform != "cpu" else 1)
+        return asked or (steps_at_once(self.devices) if self.resident else 1)
 
     def _images_of(self, step: int) -> list[str]:
         ids = self.splits.train.ids

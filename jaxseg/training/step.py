@@ -143,6 +143,15 @@ def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[T
     return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
 
 
+def steps_at_once(devices: list[Any]) -> int:
+    """Return how many steps are best sent together.
+
+    A GPU is done with a step of a small network before the host has sent the next. A CPU's convolutions are slow inside
+    a loop (jax-ml/jax#12868).
+    """
+    return 1 if devices[0].platform == "cpu" else 8
+
+
 def parallel_steps(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
     """Return the same for several steps that are sent to the devices at once: the host's work is shared among them.
 
