@@ -19,6 +19,7 @@ from jaxseg.data.augment import Augment
 from jaxseg.data.records import Record, Records
 from jaxseg.training import devices as on
 from jaxseg.training import feed
+from jaxseg.training.packed import unpacked
 from jaxseg.training.step import DEVICES, initial_state, parallel_step, parallel_steps, steps_at_once
 
 MOST_STEPS = 10**6  # of a run whose learning rate is constant: no schedule looks at it
@@ -96,7 +97,7 @@ class Training:
 
     def after_first(self) -> tuple[float, dict[str, Any], dict[str, Any]]:
         """Return loss, gradients and running statistics of the first step, which is the only one so far."""
-        state = on.first(self.state)
+        state = unpacked(on.first(self.state))
         # Adam's first moment starts at zero: after one step it is (1 - beta1) times the gradient.
         moment = optax.tree_utils.tree_get(state.opt_state, "mu")
         gradients = jax.tree.map(lambda m: m / (1 - self.adam["beta1"]), moment)

@@ -55,7 +55,8 @@ class BatchNorm(nn.Module):
             gain = scale * lax.rsqrt(var_state.value + EPSILON)
             return ((wide - mean_state.value) * gain + bias).astype(dtype)
         axis_name = None if self.is_initializing() else self.numerics.axis_name
-        y, mean, var = normalised(x, scale, bias, axis_name, dtype)
+        found: Any = normalised(x, scale, bias, axis_name, dtype)
+        y, mean, var = found
         if not self.is_initializing():
             keep = self.momentum
             mean_state.value = keep * mean_state.value + (1 - keep) * mean.astype(jnp.float32)
