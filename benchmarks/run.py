@@ -21,15 +21,25 @@ from typing import Any, NamedTuple
 
 MISSING = "the benchmarks race against PyTorch, which is not installed: pip install 'jaxseg[bench]'"
 
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 # Options by their flags; each is an argument, by ``dest`` or the flag's name, of the functions that take it.
 CASE = {"--case": dict(required=True, help="size:attention:side, as in small:ja9:128 or 161:sa:584x565")}
 DTYPE = {"--dtype": dict(default="float32", choices=["float32", "bfloat16"], help="what features are computed in")}
 DEVICE = {"--device": dict(default="auto", choices=["auto", "cpu", "gpu"], help="auto: the GPU where both see one")}
-TURNS = {
-    "--turns": dict(type=int, default=9, help="turns of each side"),
-    "--seconds": dict(type=float, default=1.0, help="that a turn lasts, about"),
-}
+GRIDS = {"--grids": dict(type=_numbers, default=(32, 64, 128), help="sides of the maps, as in 32,64,128")}
+AGAINST = {"--against": dict(default="", help="a checkout of an earlier version, which takes turns with this one")}
 COMPILE = {"--compile": dict(dest="compiled", action="store_true", help="race torch.compile too")}
+
+
+def turns(number: int, seconds: float) -> dict[str, dict[str, Any]]:
+    return {
+        "--turns": dict(type=int, default=number, help="turns of each side"),
+        "--seconds": dict(type=float, default=seconds, help="that a turn lasts, about"),
+    }
 
 
 def batch(images: int) -> dict[str, dict[str, Any]]:
@@ -50,19 +60,31 @@ COMMANDS = {
         "race",
         "train",
         "race a training step against that of PyTorch's twin of the network",
-        CASE | DTYPE | batch(4) | TURNS | COMPILE | DEVICE,
+        CASE | DTYPE | batch(4) | turns(9, 1.0) | COMPILE | DEVICE,
     ),
     "infer": Command(
         "race",
         "infer",
         "race the network's probabilities against those of PyTorch's twin of it",
-        CASE | DTYPE | batch(1) | TURNS | COMPILE | DEVICE,
+        CASE | DTYPE | batch(1) | turns(9, 1.0) | COMPILE | DEVICE,
     ),
     "memory": Command(
         "memory",
         "measure",
         "peak memory of a whole training process, cold and warm, beside PyTorch's",
         CASE | DTYPE | batch(4) | DEVICE,
+    ),
+    "attention": Command(
+        "alone",
+        "measure",
+        "race attention alone against PyTorch's naive form and its fused kernel",
+        GRIDS | DTYPE | turns(5, 0.5) | DEVICE,
+    ),
+    "start": Command(
+        "start",
+        "measure",
+        "whole processes of the demo with three steps, cold and warm, beside PyTorch's",
+        AGAINST | {"--turns": dict(type=int, default=1, help="starts of each kind")},
     ),
 }
 
