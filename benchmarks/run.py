@@ -31,6 +31,10 @@ CASE = {"--case": dict(required=True, help="size:attention:side, as in small:ja9
 DTYPE = {"--dtype": dict(default="float32", choices=["float32", "bfloat16"], help="what features are computed in")}
 DEVICE = {"--device": dict(default="auto", choices=["auto", "cpu", "gpu"], help="auto: the GPU where both see one")}
 GRIDS = {"--grids": dict(type=_numbers, default=(32, 64, 128), help="sides of the maps, as in 32,64,128")}
+NETWORK = {
+    "--network": dict(default="small:ja9", help="size:attention"),
+    "--images": dict(type=int, default=40, help="how many photographs of 584 x 565"),
+}
 AGAINST = {"--against": dict(default="", help="a checkout of an earlier version, which takes turns with this one")}
 COMPILE = {"--compile": dict(dest="compiled", action="store_true", help="race torch.compile too")}
 
@@ -79,6 +83,12 @@ COMMANDS = {
         "measure",
         "race attention alone against PyTorch's naive form and its fused kernel",
         GRIDS | DTYPE | turns(5, 0.5) | DEVICE,
+    ),
+    "folder": Command(
+        "folder",
+        "measure",
+        "prepare, predict and score a folder of photographs; prediction races against a PyTorch loop",
+        NETWORK | {"--turns": dict(type=int, default=3, help="whole calls of each side")} | DEVICE,
     ),
     "start": Command(
         "start",
