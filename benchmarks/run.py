@@ -84,6 +84,12 @@ COMMANDS = {
         "race attention alone against PyTorch's naive form and its fused kernel",
         GRIDS | DTYPE | turns(5, 0.5) | DEVICE,
     ),
+    "roofline": Command(
+        "roofline",
+        "measure",
+        "the machine's own rates, and how far above its floor a step, inference and each layer are",
+        CASE | DTYPE | batch(4) | turns(5, 0.5) | DEVICE,
+    ),
     "folder": Command(
         "folder",
         "measure",
