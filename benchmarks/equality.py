@@ -154,9 +154,8 @@ def within(what: str, apart: float, allowed: float) -> float:
 
 
 @contextlib.contextmanager
-def counted(network: twin.DenseUNet) -> Iterator[dict[str, int]]:
-    """Give how many entries a channel has in each BatchNorm of a pass."""
-    counts: dict[str, int] = {}
+def counted(network: twin.DenseUNet, counts: dict[str, int]) -> Iterator[None]:
+    """Write down how many entries a channel has in each BatchNorm of a pass, by its name."""
 
     def hook(name: str) -> Any:
         return lambda module, given: counts.update({name: given[0].numel() // given[0].shape[1]})
@@ -164,7 +163,7 @@ def counted(network: twin.DenseUNet) -> Iterator[dict[str, int]]:
     norms = [(name, module) for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm2d)]
     hooks = [module.register_forward_pre_hook(hook(name)) for name, module in norms]
     try:
-        yield counts
+        yield
     finally:
         for each in hooks:
             each.remove()

@@ -138,7 +138,17 @@ def main(given: list[str] | None = None) -> None:
 
 
 def told(result: dict[str, Any]) -> str:
-    return "\n".join(f"{name:24s} {value}" for name, value in result.items())
+    """Return a result as lines, and the rows in it as tables."""
+    lines = []
+    for name, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            heads = list(dict.fromkeys(key for row in value for key in row))
+            cells = [heads, *([str(row.get(key, "")) for key in heads] for row in value)]
+            widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+            lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+        else:
+            lines.append(f"{name:24s} {value}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def test_the_first_step_has_the_same_loss_gradients_and_statistics():
     variables = ours.variables(case)
     left = ours.Training(case, dtype="float32", batch=2, devices=on.set_up(2, 0), variables=variables)
     right = equality.training_of(case, left, variables, CPU, dtype="float32")
-    with equality.counted(right.twin) as counts:
+    counts = {}
+    with equality.counted(right.twin, counts):
         left.run(1)
         right.run(1)
     truth = left.after_first()
