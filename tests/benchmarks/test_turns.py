@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch", reason="the races are against PyTorch: pip install 'jaxseg[bench]'")
 
 import race
+import run
 
 ROOT = Path(__file__).parents[2]
 
