@@ -49,6 +49,11 @@ def variables(case: Case, seed: int = 0) -> dict[str, Any]:
     return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
+def adam() -> dict[str, Any]:
+    """Return the optimiser's default settings."""
+    return defaults().optimizer.to_dict()
+
+
 class Training:
     """The product's training step: pmapped over the devices of ``set_up``, its records resident, Adam, cross entropy.
 
@@ -63,7 +68,7 @@ class Training:
     """
 
     def __init__(self, case: Case, *, dtype: str, batch: int, devices: on.Devices, variables: Mapping[str, Any]):
-        self.batch, self.adam = batch, defaults().optimizer.to_dict()
+        self.batch, self.adam = batch, adam()
         _, transform = optimizer.build(**self.adam, updates=MOST_STEPS, accumulate=1)
         self.state = on.replicate(initial_state(variables, transform, ema=False), devices)
         images, masks = cases.records(case, 2 * batch)

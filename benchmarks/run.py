@@ -21,15 +21,29 @@ from typing import Any, NamedTuple
 
 MISSING = "the benchmarks race against PyTorch, which is not installed: pip install 'jaxseg[bench]'"
 
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 # Options by their flags; each is an argument, by ``dest`` or the flag's name, of the functions that take it.
 CASE = {"--case": dict(required=True, help="size:attention:side, as in small:ja9:128 or 161:sa:584x565")}
 DTYPE = {"--dtype": dict(default="float32", choices=["float32", "bfloat16"], help="what features are computed in")}
 DEVICE = {"--device": dict(default="auto", choices=["auto", "cpu", "gpu"], help="auto: the GPU where both see one")}
-TURNS = {
-    "--turns": dict(type=int, default=9, help="turns of each side"),
-    "--seconds": dict(type=float, default=1.0, help="that a turn lasts, about"),
+GRIDS = {"--grids": dict(type=_numbers, default=(32, 64, 128), help="sides of the maps, as in 32,64,128")}
+NETWORK = {
+    "--network": dict(default="small:ja9", help="size:attention"),
+    "--images": dict(type=int, default=40, help="how many photographs of 584 x 565"),
 }
+AGAINST = {"--against": dict(default="", help="a checkout of an earlier version, which takes turns with this one")}
 COMPILE = {"--compile": dict(dest="compiled", action="store_true", help="race torch.compile too")}
+
+
+def turns(number: int, seconds: float) -> dict[str, dict[str, Any]]:
+    return {
+        "--turns": dict(type=int, default=number, help="turns of each side"),
+        "--seconds": dict(type=float, default=seconds, help="that a turn lasts, about"),
+    }
 
 
 def batch(images: int) -> dict[str, dict[str, Any]]:
@@ -50,19 +64,43 @@ COMMANDS = {
         "race",
         "train",
         "race a training step against that of PyTorch's twin of the network",
-        CASE | DTYPE | batch(4) | TURNS | COMPILE | DEVICE,
+        CASE | DTYPE | batch(4) | turns(9, 1.0) | COMPILE | DEVICE,
     ),
     "infer": Command(
         "race",
         "infer",
         "race the network's probabilities against those of PyTorch's twin of it",
-        CASE | DTYPE | batch(1) | TURNS | COMPILE | DEVICE,
+        CASE | DTYPE | batch(1) | turns(9, 1.0) | COMPILE | DEVICE,
     ),
     "memory": Command(
         "memory",
         "measure",
         "peak memory of a whole training process, cold and warm, beside PyTorch's",
         CASE | DTYPE | batch(4) | DEVICE,
+    ),
+    "attention": Command(
+        "alone",
+        "measure",
+        "race attention alone against PyTorch's naive form and its fused kernel",
+        GRIDS | DTYPE | turns(5, 0.5) | DEVICE,
+    ),
+    "roofline": Command(
+        "roofline",
+        "measure",
+        "the machine's own rates, and how far above its floor a step, inference and each layer are",
+        CASE | DTYPE | batch(4) | turns(5, 0.5) | DEVICE,
+    ),
+    "folder": Command(
+        "folder",
+        "measure",
+        "prepare, predict and score a folder of photographs; prediction races against a PyTorch loop",
+        NETWORK | {"--turns": dict(type=int, default=3, help="whole calls of each side")} | DEVICE,
+    ),
+    "start": Command(
+        "start",
+        "measure",
+        "whole processes of the demo with three steps, cold and warm, beside PyTorch's",
+        AGAINST | {"--turns": dict(type=int, default=1, help="starts of each kind")},
     ),
 }
 
@@ -100,7 +138,17 @@ def main(given: list[str] | None = None) -> None:
 
 
 def told(result: dict[str, Any]) -> str:
-    return "\n".join(f"{name:24s} {value}" for name, value in result.items())
+    """Return a result as lines, and the rows in it as tables."""
+    lines = []
+    for name, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            heads = list(dict.fromkeys(key for row in value for key in row))
+            cells = [heads, *([str(row.get(key, "")) for key in heads] for row in value)]
+            widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+            lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+        else:
+            lines.append(f"{name:24s} {value}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
