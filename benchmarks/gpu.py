@@ -37,7 +37,7 @@ RACES = [  # command, case, dtype, batch; in the order of their weight, for as m
     ("train", "small:ja9:128", "float32", 4),
 ]
 TINY_RACES = [("train", "micro:ja9:32", "float32", 2), ("infer", "micro:ja9:40x33", "float32", 1)]
-SHARES = {"tests": 0.15, "race": 0.45, "roofline": 0.1}  # of the minutes, at most; the training has what is left
+SHARES = {"tests": 0.1, "race": 0.5, "roofline": 0.1}  # of the minutes, at most; the training has what is left
 SCORING = 60  # seconds kept for the scores after the training
 
 Result = dict[str, Any]
