@@ -1,4 +1,5 @@
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -185,6 +186,18 @@ def test_a_broken_exif_block_counts_as_upright():
 def test_png_round_trip(tmp_path, array):
     images.write_png(tmp_path / "a.png", array)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), array)
+
+
+def test_a_row_of_a_png_is_its_difference_from_the_one_above(tmp_path):
+    """Filter 2, "up", of the PNG specification: what makes the search for runs fast and its files small."""
+    images.write_png(tmp_path / "a.png", IMAGE)
+    data, at, packed = (tmp_path / "a.png").read_bytes(), 8, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        packed += data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        at += 12 + length
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(IMAGE.shape[0], -1)
+    assert set(rows[1:, 0]) == {2}
 
 
 def test_writing_into_no_folder_says_so(tmp_path):
