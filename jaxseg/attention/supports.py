@@ -66,7 +66,7 @@ class Box:
         """
         raise NotImplementedError
 
-    def exists(self, axis: int) -> np.ndarray:
+    def exists(self, axis: int) -> np.ndarray | Array:
         """Return which of those coordinates lie on the grid."""
         place = self.along(axis)
         return (place >= 0) & (place < self.queries[axis])

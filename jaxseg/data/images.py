@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
     if image.dtype != np.uint8:
         raise ValueError(f"{path}: holds {image.dtype} pixels; save the image with 8 bits per channel")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def read_size(path: Path | str) -> tuple[int, int] | None:
+    """Return height and width of what ``read_image`` gives, from the file's head; None where that tells nothing."""
+    from PIL import Image
+
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):  # the reader says what is wrong
+        with open(path, "rb") as file:
+            turned = orientation(file.read(1 << 16)) >= 5
+        with Image.open(path) as picture:
+            return picture.size if turned else (picture.height, picture.width)
+    return None
 
 
 def read_mask(path: Path | str) -> Mask:
@@ -137,7 +150,21 @@ def write_png(path: Path | str, array: np.ndarray) -> None:
 
     Raises OSError where the file cannot be written.
     """
-    Path(path).write_bytes(encode_png(array))
+    write(path, encode_png(array))
+
+
+def write(path: Path | str, data: bytes) -> None:
+    """Write a file that is there whole or not at all, whatever stops the writing.
+
+    Raises OSError where it cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def encode_png(array: np.ndarray) -> bytes:

@@ -32,8 +32,8 @@ def conv(
 ) -> Float[Array, "batch *out features"]:
     """Convolve ``x`` with ``kernel``, zero padded as XLA's ``SAME``: every side of the result is ceil(side / strides).
 
-    Both are of one type, and so is the result. With a stride the padding falls on the bottom and right first. Beyond the
-    ``frame`` of an image there are zeros too.
+    Both are of one type, and so is the result. With a stride the padding falls on the bottom and right first. There are
+    zeros beyond the ``frame`` of an image too.
     Differentiable in reverse mode.
 
     Raises:

@@ -81,7 +81,7 @@ def lengths(grid: Grid, step: int = 1) -> Int[Array, "batch 2"] | None:
     return frames.pixels * jnp.array(grid) // jnp.array(frames.canvas)
 
 
-def clear(x: Shaped[Array, "batch *grid channels"], value: float = 0.0, step: int = 1) -> Shaped[Array, "..."]:
+def clear(x: Shaped[Array, "batch *grid channels"], value: float = 0.0, step: int = 1) -> Shaped[Array, ...]:
     """Return ``x`` with ``value`` beyond each image's frame; ``step`` and errors are those of ``lengths``."""
     grid = x.shape[1:-1]
     ends = lengths(grid, step)

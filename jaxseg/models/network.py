@@ -34,9 +34,9 @@ class Network(nn.Module, kw_only=True):
         stride: pixels along a side of its coarsest cell. Images are padded to a multiple of it.
         skip_strides: pixels along a side of a cell of each skip, level by level.
         auxiliary_weights: weight in the training loss of the auxiliary logits of each name.
-        framed: whether it reads beyond a position by the layers of ``jaxseg.layers`` and by ``attend`` alone, so that in
-            evaluation an image has the same logits on every canvas that holds it. Prediction of many sizes then takes
-            few programs; without it, one for each size rounded up to the stride.
+        framed: whether what it reads of other positions it reads by the layers of ``jaxseg.layers`` and by ``attend``
+            alone. In evaluation an image then has the same logits on every canvas that holds it, and prediction of many
+            sizes takes few programs; without it, one for each size rounded up to the stride.
 
     Args:
         attention: name of the mechanism, a key of ``jaxseg.attention.MECHANISMS``; "none" leaves the skips alone.
@@ -116,10 +116,12 @@ class Network(nn.Module, kw_only=True):
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
         canvas = x.shape[1:3]
-        looks = self.framed and sizes is not None and not (train or snug)
+        frames = contextlib.nullcontext()
+        if sizes is not None and self.framed and not (train or snug):
+            frames = frame.inside(sizes, canvas, self.stride)
         if sizes is None and x.shape != images.shape:
             sizes = jnp.broadcast_to(jnp.array([height, width]), (images.shape[0], 2))
-        with frame.inside(sizes, canvas, self.stride) if looks else contextlib.nullcontext():
+        with frames:
             features, auxiliary = self._features(x.astype(self.numerics.dtype), sizes, train)
             if train or self.is_initializing():
                 self._keep(auxiliary, canvas, (height, width))

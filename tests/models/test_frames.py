@@ -3,18 +3,13 @@
 import itertools
 from functools import partial
 from types import SimpleNamespace
-from typing import ClassVar
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from filling import fill, shapes
-from small import Deep
 
 from jaxseg import attention, models
-from jaxseg.layers import avg_pool, conv, frame, max_pool, max_pool2, upsample2
 from jaxseg.models import network
 
 NETWORKS = {"denseunet": {"size": "micro"}, "unet": {"width": 4}}
