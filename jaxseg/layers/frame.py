@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from contextvars import ContextVar
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Shaped
 
 Grid = tuple[int, ...]
 
 
-class _Frames(NamedTuple):
-    pixels: Array  # height and width of each image's frame, int [batch, 2]
-    canvas: Grid
-    stride: int
+@dataclass(frozen=True)
+class _Frames:
+    pixels: Array = field(compare=False)  # height and width of each image's frame, int [batch, 2]
+    canvas: Grid = field(compare=False)
+    stride: int = field(compare=False)
 
 
-_FRAMES: ContextVar[_Frames | None] = ContextVar("frames", default=None)
+# JAX remembers what it traced by what this compares with: nothing that it traced without frames passes for the same
+# with them. All frames compare equal, or it would trace functions of ``jax.numpy`` again for every canvas.
+_FRAMES = jax.make_user_context(None)
 
 
 @contextlib.contextmanager
@@ -39,24 +42,13 @@ def inside(sizes: Int[Array, "batch 2"], canvas: Grid, stride: int) -> Iterator[
         canvas: those of what they lie on.
         stride: of the network, to which frames are rounded up.
     """
-    with _set(_Frames(-(-sizes // stride) * stride, canvas, stride)):
+    with _FRAMES(_Frames(-(-sizes // stride) * stride, canvas, stride)):
         yield
 
 
-@contextlib.contextmanager
-def outside() -> Iterator[None]:
+def outside() -> contextlib.AbstractContextManager[None]:
     """Let the layers that are called in this context read all there is, for features on a grid of their own."""
-    with _set(None):
-        yield
-
-
-@contextlib.contextmanager
-def _set(frames: _Frames | None) -> Iterator[None]:
-    token = _FRAMES.set(frames)
-    try:
-        yield
-    finally:
-        _FRAMES.reset(token)
+    return _FRAMES(None)
 
 
 def lengths(grid: Grid, step: int = 1) -> Int[Array, "batch 2"] | None:
@@ -69,7 +61,7 @@ def lengths(grid: Grid, step: int = 1) -> Int[Array, "batch 2"] | None:
     Raises:
         ValueError: if such steps do not divide a stride of the network, so that frames may end inside of one.
     """
-    frames = _FRAMES.get()
+    frames = _FRAMES.value
     if frames is None:
         return None
     if any(cells * frames.stride % (side * step) for cells, side in zip(grid, frames.canvas, strict=True)):
