@@ -170,7 +170,8 @@ class Predictor:
         except (ValueError, jax.errors.JaxRuntimeError):
             if canvas == own:
                 raise
-            return self._on(own, image)  # a larger image on its canvas may be too large for network or memory
+            self._canvases[own] = own  # another image on this canvas may be too large for network or memory
+            return self._on(own, image)
 
     def _on(self, canvas: Size, image: np.ndarray) -> np.ndarray:
         (height, width), laid = image.shape[:2], _laid(image, canvas)
