@@ -186,12 +186,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     def _generate_examples(self, split: str, entries: tuple[Entry, ...]) -> Iterator[tuple[int, dict]]:
         totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": []}
-        records = ahead(lambda entry: self.prepare(entry, self.settings), entries)
-        for place, record in enumerate(track(records, f"prepare {self.name} {split}", total=len(entries))):
-            for name, total in _totals(record, self.settings.classes).items():
+        examples = ahead(self._example, entries)
+        for place, (example, found) in enumerate(track(examples, f"prepare {self.name} {split}", total=len(entries))):
+            for name, total in found.items():
                 totals[name].append(total)
-            yield place, _encode(record)
+            yield place, example
         self.totals[split] = totals
+
+    def _example(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a prepared image as a TFDS example, and its totals."""
+        record = self.prepare(entry, self.settings)
+        return _encode(record), _totals(record, self.settings.classes)
 
     # TFDS prints two lines about downloads; these builders download nothing.
     def _log_download_bytes(self) -> None: ...

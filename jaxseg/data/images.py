@@ -93,14 +93,15 @@ def read_binary(path: Path | str, labels: Sequence[int | str] = ()) -> Mask:
     if labels:
         return np.isin(read_codes(path), [code(label) for label in labels]).astype(np.uint8)
     values = read_mask(path)
-    found = np.flatnonzero(histogram(values))
-    if not (set(found) <= {0, 1} or set(found) <= {0, 255}):
+    foreground, largest = values != 0, values.max()
+    if largest not in (0, 1, 255) or (foreground & (values != largest)).any():
+        found = np.flatnonzero(histogram(values))
         listed = ", ".join(map(str, found[:8])) + (f", ... ({len(found)} values)" if len(found) > 8 else "")
         raise ValueError(
             f"{path}: a mask holds only 0 and 1, or only 0 and 255; this one holds {listed}. Save it without "
             "smoothing or rescaling, or name the foreground's values by --config.data.labels"
         )
-    return (values != 0).astype(np.uint8)
+    return foreground.astype(np.uint8)
 
 
 def read_codes(path: Path | str) -> UInt32[np.ndarray, "height width"]:
@@ -110,10 +111,11 @@ def read_codes(path: Path | str) -> UInt32[np.ndarray, "height width"]:
         FileNotFoundError: there is no such file.
         ValueError: as ``read_mask``, except that colours are read.
     """
-    stored = _read_stored(path).astype(np.uint32)
+    stored = _read_stored(path)
     if stored.ndim == 2:
-        return stored * 0x010101
-    return stored @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        return stored.astype(np.uint32) * 0x010101
+    red, green, blue = (stored[..., channel].astype(np.uint32) for channel in range(3))
+    return red << 16 | green << 8 | blue
 
 
 def code(label: int | str) -> int:
