@@ -48,13 +48,16 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
 
 def read_size(path: Path | str) -> tuple[int, int] | None:
     """Return height and width of what ``read_image`` gives, from the file's head; None where that tells nothing."""
-    from PIL import Image
+    from PIL import Image, TiffImagePlugin
 
     with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):  # the reader says what is wrong
         with open(path, "rb") as file:
             turned = orientation(file.read(1 << 16)) >= 5
         with Image.open(path) as picture:
-            return picture.size if turned else (picture.height, picture.width)
+            # Some versions of Pillow have turned the size of a TIFF themselves: as stored, its tags have it.
+            tiff = isinstance(picture, TiffImagePlugin.TiffImageFile)
+            width, height = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
+            return (width, height) if turned else (height, width)
     return None
 
 
