@@ -58,6 +58,10 @@ class Preprocess:
         """Return the image resized and equalised, uint8. This part is done once per image and cached."""
         return equalise(self._resize(image), self.clahe, self.clip_limit, self.tiles)
 
+    def size(self, image: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of what ``prepare`` makes of an image of these."""
+        return (self.image_size[0], self.image_size[1]) if self.image_size else image
+
     def prepare_mask(self, mask: Mask) -> UInt8[np.ndarray, "rows columns"]:
         """Return a mask resized to ``image_size`` by nearest neighbour, which makes no values of its own."""
         import cv2
