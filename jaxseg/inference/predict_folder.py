@@ -22,6 +22,7 @@ from jaxseg.progress import track
 _FAILURES = (ValueError, OSError, jax.errors.JaxRuntimeError)
 
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
+_TINT = np.float32(0.15)  # how much of its colour a mask gets
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
@@ -79,8 +80,14 @@ def overlay(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the photograph with the mask lightly tinted and outlined; larger images get a thicker line."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
-    opacity = np.where(line, 1.0, np.where(mask, 0.15, 0.0)).astype(np.float32)[..., None]
-    return np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
+    tinted = np.rint(np.arange(256, dtype=np.uint8)[:, None] * (1 - _TINT) + colour * _TINT).astype(
+        np.uint8
+    )  # of each value
+    drawn = image.copy()
+    for channel in range(3):
+        np.copyto(drawn[..., channel], tinted[image[..., channel], channel], where=mask)
+    drawn[line] = colour
+    return drawn
 
 
 def _attempt(predictor: Predictor, path: Path) -> dict[str, bytes] | Exception:
