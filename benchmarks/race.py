@@ -113,7 +113,7 @@ def infer(
         right = twin.Inference(equality.twin_of(case, variables, place), images, dtype=dtype, compiled=compiled)
         took = timed(right.run, 1)
         name = "compiled" if compiled else "logits"
-        apart[name] = equality.logits(left, right, equality.computed(dtype, place))
+        apart[name] = equality.logits(left, right, equality.ALLOWED[equality.computed(dtype, place)]["logits"])
         return right, took
 
     found = against(left, firsts, other, compiled=compiled, turns=turns, seconds=seconds)
