@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import cases
+import bench_cases
 import jax
 import numpy as np
 import ours
 import torch
 import twin
-from cases import Case
+from bench_cases import Case
 
 from jaxseg.models.denseunet import SIZES
 
@@ -55,8 +55,8 @@ def training_of(
 ) -> twin.Training:
     """Return the twin's training, from the same numbers on the same images by the same rule as jaxseg's."""
     made = twin_of(case, variables, device)
-    images, labels = cases.records(case, 2 * left.batch)
-    rule = {"adam": left.adam, "mean": cases.MEAN, "std": cases.STD, "indices": left.indices}
+    images, labels = bench_cases.records(case, 2 * left.batch)
+    rule = {"adam": left.adam, "mean": bench_cases.MEAN, "std": bench_cases.STD, "indices": left.indices}
     return twin.Training(made, images, labels, dtype=dtype, compiled=compiled, **rule)
 
 

@@ -6,12 +6,12 @@ import json
 import sys
 from typing import Any
 
-import cases
+import bench_cases
 
 MIB, STEPS = 2**20, 3
 
 
-def jaxseg(case: cases.Case, dtype: str, batch: int, device: str, **_: Any) -> dict[str, Any]:
+def jaxseg(case: bench_cases.Case, dtype: str, batch: int, device: str, **_: Any) -> dict[str, Any]:
     """Take steps of jaxseg's; return the device's peak in MiB where it is not the process's own."""
     sys.modules["torch"] = None  # type: ignore[assignment]  # TensorBoard's writer would load it where it is installed
     import jax
@@ -28,7 +28,7 @@ def jaxseg(case: cases.Case, dtype: str, batch: int, device: str, **_: Any) -> d
     return {"device_mib": round(stats["peak_bytes_in_use"] / MIB)} if stats else {}
 
 
-def torch(case: cases.Case, dtype: str, batch: int, device: str, widths: list, adam: dict) -> dict[str, Any]:
+def torch(case: bench_cases.Case, dtype: str, batch: int, device: str, widths: list, adam: dict) -> dict[str, Any]:
     """Take steps of PyTorch's twin; return the device's peak in MiB where it is not the process's own."""
     import numpy as np
     import torch
@@ -37,11 +37,11 @@ def torch(case: cases.Case, dtype: str, batch: int, device: str, widths: list, a
     place = twin.prepare("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     twin.Training(
         twin.DenseUNet(widths, case.attention).to(place, memory_format=torch.channels_last),
-        *cases.records(case, 2 * batch),
+        *bench_cases.records(case, 2 * batch),
         dtype=dtype,
         adam=adam,
-        mean=cases.MEAN,
-        std=cases.STD,
+        mean=bench_cases.MEAN,
+        std=bench_cases.STD,
         indices=lambda step: np.arange(batch),
     ).run(STEPS)
     return {"device_mib": round(torch.cuda.max_memory_allocated() / MIB)} if place.type == "cuda" else {}
@@ -49,5 +49,5 @@ def torch(case: cases.Case, dtype: str, batch: int, device: str, widths: list, a
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[2])
-    given["case"] = cases.parse(given["case"])
+    given["case"] = bench_cases.parse(given["case"])
     print(json.dumps({"jaxseg": jaxseg, "torch": torch}[sys.argv[1]](**given)))

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cases
+import bench_cases
 import cv2
 import equality
 import machine
@@ -50,7 +50,7 @@ def measure(*, network: str = "small:ja9", images: int = 40, turns: int = 3, dev
         ValueError: a network or a device that does not exist.
         equality.Mismatch: the two write other pictures.
     """
-    case = cases.parse(f"{network}:{HEIGHT}x{WIDTH}")
+    case = bench_cases.parse(f"{network}:{HEIGHT}x{WIDTH}")
     _, place = race.placed(device, race.single)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)

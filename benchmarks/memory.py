@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-import cases
+import bench_cases
 import machine
 import processes
 
@@ -20,7 +20,7 @@ def measure(case: str, *, dtype: str = "float32", batch: int = 4, device: str = 
     """Return MiB of each process, and jaxseg's over PyTorch's as ``ratio_cold`` and ``ratio_warm``.
 
     Args:
-        case: as in ``cases.parse``.
+        case: as in ``bench_cases.parse``.
         dtype: of the features.
         batch: images in a step.
         device: "cpu", "gpu", or "auto".
@@ -29,8 +29,8 @@ def measure(case: str, *, dtype: str = "float32", batch: int = 4, device: str = 
         ValueError: a case that does not exist.
         RuntimeError: a process failed.
     """
-    head = {"case": str(cases.parse(case)), "dtype": dtype, "batch": batch}
-    given = head | {"device": device} | processes.settings(cases.parse(case).size)
+    head = {"case": str(bench_cases.parse(case)), "dtype": dtype, "batch": batch}
+    given = head | {"device": device} | processes.settings(bench_cases.parse(case).size)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as cache:
         for name, side in (("cold", "jaxseg"), ("warm", "jaxseg"), ("torch", "torch")):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cases
+import bench_cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from cases import Case
+from bench_cases import Case
 
 from jaxseg import losses, models, optimizer
 from jaxseg.config import defaults
@@ -71,7 +71,7 @@ class Training:
         self.batch, self.adam = batch, adam()
         _, transform = optimizer.build(**self.adam, updates=MOST_STEPS, accumulate=1)
         self.state = on.replicate(initial_state(variables, transform, ema=False), devices)
-        images, masks = cases.records(case, 2 * batch)
+        images, masks = bench_cases.records(case, 2 * batch)
         pairs = zip(images, masks, strict=True)
         made = Records.of([Record(str(k), image, mask, None, None, str(k)) for k, (image, mask) in enumerate(pairs)])
         self.at_once = steps_at_once(devices)
@@ -110,7 +110,7 @@ class Training:
 
 
 def _sample(arrays: stream.Arrays, key: jax.Array, places: jax.Array) -> stream.Batch:
-    return stream.sample(arrays, key, places, Augment(), (), cases.MEAN, cases.STD)
+    return stream.sample(arrays, key, places, Augment(), (), bench_cases.MEAN, bench_cases.STD)
 
 
 class Inference:
@@ -147,5 +147,5 @@ class Inference:
 
 def normalised(case: Case, batch: int) -> np.ndarray:
     """Return images as the network sees them, float32 [batch, height, width, 3]."""
-    images, _ = cases.records(case, batch)
-    return ((images - np.float32(cases.MEAN)) / np.float32(cases.STD)).astype(np.float32)
+    images, _ = bench_cases.records(case, batch)
+    return ((images - np.float32(bench_cases.MEAN)) / np.float32(bench_cases.STD)).astype(np.float32)

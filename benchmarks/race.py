@@ -18,14 +18,14 @@ from typing import Any
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or JAX takes the GPU's memory before PyTorch starts
 
-import cases
+import bench_cases
 import equality
 import jax
 import machine
 import ours
 import torch
 import twin
-from cases import Case
+from bench_cases import Case
 
 from jaxseg.runs.compilation import keep_programs
 from jaxseg.training import devices as on
@@ -49,7 +49,7 @@ def train(
     """Race a training step: gradients, Adam, BatchNorm's statistics; the records on the device, nothing augmented.
 
     Args:
-        case: as in ``cases.parse``.
+        case: as in ``bench_cases.parse``.
         dtype: of the features, "float32" or "bfloat16"; parameters are float32.
         batch: images in a step.
         turns: of each side.
@@ -66,7 +66,7 @@ def train(
         ValueError: a case or a device that does not exist.
         equality.Mismatch: the two differ.
     """
-    case = cases.parse(case) if isinstance(case, str) else case
+    case = bench_cases.parse(case) if isinstance(case, str) else case
     devices, place = placed(device, lambda: on.set_up(batch, 0))
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}
@@ -101,7 +101,7 @@ def infer(
     device: str = "auto",
 ) -> Result:
     """Race the network's probabilities of normalised images that lie on the device; all else is as in ``train``."""
-    case = cases.parse(case) if isinstance(case, str) else case
+    case = bench_cases.parse(case) if isinstance(case, str) else case
     devices, place = placed(device, single)
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}

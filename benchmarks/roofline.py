@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import cases
+import bench_cases
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ import ours
 import race
 import torch
 import twin
-from cases import Case
+from bench_cases import Case
 
 from jaxseg import counting, models, optimizer
 from jaxseg.training import devices as on
@@ -63,7 +63,7 @@ def measure(
     """Return rates, and floor, median milliseconds and their ratio of a training step, of inference, and of each layer.
 
     Args:
-        case: as in ``cases.parse``.
+        case: as in ``bench_cases.parse``.
         dtype: of the features.
         batch: images at once.
         turns: of each measurement.
@@ -73,7 +73,7 @@ def measure(
     Raises:
         ValueError: a case or a device that does not exist.
     """
-    parsed = cases.parse(case)
+    parsed = bench_cases.parse(case)
     devices, place = race.placed(device, lambda: on.set_up(batch, 0))
     measured = {name: rates(name, place) for name in dict.fromkeys(("float32", dtype))}
     best, variables = measured[dtype], ours.variables(parsed)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the twin is PyTorch's: pip install 
 import equality  # noqa: E402
 import ours  # noqa: E402
 import twin  # noqa: E402
-from cases import ATTENTIONS, Case  # noqa: E402
+from bench_cases import ATTENTIONS, Case  # noqa: E402
 
 from jaxseg.models.denseunet import SIZES  # noqa: E402
 from jaxseg.training import devices as on  # noqa: E402

@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 
-import cases
+import bench_cases
 import machine
 import processes
 import pytest
 import table
-from cases import Case
+from bench_cases import Case
 
 from jaxseg.models.denseunet import SIZES
 
@@ -20,22 +20,22 @@ from jaxseg.models.denseunet import SIZES
     [("small:ja9:128", Case("small", "ja9", 128, 128)), ("161:none:584x565", Case("161", "none", 584, 565))],
 )
 def test_a_case_is_read_and_written(text, case):
-    assert cases.parse(text) == case
+    assert bench_cases.parse(text) == case
     assert str(case) == text
 
 
 @pytest.mark.parametrize("text", ["small", "large:ja9:128", "small:danet:128", "small:ja9:0", "small:ja9:1x2x3"])
 def test_a_wrong_case_says_what_is_wanted(text):
     with pytest.raises(ValueError, match="small:ja9:128"):
-        cases.parse(text)
+        bench_cases.parse(text)
 
 
 def test_the_sizes_are_those_of_the_network():
-    assert tuple(SIZES) == cases.SIZES
+    assert tuple(SIZES) == bench_cases.SIZES
 
 
 def test_records_are_uint8_images_and_binary_masks():
-    images, masks = cases.records(Case("micro", "none", 8, 12), 3)
+    images, masks = bench_cases.records(Case("micro", "none", 8, 12), 3)
     assert images.shape == (3, 8, 12, 3)
     assert images.dtype == masks.dtype == "uint8"
     assert set(masks.flat) == {0, 1}
