@@ -80,9 +80,8 @@ def overlay(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the photograph with the mask lightly tinted and outlined; larger images get a thicker line."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
-    tinted = np.rint(np.arange(256, dtype=np.uint8)[:, None] * (1 - _TINT) + colour * _TINT).astype(
-        np.uint8
-    )  # of each value
+    values = np.arange(256, dtype=np.float32)[:, None]
+    tinted = np.rint(values * (1 - _TINT) + colour * _TINT).astype(np.uint8)
     drawn = image.copy()
     for channel in range(3):
         np.copyto(drawn[..., channel], tinted[image[..., channel], channel], where=mask)
