@@ -47,6 +47,7 @@ def _model() -> dict[str, Any]:
         # Paper: not stated. Skips that carry attention, e.g. (0, 3); None is all: of denseunet at strides 2, 4, 8, 16.
         levels=placeholder(tuple),
         dtype="float32",  # "bfloat16" computes in bfloat16; parameters, statistics and softmax stay float32.
+        remat=False,  # training computes each block twice and keeps less: see models/remat.py for what it costs
     )
 
 
@@ -93,6 +94,7 @@ def _train() -> dict[str, Any]:
         eval_every=500,
         init_from="",  # workdir of a run whose weights start this one
         devices=0,  # 0: all GPUs; on a CPU the largest divisor of the batch that the cores allow
+        steps_at_once=0,  # how many are sent to the devices together; 0: 1 on a CPU, 8 on GPUs
     )
 
 
@@ -223,7 +225,8 @@ def _validate_train(config: Settings) -> None:
     train = config.train
     for name in ("steps", "batch_size", "accumulate", "log_every", "eval_every"):
         require(train[name] >= 1, f"train.{name}", train[name], "1 or more")
-    require(train.devices >= 0, "train.devices", train.devices, "0 (choose) or more")
+    for name in ("devices", "steps_at_once"):
+        require(train[name] >= 0, f"train.{name}", train[name], "0 (choose) or more")
     whole = train.steps % train.accumulate == 0
     require(whole, "train.accumulate", train.accumulate, f"a divisor of train.steps {train.steps}")
     fraction("train.ema_decay", train.ema_decay, "0 (off) to below 1")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
+from jax.extend import core
 
 from jaxseg.counting.modules import Called as Called
 from jaxseg.counting.modules import labelled as labelled
@@ -32,8 +33,9 @@ class Count(NamedTuple):
       loop reads it, where the function returns it, or where several steps read it and it is expensive to compute again
       (exp, log, tanh, ...). No cache is modelled: a loop moves its operands on every iteration.
     - *Bytes alive*. Each stored value counts from the step that makes it to the last step that reads it, in the order
-      of the program, those in the body of a loop included. Arguments count throughout, results from their step to the
-      end. XLA may find an order that needs less.
+      of the program, those in the body of a loop included. Arguments count throughout, or to the last step that reads
+      them where the function donates them, and results from their step to the end. XLA may find an order that needs
+      less.
 
     Attributes:
         steps: the steps in order.
@@ -69,17 +71,23 @@ class Count(NamedTuple):
         return max(self.peak - self.given - self.returned, 0)
 
 
-def count(function: Callable, *arguments: Any) -> Count:
-    """Return what ``function`` costs on ``arguments``: arrays, or ``jax.ShapeDtypeStruct`` in their place.
+def count(function: Callable, *arguments: Any, turns: int | None = None) -> Count:
+    """Return what ``function`` costs; of one that is mapped over devices (``jax.pmap``), what one device does.
+
+    Args:
+        function: what to count.
+        arguments: its own: arrays, or ``jax.ShapeDtypeStruct`` in their place.
+        turns: how often a loop runs whose length only its arguments tell; None: it is an error.
 
     Raises:
-        ValueError: ``function`` has a loop of unknown length, or another operation whose cost is not known beforehand.
+        ValueError: ``function`` has such a loop, or another operation whose cost is not known beforehand.
     """
-    jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
-    values = [Value.of(atom, stored=True) for atom in (*jaxpr.constvars, *jaxpr.invars)]
-    program, given = Program(jaxpr, values), sum(value.size for value in values)
-    returned = sum(value.size for value in program.results.difference(values))
-    return Count(program.steps(given), program.kept(), given, returned)
+    jaxpr, donated = _on_a_device(jax.make_jaxpr(function)(*arguments).jaxpr)
+    values = {atom: Value.of(atom, stored=True) for atom in (*jaxpr.constvars, *jaxpr.invars)}
+    given, owned = list(values.values()), [values[atom] for atom in donated]
+    program = Program(jaxpr, given, owned, turns)
+    steps = program.steps(_bytes(given) - _bytes(owned))
+    return Count(steps, program.kept(), _bytes(given), _bytes(program.results.difference(given)))
 
 
 def with_gradients(function: Callable[..., tuple[Any, Any]]) -> Callable:
@@ -94,3 +102,20 @@ def with_gradients(function: Callable[..., tuple[Any, Any]]) -> Callable:
         return result, others, pull(result)
 
     return both
+
+
+def _on_a_device(jaxpr: core.Jaxpr) -> tuple[core.Jaxpr, list[core.Var]]:
+    """Return the program that one device runs, within the calls that map it, and its arguments that are donated."""
+    donated: list[Any] = []
+    while len(jaxpr.eqns) == 1 and jaxpr.eqns[0].primitive.name in ("jit", "shard_map"):
+        (call,) = jaxpr.eqns
+        if call.outvars != jaxpr.outvars:
+            break
+        gone = call.params.get("donated_invars") or [any(atom is other for other in donated) for atom in call.invars]
+        jaxpr = getattr(call.params["jaxpr"], "jaxpr", call.params["jaxpr"])
+        donated = [atom for atom, is_gone in zip(jaxpr.invars, gone, strict=True) if is_gone]
+    return jaxpr, donated
+
+
+def _bytes(values: Iterable[Value]) -> int:
+    return sum(value.size for value in values)

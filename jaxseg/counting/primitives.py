@@ -66,6 +66,10 @@ def _per_entry(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]
     return math.prod(operands[0])
 
 
+def _per_entry_of_all(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
+    return sum(map(math.prod, operands))
+
+
 def _per_update(params: dict[str, Any], operands: Shapes, result: tuple[int, ...]) -> int:
     return math.prod(operands[2])
 
@@ -126,4 +130,6 @@ KERNELS: dict[str, Operations] = {
     "select_and_gather_add": _windows,
     "dot_product_attention_fwd_wrapper": _attention(2),
     "dot_product_attention_bwd_wrapper": _attention(5),
+    "psum": _per_entry_of_all,
+    "all_gather": _none,
 }

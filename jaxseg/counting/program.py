@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -109,8 +109,10 @@ class Run(NamedTuple):
         moved: bytes that it reads and writes.
         reads: the stored values that it reads, and how many bytes of each.
         writes: the values that it stores.
-        reused: bytes of its results that may take the memory of values that it is the last to read.
+        over: the values whose memory its results may take, where it is the last to read them.
+        reused: the most bytes of its results that do so.
         body: the steps of a loop's or a branch's body; they count what the loop moves and what it carries.
+        inside: bytes of its results that those steps count too.
     """
 
     scopes: Scopes
@@ -118,8 +120,10 @@ class Run(NamedTuple):
     moved: int
     reads: dict[Value, int]
     writes: list[Value]
+    over: Collection[Value] = ()
     reused: int = 0
     body: Sequence[Step] = ()
+    inside: int = 0
 
 
 class Program:
@@ -129,14 +133,20 @@ class Program:
         jaxpr: the program.
         arguments: values of its constants and arguments, all of them stored.
         owned: arguments that take memory of the program's own, such as the carry of a loop's body.
+        turns: how often a loop of unknown length runs; None: there is none.
+
+    Raises:
+        ValueError: there is an operation whose cost is not known before it runs.
     """
 
-    def __init__(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], owned: Sequence[Value] = ()) -> None:
+    def __init__(
+        self, jaxpr: core.Jaxpr, arguments: Sequence[Value], owned: Sequence[Value] = (), turns: int | None = None
+    ) -> None:
         self.owned = owned
         self.equations: list[Equation] = []
         self.results = set(self._inline(jaxpr, arguments, ()))
         self._drop_and_fuse()
-        self.runs = [_run(equation) for equation in self.equations]
+        self.runs = [_run(equation, turns) for equation in self.equations]
         self.last = {value: time for time, run in enumerate(self.runs) for value in run.reads}
 
     def _inline(self, jaxpr: core.Jaxpr, arguments: Sequence[Value], scopes: Scopes) -> list[Value]:
@@ -192,15 +202,16 @@ class Program:
         steps = []
         for time, run in enumerate(self.runs):
             made.update(dict.fromkeys(run.writes, time))
-            dying = (value for value in {*run.reads, *run.writes} if value in made and value not in self.results)
-            freed = sum(value.size for value in dying if self.last.get(value, made[value]) == time)
+            known = (value for value in {*run.reads, *run.writes} if value in made and value not in self.results)
+            dying = [value for value in known if self.last.get(value, made[value]) == time]
             written = sum(value.size for value in run.writes)
-            during = alive + written - min(freed, run.reused)
+            overwritten = sum(value.size for value in dying if value in run.over)
+            during = alive + written - min(overwritten, run.reused)
             steps += [
-                step._replace(scopes=run.scopes + step.scopes, alive=during - run.reused + step.alive)
+                step._replace(scopes=run.scopes + step.scopes, alive=during - run.inside + step.alive)
                 for step in run.body
             ] or [Step(run.scopes, run.flops, run.moved, during)]
-            alive += written - freed
+            alive += written - sum(value.size for value in dying)
         return steps
 
     def kept(self) -> list[Kept]:
@@ -215,7 +226,7 @@ class Program:
         ]
 
 
-def _run(equation: Equation) -> Run:
+def _run(equation: Equation, turns: int | None) -> Run:
     """Return what an equation reads and writes; call it for the equations in order, since each builds on the last."""
     reads: dict[Value, int] = {}
     for value in equation.operands:
@@ -229,42 +240,85 @@ def _run(equation: Equation) -> Run:
     writes = [value for value in equation.results if value.stored]
     written = sum(value.size for value in writes)
     if equation.name in BODIES:
-        return BODIES[equation.name](equation, reads, writes)
+        return BODIES[equation.name](equation, reads, writes, turns)
     if not writes:
         return Run(equation.scopes, equation.flops, 0, {}, [])
-    in_place = equation.name in IN_PLACE or not (equation.whole or equation.name in REDUCTIONS)
-    reused, moved = written if in_place else 0, sum(reads.values()) + written
+    over, moved = reads.keys(), sum(reads.values()) + written
+    if equation.name in IN_PLACE:
+        over = equation.operands[:1]
+    elif equation.whole or equation.name in REDUCTIONS:
+        over = ()
     # These touch only the part of their first operand that they take from it or write into it.
     if equation.name in IN_PLACE:
         moved = 2 * sum(value.size for value in equation.operands[1:])
     elif equation.name == "gather":
         moved = 2 * written + equation.operands[1].size
-    return Run(equation.scopes, equation.flops, moved, reads, writes, reused)
+    return Run(equation.scopes, equation.flops, moved, reads, writes, over, written if over else 0)
 
 
-def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
+def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value], turns: int | None) -> Run:
     """Return a loop of known length: the steps of its body, their operations and bytes times the length."""
-    length, carried = equation.params["length"], equation.params["num_carry"]
-    body, constants = _open(equation.params["jaxpr"])
-    arguments = [Value.of(atom, stored=True) for atom in body.invars]
-    steps = Program(body, [*constants, *arguments], arguments[equation.params["num_consts"] :]).steps(0)
+    constants, carried = equation.params["num_consts"], equation.params["num_carry"]
+    return _loop(
+        equation, reads, writes, turns,
+        body=equation.params["jaxpr"],
+        length=equation.params["length"],
+        # Of its arguments, the carry and a slice of each input are the body's own.
+        shared=constants,
+        carry=equation.operands[constants : constants + carried],
+    )  # fmt: skip
+
+
+def _while(equation: Equation, reads: dict[Value, int], writes: list[Value], turns: int | None) -> Run:
+    """Return a loop whose length is known only when it runs, as one of ``turns``; its condition is not counted."""
+    if turns is None:
+        raise ValueError(
+            "the operation 'while' does not say what it costs before it runs; write a while loop as jax.lax.scan, or a "
+            "fori_loop whose bounds are numbers, or say how many turns it takes."
+        )
+    conditions, constants = equation.params["cond_nconsts"], equation.params["body_nconsts"]
+    return _loop(
+        equation, reads, writes, turns,
+        body=equation.params["body_jaxpr"],
+        length=turns,
+        shared=constants,
+        carry=equation.operands[conditions + constants :],
+    )  # fmt: skip
+
+
+def _loop(
+    equation: Equation,
+    reads: dict[Value, int],
+    writes: list[Value],
+    turns: int | None,
+    *,
+    body: Any,
+    length: int,
+    shared: int,
+    carry: Sequence[Value],
+) -> Run:
+    """Return a loop; its body reads ``shared`` arguments in every turn, and the others are its own in each."""
+    jaxpr, constants = _open(body)
+    arguments = [Value.of(atom, stored=True) for atom in jaxpr.invars]
+    steps = Program(jaxpr, [*constants, *arguments], arguments[shared:], turns).steps(0)
     steps = [step._replace(flops=length * step.flops, moved=length * step.moved) for step in steps]
-    reused = sum(value.size for value in equation.results[:carried])
-    return Run(equation.scopes, 0, 0, reads, writes, reused, steps)
+    carried = sum(value.size for value in equation.results[: len(carry)])
+    return Run(equation.scopes, 0, 0, reads, writes, carry, carried, steps, carried)
 
 
-def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value]) -> Run:
+def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value], turns: int | None) -> Run:
     """Return a choice between branches: the steps of the one with the most operations."""
     branches = []
     for branch in equation.params["branches"]:
         body, constants = _open(branch)
         arguments = [Value.of(atom, stored=True) for atom in body.invars]
-        branches.append(Program(body, [*constants, *arguments]).steps(0))
+        branches.append(Program(body, [*constants, *arguments], turns=turns).steps(0))
     steps = max(branches, key=lambda steps: sum(step.flops for step in steps))
-    return Run(equation.scopes, 0, 0, reads, writes, 0, steps)
+    written = sum(value.size for value in writes)
+    return Run(equation.scopes, 0, 0, reads, writes, body=steps, inside=written)
 
 
-BODIES = {"scan": _scan, "cond": _cond}
+BODIES = {"scan": _scan, "while": _while, "cond": _cond}
 PLATFORMS = {"cpu": {"cpu"}, "gpu": {"gpu", "cuda", "rocm"}, "tpu": {"tpu"}}  # names in lowering rules, per backend
 
 
@@ -287,10 +341,7 @@ def _open(jaxpr: Any) -> tuple[core.Jaxpr, list[Value]]:
 
 
 def _refuse(name: str, params: dict[str, Any]) -> None:
-    """Raise ValueError for a primitive that contains a jaxpr and has no rule here, such as a while loop."""
+    """Raise ValueError for a primitive that contains a jaxpr and has no rule here."""
     if name in BODIES or name in KERNELS or name in REDUCTIONS or not list(core.jaxprs_in_params(params)):
         return
-    raise ValueError(
-        f"the operation {name!r} does not say what it costs before it runs; "
-        "write a while loop as jax.lax.scan, or a fori_loop whose bounds are numbers."
-    )
+    raise ValueError(f"the operation {name!r} contains others, and nothing says how to count them.")

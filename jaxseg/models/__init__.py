@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxseg import checks
 from jaxseg.layers import Numerics
 from jaxseg.models.denseunet import denseunet
+from jaxseg.models.initial import initial_variables as initial_variables
 from jaxseg.models.network import AUXILIARY as AUXILIARY
 from jaxseg.models.network import Network as Network
 from jaxseg.models.network import training_pass as training_pass
@@ -40,6 +41,7 @@ def build(
     num_classes: int = 2,
     dtype: str = "float32",
     axis_name: str | None = None,
+    remat: bool = False,
     **own: Any,
 ) -> Network:
     """Return the network ``name``, its parameters not yet made.
@@ -55,6 +57,7 @@ def build(
         num_classes: channels of the logits, at least 2.
         dtype: "float32", or "bfloat16" for the features; parameters, statistics and logits are float32.
         axis_name: mapped axis (of ``pmap`` or ``vmap``) that shares a batch.
+        remat: whether training computes each block again in the backward pass, instead of keeping what lies in it.
         own: the network's own options; ``own_options(name)`` lists them.
 
     Raises:
@@ -70,6 +73,7 @@ def build(
         levels=None if levels is None else tuple(levels),
         num_classes=num_classes,
         numerics=Numerics(jnp.dtype(dtype), axis_name),
+        remat=remat,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxseg import attention
 from jaxseg.layers import Numerics, frame
 from jaxseg.models.blocks import Head
+from jaxseg.models.remat import by_block
 
 AUXILIARY = "auxiliary"  # the collection of logits for the training loss alone
 
@@ -44,6 +46,7 @@ class Network(nn.Module, kw_only=True):
         levels: the skips that carry attention, places in ``skip_strides``; None: all of them.
         num_classes: channels of the logits.
         numerics: what features are computed in, and the mapped axis that shares a batch.
+        remat: whether training keeps between its blocks alone what the backward pass needs; see ``remat.by_block``.
 
     Raises:
         ValueError: for a mechanism, option of it or level that does not exist, or fewer than two classes; when called,
@@ -61,6 +64,7 @@ class Network(nn.Module, kw_only=True):
     levels: tuple[int, ...] | None = None
     num_classes: int = 2
     numerics: Numerics = Numerics(jnp.float32)
+    remat: bool = False
 
     def __post_init__(self) -> None:
         """Check the options, so that a wrong one is told when the network is built and not at the first step."""
@@ -113,6 +117,11 @@ class Network(nn.Module, kw_only=True):
             snug: whether every image is known to fill its canvas but for less than ``stride`` each way. Given sizes
                 without that, a network that is ``framed`` answers in evaluation as if it were so, whatever the canvas.
         """
+        with by_block(self) if self.remat and train else nullcontext():
+            return self._logits(images, train, sizes)
+
+    def _logits(self, images: Array, train: bool, sizes: Array | None) -> Array:
+        """Return the logits of ``__call__``, and store the auxiliary ones."""
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
         canvas = x.shape[1:3]

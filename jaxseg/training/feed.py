@@ -1,12 +1,13 @@
 """What a step takes: records on the devices, and which of them this step uses.
 
-Both feeds give ``feed(step) -> (arrays, indices, places)``, each with a leading axis of devices, and the same images
-for the same (seed, step): only where the images wait differs.
+Both feeds give ``feed(step, count)``, the arguments of the next ``count`` steps after the state, and the same images
+for the same (seed, step): only where the images wait differs. Arrays have a leading axis of devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,22 +16,39 @@ from jaxseg.data import stream
 from jaxseg.data.records import Records
 from jaxseg.training.devices import Devices, replicate, split
 
-Feed = tuple[stream.Arrays, jax.Array, jax.Array]
+Feed = tuple[Any, ...]  # what ``step.parallel_step`` takes after the state, or ``step.parallel_steps``
 
 
 class Resident:
-    """The whole training set lives in the memory of every device; a step sends a few indices."""
+    """The whole training set lives in the memory of every device; a step sends a few indices.
 
-    def __init__(self, records: Records, devices: Devices, *, seed: int, batch_size: int, fov: bool = False):
-        self._devices, self._seed, self._batch_size = devices, seed, batch_size
+    Args:
+        records: the training set.
+        devices: that share a batch.
+        seed: of the run.
+        batch_size: images in one step.
+        fov: whether the fields of view come too.
+        at_once: the most steps that are sent together; with more than 1 it feeds ``step.parallel_steps``.
+    """
+
+    def __init__(
+        self, records: Records, devices: Devices, *, seed: int, batch_size: int, fov: bool = False, at_once: int = 1
+    ):
+        self._devices, self._seed, self._batch_size, self._at_once = devices, seed, batch_size, at_once
         self._count = len(records)
         self._arrays = replicate(stream.canvas(records, fov=fov), devices)
         self._places = split(_shares(np.arange(batch_size), devices), devices)
 
-    def __call__(self, step: int) -> Feed:
-        """Return what ``step`` takes."""
-        indices = stream.indices(self._seed, step, self._batch_size, self._count)
-        return self._arrays, split(_shares(indices, self._devices), self._devices), self._places
+    def __call__(self, step: int, count: int) -> Feed:
+        """Return what the ``count`` steps from ``step`` on take."""
+        rows = [
+            _shares(stream.indices(self._seed, step + i, self._batch_size, self._count), self._devices)
+            for i in range(count)
+        ]
+        if self._at_once == 1:
+            return self._arrays, split(rows[0], self._devices), self._places
+        rows += rows[:1] * (self._at_once - count)  # never taken
+        return self._arrays, split(np.stack(rows, 1), self._devices), self._places, count
 
     def close(self) -> None:
         """Nothing runs beside the steps."""
@@ -49,8 +67,8 @@ class Streamed:
         self._indices = replicate(share, devices)
         self._next = start
 
-    def __call__(self, step: int) -> Feed:
-        """Return what ``step`` takes; steps are asked for in order."""
+    def __call__(self, step: int, count: int) -> Feed:
+        """Return what ``step`` takes; steps are asked for in order, one by one (``count`` is 1)."""
         if step != self._next:
             raise ValueError(f"a streamed feed gives its steps in order: {self._next} is next, {step} was asked for")
         self._next += 1

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxseg import data, inference, losses, models, optimizer
 from jaxseg.config import Settings, plain
@@ -22,7 +21,16 @@ from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed
 from jaxseg.training.interrupt import StopRequest
-from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step
+from jaxseg.training.packed import packed_as, unpacked
+from jaxseg.training.step import (
+    DEVICES,
+    Sample,
+    TrainState,
+    initial_state,
+    parallel_step,
+    parallel_steps,
+    steps_at_once,
+)
 from jaxseg.training.watch import Watch
 
 
@@ -59,7 +67,9 @@ class Run:
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
-        self.step = parallel_step(
+        self.resident = self._fits_the_devices()
+        self.at_once = self._steps_at_once()
+        self.step = (parallel_step if self.at_once == 1 else parallel_steps)(
             devices,
             model=self.network,
             loss=losses.build(config.loss.name, **config.loss.options.to_dict()),
@@ -70,8 +80,7 @@ class Run:
         )
 
     def _init(self, key: jax.Array) -> TrainState:
-        image = jnp.zeros((1, self.network.stride, self.network.stride, 3))
-        variables = self.network.init(key, image, train=False)
+        variables = models.initial_variables(self.network, key)
         return initial_state(variables, self.optimizer, ema=self.config.train.ema_decay > 0)
 
     def _restored(self) -> TrainState | None:
@@ -79,17 +88,20 @@ class Run:
         if latest is None:
             return None
         print(f"going on from step {latest} of {self.path}", flush=True)
-        variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(self._init, jax.random.key(0))))
-        return TrainState(**variables, **training)
+        wanted = jax.eval_shape(self._init, jax.random.key(0))
+        variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(unpacked, wanted)))
+        return packed_as(wanted, TrainState(**variables, **training))
 
     def _new(self) -> TrainState:
-        state = jax.jit(self._init)(jax.random.key(self.config.seed))
+        # It runs once, so compiling it quickly is worth more than quick code.
+        start = jax.jit(self._init, compiler_options={"xla_backend_optimization_level": 0})
+        state = start(jax.random.key(self.config.seed))
         if not self.config.train.init_from:
             return state
         step, variables = checkpoint.load_variables(self.config.train.init_from)
         print(f"starting from the weights of {self.config.train.init_from}, step {step}", flush=True)
         _require_same_classes(self.predictor.classes, self.config.train.init_from)
-        started = {"params": state.params, "batch_stats": state.batch_stats}
+        started = {"params": state.params.tree(), "batch_stats": state.batch_stats}
         _require_same_shapes(started, variables, self.config.train.init_from)
         return initial_state(variables, self.optimizer, ema=state.ema is not None)
 
@@ -129,13 +141,15 @@ class Run:
         )
         try:
             with StopRequest() as stop:
-                for step in range(self.start, settings.steps):
-                    self.state, figures = self.step(self.state, *source(step))
-                    watch.add(step, figures)
-                    done = step + 1
+                done = self.start
+                while done < settings.steps:
+                    count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)
+                    self.state, figures = self.step(self.state, *source(done, count))
+                    watch.add(done, figures, count)
+                    done += count
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
-                        state = on.first(self.state)
+                        state = unpacked(on.first(self.state))
                         self._save(done, state, self._score(done, state, log, progress))
                         watch.resume()
                     if stop.signal is not None and done < settings.steps:
@@ -158,10 +172,23 @@ class Run:
     def _feed(self) -> feed.Resident | feed.Streamed:
         records, fov = self.splits.train, self.config.loss.region == "fov"
         shared: dict[str, Any] = {"seed": self.config.seed, "batch_size": self.config.train.batch_size, "fov": fov}
+        if self.resident:
+            return feed.Resident(records, self.devices, at_once=self.at_once, **shared)
+        return feed.Streamed(records, self.devices, start=self.start, **shared)
+
+    def _fits_the_devices(self) -> bool:
         copies = len(self.devices) if self.devices[0].platform == "cpu" else 1  # the CPU's devices share its memory
-        if copies * stream.canvas_bytes(records, fov=fov) > self.config.data.device_limit * 2**30:
-            return feed.Streamed(records, self.devices, start=self.start, **shared)
-        return feed.Resident(records, self.devices, **shared)
+        bytes_there = stream.canvas_bytes(self.splits.train, fov=self.config.loss.region == "fov")
+        return copies * bytes_there <= self.config.data.device_limit * 2**30
+
+    def _steps_at_once(self) -> int:
+        asked = self.config.train.steps_at_once
+        if asked > 1 and not self.resident:
+            raise ValueError(
+                f"train.steps_at_once is {asked}, and the training set is streamed, one step at a time; set it to 1, "
+                f"or raise data.device_limit ({self.config.data.device_limit:g} GiB)"
+            )
+        return asked or (steps_at_once(self.devices) if self.resident else 1)
 
     def _images_of(self, step: int) -> list[str]:
         ids = self.splits.train.ids
@@ -188,12 +215,12 @@ class Run:
 
     def _stop(self, step: int, signal: int) -> None:
         if self.checkpoints.latest() != step:
-            self._save(step, on.first(self.state), None)
+            self._save(step, unpacked(on.first(self.state)), None)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 
 def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a state into a checkpoint's two items: what prediction needs, and the rest."""
+    """Split an unpacked state into a checkpoint's two items: what prediction needs, and the rest."""
     variables = {"params": state.params, "batch_stats": state.batch_stats, "ema": state.ema}
     return variables, {"step": state.step, "opt_state": state.opt_state}
 

@@ -18,6 +18,7 @@ from flax import struct
 from jaxseg.data.stream import Arrays, Batch
 from jaxseg.losses import Loss
 from jaxseg.models import Network, training_pass
+from jaxseg.training.packed import Packed
 
 DEVICES = "devices"
 DROPOUT = 2**32 - 1  # what the step's key is folded with for dropout; augmentation folds it with places in the batch
@@ -29,9 +30,9 @@ class TrainState:
 
     Attributes:
         step: int32, how many steps have been taken.
-        params: the network's parameters, float32.
+        params: the network's parameters, float32, ``Packed``.
         batch_stats: BatchNorm's running means and variances, float32.
-        opt_state: Optax's.
+        opt_state: Optax's, of packed parameters.
         ema: moving average of ``params``, or None where none is kept.
     """
 
@@ -48,7 +49,7 @@ Metrics = dict[str, jax.Array]
 
 def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
     """Return the state at step 0 from a network's variables."""
-    params = variables["params"]
+    params: Any = Packed.of(variables["params"])
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -61,7 +62,7 @@ def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransfo
 def gradients(
     model: Network, loss: Loss, params: Any, batch_stats: Any, batch: Batch, key: jax.Array
 ) -> tuple[Any, Any, jax.Array]:
-    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``.
+    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device; the gradients are packed.
 
     The loss is that of the logits plus, for each auxiliary one that the network gives, its declared weight times the
     same loss of it. ``key`` is that of dropout, the same on every device.
@@ -82,7 +83,7 @@ def gradients(
     sums, pull_back, new_stats = jax.vjp(local_sums, params, has_aux=True)
     value, slope = jax.value_and_grad(total)(jax.lax.psum(sums, DEVICES))
     (grads,) = pull_back(slope)
-    return jax.lax.psum(grads, DEVICES), new_stats, value
+    return jax.lax.psum(Packed.of(grads), DEVICES), new_stats, value
 
 
 def train_step(
@@ -119,7 +120,7 @@ def train_step(
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     batch = sample(arrays.take(indices), key, places)
     dropout = jax.random.fold_in(key, DROPOUT)
-    grads, batch_stats, value = gradients(model, loss, state.params, state.batch_stats, batch, dropout)
+    grads, batch_stats, value = gradients(model, loss, state.params.tree(), state.batch_stats, batch, dropout)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = None
@@ -132,9 +133,38 @@ def train_step(
 
 
 def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
-    """Return ``train_step`` compiled for ``devices``: every argument and result carries a leading axis of devices."""
+    """Return ``train_step`` for ``devices``: every argument and result carries a leading axis of devices."""
 
     def step(state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array) -> tuple[TrainState, Metrics]:
         return train_step(state, arrays, indices, places, **arguments)
 
     return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
+
+
+def steps_at_once(devices: list[Any]) -> int:
+    """Return how many steps are best sent together.
+
+    A GPU is done with a step of a small network before the host has sent the next. A CPU's convolutions are slow inside
+    a loop (jax-ml/jax#12868).
+    """
+    return 1 if devices[0].platform == "cpu" else 8
+
+
+def parallel_steps(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
+    """Return the same for several steps that are sent to the devices at once: the host's work is shared among them.
+
+    It takes ``indices`` [devices, most, share] and, last, ``count``: how many of these steps are taken, at most
+    ``most``. The figures of step i stand at [:, i].
+    """
+
+    def steps(
+        state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array, count: jax.Array
+    ) -> tuple[TrainState, Metrics]:
+        def one(i: jax.Array, carried: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+            state, figures = train_step(carried[0], arrays, indices[i], places, **arguments)
+            return state, jax.tree.map(lambda row, figure: row.at[i].set(figure), carried[1], figures)
+
+        figures = {name: jnp.zeros(indices.shape[0]) for name in ("loss", "gradient_norm")}
+        return jax.lax.fori_loop(0, count, one, (state, figures))
+
+    return jax.pmap(steps, axis_name=DEVICES, devices=devices, in_axes=(0, 0, 0, 0, None), donate_argnums=0)

@@ -9,12 +9,13 @@ from time import monotonic
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxseg.progress import Progress
 from jaxseg.runs.log import MetricsLog
 from jaxseg.training.devices import first
 
-# Figures are read this many steps late, so that the host never waits for the step it has just sent.
+# Figures are read so many sendings late, so that the host never waits for the step that it has just sent.
 _LAG = 2
 
 
@@ -45,22 +46,23 @@ class Watch:
     ):
         self._log, self._progress, self._learning_rate, self._images_of = log, progress, learning_rate, images_of
         self._batch_size, self._log_every, self._steps = batch_size, log_every, steps
-        self._pending: deque[tuple[int, dict[str, jax.Array]]] = deque()
+        self._pending: deque[tuple[int, int, dict[str, jax.Array]]] = deque()
         self._losses: list[float] = []
         self._timed, self._seconds = 0, 0.0
         self._last: float | None = None
 
-    def add(self, step: int, figures: dict[str, jax.Array]) -> None:
-        """Take the figures of a step that may still be running; those of the step ``_LAG`` before it are read.
+    def add(self, step: int, figures: dict[str, jax.Array], count: int = 1) -> None:
+        """Take the figures of steps that may still be running; those sent ``_LAG`` times before are read.
 
         Args:
-            step: counted from 0.
-            figures: ``loss`` and ``gradient_norm``, each [devices].
+            step: the first of them, counted from 0.
+            figures: ``loss`` and ``gradient_norm``, each [devices], or [devices, most] with ``count`` of them filled.
+            count: how many steps were sent together.
 
         Raises:
             FloatingPointError: the loss or gradient of an earlier step is not finite.
         """
-        self._pending.append((step, figures))
+        self._pending.append((step, count, figures))
         if len(self._pending) > _LAG:
             self._settle()
 
@@ -74,16 +76,20 @@ class Watch:
         self._last = None
 
     def _settle(self) -> None:
-        step, figures = self._pending.popleft()
-        figures = first(figures)
-        loss, norm = float(figures["loss"]), float(figures["gradient_norm"])
+        step, count, figures = self._pending.popleft()
+        losses, norms = (np.atleast_1d(first(figures)[name])[:count] for name in ("loss", "gradient_norm"))
+        rate = self._rate(count)
+        for i in range(count):
+            self._read(step + i, float(losses[i]), float(norms[i]), rate)
+
+    def _read(self, step: int, loss: float, norm: float, rate: float | None) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
                 "look at these images, or train with a lower optimizer.learning_rate in another --workdir"
             )
         self._losses.append(loss)
-        speed = {"speed": f"{rate:.1f} images/s"} if (rate := self._rate()) else {}
+        speed = {"speed": f"{rate:.1f} images/s"} if rate else {}
         self._progress.advance(loss=f"{loss:.4f}", **speed)
         if (step + 1) % self._log_every == 0 or step + 1 == self._steps:
             row = {
@@ -95,10 +101,10 @@ class Watch:
             self._losses.clear()
             self._timed, self._seconds = 0, 0.0
 
-    def _rate(self) -> float | None:
-        """Count one step, and return images per second since the last row; None where no step was timed since."""
+    def _rate(self, count: int) -> float | None:
+        """Count steps, and return images per second since the last row; None where no step was timed since."""
         now, last = monotonic(), self._last
         self._last = now
         if last is not None:  # else the time since the step before is unknown: this one compiled, or val was scored
-            self._timed, self._seconds = self._timed + 1, self._seconds + now - last
+            self._timed, self._seconds = self._timed + count, self._seconds + now - last
         return self._timed * self._batch_size / self._seconds if self._seconds else None

@@ -9,7 +9,7 @@ from flax.traverse_util import flatten_dict
 from recorded import channels_last, linear, norm, recorded
 
 from jaxseg.attention import build
-from jaxseg.attention.mechanisms.axial import LogitGain, moments
+from jaxseg.attention.mechanisms.axial import LogitGain, logit_moments
 from jaxseg.layers import Numerics
 
 HEADS = 2  # of the reference: 8 channels, widths 2 and 4
@@ -53,8 +53,16 @@ def test_moments_are_those_of_the_logits():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(3, 4, 2, 5)), rng.normal(size=(3, 6, 1, 5))
     logits = np.einsum("gnmc,ghmc->mgnh", a, np.broadcast_to(b, (3, 6, 2, 5))).reshape(2, -1)
-    found = moments(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))
-    np.testing.assert_allclose(found, [logits.mean(1), np.square(logits).mean(1)], rtol=1e-4, atol=1e-5)
+    found = logit_moments(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))
+    np.testing.assert_allclose(found, [logits.mean(1), logits.var(1)], rtol=1e-4, atol=1e-5)
+
+
+def test_the_variance_of_logits_stands_beside_any_mean():
+    rng = np.random.default_rng(0)
+    a, b = (np.asarray(1000 + rng.normal(size=(3, 8, 2, 5)), np.float32) for _ in range(2))
+    logits = np.einsum("gnmc,ghmc->mgnh", a.astype(np.float64), b.astype(np.float64)).reshape(2, -1)
+    _, var = logit_moments(jnp.asarray(a), jnp.asarray(b))
+    np.testing.assert_allclose(var, logits.var(1), rtol=5e-5)
 
 
 def test_statistics_are_those_of_all_devices():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxseg.layers import BatchNorm, Numerics
+from jaxseg.layers.normalization import statistics
 
 
 def draw(shape, seed=0):
@@ -48,13 +49,14 @@ def test_eight_shards_with_an_axis_equal_one_batch():
         y, new = module.apply(variables | {"params": params}, x, train=True, mutable=["batch_stats"])
         return (y**2 * weight).sum(), new
 
-    def sharded(params):
-        total, new = jax.vmap(lambda x, weight: loss(params, x, weight, "shards"), axis_name="shards")(shards, weight)
-        return total.sum(), new
+    def share(x, weight):  # as the training step does: each share's own gradient
+        return jax.grad(loss, (0, 1), has_aux=True)(variables["params"], x, weight, "shards")
 
-    one, its_new = jax.grad(lambda p: loss(p, x, weight.reshape(x.shape), None), has_aux=True)(variables["params"])
-    eight, new = jax.grad(sharded, has_aux=True)(variables["params"])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), eight, one)
+    whole = jax.grad(loss, (0, 1), has_aux=True)
+    (one, of_x), its_new = whole(variables["params"], x, weight.reshape(x.shape), None)
+    (eight, of_shards), new = jax.vmap(share, axis_name="shards")(shards, weight)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a.sum(0), b, atol=1e-4), eight, one)
+    np.testing.assert_allclose(of_shards.reshape(x.shape), of_x, atol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, np.tile(b, (8, 1)), rtol=1e-5), new, its_new)
 
 
@@ -64,3 +66,35 @@ def test_the_initial_scale_is_an_option_and_init_leaves_the_statistics():
     np.testing.assert_array_equal(variables["params"]["scale"], np.zeros(3))
     np.testing.assert_array_equal(variables["batch_stats"]["mean"], np.zeros(3))
     np.testing.assert_array_equal(variables["batch_stats"]["var"], np.ones(3))
+
+
+@pytest.mark.parametrize("ratio", [0, 100, 1000, 3000])
+@pytest.mark.parametrize("shares", [1, 2])
+def test_the_variance_stands_beside_any_mean(ratio, shares):
+    rng = np.random.default_rng(ratio)
+    x = (ratio + rng.normal(size=(shares, 2, 17, 13, 3))).astype(np.float32)
+    x[:, 0, :8, :8] += 3  # the corner of one image tells another mean
+    axis_name = "shares" if shares > 1 else None
+    found = jax.vmap(lambda x: statistics(x, axis_name), axis_name="shares")(x)
+    centre, rest, var = (np.asarray(a, np.float64) for a in found)
+    exact = x.astype(np.float64).reshape(-1, 3)
+    np.testing.assert_allclose(centre + rest, np.tile(exact.mean(0), (shares, 1)), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(var, np.tile(exact.var(0), (shares, 1)), rtol=1e-5)
+
+
+def test_gradients_are_those_of_a_float64_batch_normalisation_beside_a_large_mean():
+    rng = np.random.default_rng(0)
+    x = (1000 + rng.normal(size=(2, 9, 7, 3))).astype(np.float32)
+    weight = rng.normal(size=x.shape)
+
+    def plain(x):
+        return (((x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + 1e-5)) ** 3 * weight).sum()
+
+    def ours(x):
+        variables = draw(x.shape)[1] | {"params": {"scale": jnp.ones(3), "bias": jnp.zeros(3)}}
+        y, _ = BatchNorm().apply(variables, x, train=True, mutable=["batch_stats"])
+        return (y**3 * weight).sum()
+
+    with jax.enable_x64(True):
+        expected = np.asarray(jax.grad(plain)(jnp.asarray(x, jnp.float64)))
+    np.testing.assert_allclose(jax.grad(ours)(jnp.asarray(x)), expected, atol=1e-4 * np.abs(expected).max())

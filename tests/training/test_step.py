@@ -13,7 +13,7 @@ from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.layers import Numerics
 from jaxseg.training import devices as on
-from jaxseg.training.step import DEVICES, DROPOUT, initial_state, parallel_step
+from jaxseg.training.step import DEVICES, DROPOUT, initial_state, parallel_step, parallel_steps
 
 SIDE, BATCH = 8, 2
 
@@ -35,8 +35,8 @@ def variables():
     return fill(shapes(Deep(), (1, 4, 4, 3)))
 
 
-def step_of(devices, transform, ema_decay):
-    return parallel_step(
+def step_of(devices, transform, ema_decay, steps=parallel_step):
+    return steps(
         devices,
         model=Deep(numerics=Numerics(jnp.float32, DEVICES)),
         loss=losses.build("cross_entropy"),
@@ -104,3 +104,18 @@ def test_every_step_drops_something_else(arrays, variables):
             seen[-1].append(float(on.first(figures)["loss"]))
     assert seen[0] == seen[1]
     assert seen[0][0] != seen[0][1]
+
+
+def test_steps_sent_together_are_the_same_steps(arrays, variables, taken):
+    """Three of the four places are taken at first, then one: the states are those of four steps one by one."""
+    devices, transform = jax.devices()[:1], optax.sgd(0.1)
+    steps = step_of(devices, transform, 0.3, parallel_steps)
+    state = on.replicate(initial_state(variables, transform, ema=True), devices)
+    records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
+    indices = on.split(np.tile(np.arange(BATCH), (1, 4, 1)), devices)
+    states, values = taken
+    for count, first, last in ((3, 0, 3), (1, 3, 4)):
+        state, figures = steps(state, records, indices, places, count)
+        np.testing.assert_allclose(on.first(figures)["loss"][:count], values[first:last], rtol=1e-6)
+        for found, expected in zip(jax.tree.leaves(on.first(state)), jax.tree.leaves(states[last]), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)

@@ -44,6 +44,15 @@ def test_rows_hold_the_mean_loss_since_the_row_before(watch, tmp_path):
     assert all(row["train/images_per_second"] > 0 for row in rows)
 
 
+def test_figures_of_steps_sent_together_are_those_of_each(watch, tmp_path):
+    watch.add(0, figures([1.0, 3.0, 5.0, 0.0], [1.0] * 4), 3)
+    watch.add(3, figures([6.0, 7.0, 0.0, 0.0], [2.0] * 4), 2)
+    watch.drain()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["train/loss"]) for row in rows] == [(2, 2.0), (4, 5.5), (5, 7.0)]
+    assert [row["train/gradient_norm"] for row in rows] == [1.0, 2.0, 2.0]
+
+
 def test_compiling_and_scoring_are_left_out_of_the_rate(watch, tmp_path, monkeypatch):
     clock = iter([100.0, 101.0, 500.0, 502.0])  # the first step compiled, the third followed a scoring of val
     monkeypatch.setattr("jaxseg.training.watch.monotonic", lambda: next(clock))

@@ -21,7 +21,7 @@ from jaxseg.attention.norms import softmax
 from jaxseg.attention.scores import Dot, Relative, Sum
 from jaxseg.attention.supports import Tiles
 from jaxseg.layers import BatchNorm, Numerics
-from jaxseg.layers.normalization import EPSILON, MOMENTUM
+from jaxseg.layers.normalization import EPSILON, MOMENTUM, of_all_shares
 
 POSITIONS = ("full", "qk", "none")
 
@@ -99,26 +99,36 @@ class LogitGain(nn.Module):
         running = self.variable("batch_stats", "var", jnp.ones, (heads,), jnp.float32)
         var = running.value
         if train:
-            found = moments(a, b)
+            mean, var = logit_moments(a, b)
             if self.numerics.axis_name is not None and not self.is_initializing():
-                found = lax.pmean(found, self.numerics.axis_name)
-            var = jnp.maximum(found[1] - jnp.square(found[0]), 0)
+                _, var = of_all_shares(mean, var, self.numerics.axis_name)
             if not self.is_initializing():
                 running.value = MOMENTUM * running.value + (1 - MOMENTUM) * var.astype(jnp.float32)
         return scale * lax.rsqrt(var + EPSILON)
 
 
-def moments(a: Float[Array, "g n M c"], b: Float[Array, "g m h c"]) -> Float[Array, "2 M"]:
-    """Return mean and mean square of a . b over all pairs of vectors of the same g, for each head; h is M or 1.
+def logit_moments(
+    a: Float[Array, "g n M c"], b: Float[Array, "g m h c"]
+) -> tuple[Float[Array, " M"], Float[Array, " M"]]:
+    """Return mean and variance of a . b over all pairs of vectors of the same g, for each head; h is M or 1.
 
-    Over all pairs, a . b sums to (sum a) . (sum b), and its square to <sum a a^T, sum b b^T>: no logit is stored.
+    No logit is stored. With the means A, B and the covariances S, T of the vectors of one g, the mean there is A . B,
+    and the variance <S, T> + A^T T A + B^T S B, a sum that cannot cancel.
     """
-    wide = jnp.promote_types(a.dtype, jnp.float32)
-    a, b = a.astype(wide), b.astype(wide)
-    pairs = a.shape[0] * a.shape[1] * b.shape[1]
-    first = (a.sum(1) * b.sum(1)).sum((0, 2))
-    second = (jnp.einsum("gnmc,gnmd->gmcd", a, a) * jnp.einsum("gnmc,gnmd->gmcd", b, b)).sum((0, 2, 3))
-    return jnp.stack([first, second]) / pairs
+
+    def mean_and_covariance(x: Array) -> tuple[Array, Array]:
+        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        mean = x.mean(1)
+        return mean, jnp.einsum("gnmc,gnmd->gmcd", x - mean[:, None], x - mean[:, None]) / x.shape[1]
+
+    (mean_a, of_a), (mean_b, of_b) = mean_and_covariance(a), mean_and_covariance(b)
+    within = (
+        (of_a * of_b).sum((2, 3))
+        + jnp.einsum("gmc,gmcd,gmd->gm", mean_a, of_b, mean_a)
+        + jnp.einsum("gmc,gmcd,gmd->gm", mean_b, of_a, mean_b)
+    )
+    means = (mean_a * mean_b).sum(2)
+    return means.mean(0), within.mean(0) + means.var(0)
 
 
 class LineOutput(Part):
