@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -117,20 +116,17 @@ class Network(nn.Module, kw_only=True):
             snug: whether every image is known to fill its canvas but for less than ``stride`` each way. Given sizes
                 without that, a network that is ``framed`` answers in evaluation as if it were so, whatever the canvas.
         """
-        with by_block(self) if self.remat and train else nullcontext():
-            return self._logits(images, train, sizes)
-
-    def _logits(self, images: Array, train: bool, sizes: Array | None) -> Array:
-        """Return the logits of ``__call__``, and store the auxiliary ones."""
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
         canvas = x.shape[1:3]
-        frames = contextlib.nullcontext()
+        frames = blocks = contextlib.nullcontext()
+        if self.remat and train:
+            blocks = by_block(self)
         if sizes is not None and self.framed and not (train or snug):
             frames = frame.inside(sizes, canvas, self.stride)
         if sizes is None and x.shape != images.shape:
             sizes = jnp.broadcast_to(jnp.array([height, width]), (images.shape[0], 2))
-        with frames:
+        with blocks, frames:
             features, auxiliary = self._features(x.astype(self.numerics.dtype), sizes, train)
             if train or self.is_initializing():
                 self._keep(auxiliary, canvas, (height, width))
