@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -119,13 +118,23 @@ class Network(nn.Module, kw_only=True):
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
         canvas = x.shape[1:3]
+<<<<<<< HEAD
         blocks = by_block(self) if self.remat and train else nullcontext()
         frames = nullcontext()
+=======
+        frames = blocks = contextlib.nullcontext()
+        if self.remat and train:
+            blocks = by_block(self)
+>>>>>>> predict
         if sizes is not None and self.framed and not (train or snug):
             frames = frame.inside(sizes, canvas, self.stride)
         if sizes is None and x.shape != images.shape:
             sizes = jnp.broadcast_to(jnp.array([height, width]), (images.shape[0], 2))
+<<<<<<< HEAD
         with frames, blocks:
+=======
+        with blocks, frames:
+>>>>>>> predict
             features, auxiliary = self._features(x.astype(self.numerics.dtype), sizes, train)
             if train or self.is_initializing():
                 self._keep(auxiliary, canvas, (height, width))
