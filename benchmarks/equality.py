@@ -11,23 +11,25 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import cases
+import bench_cases
 import jax
 import numpy as np
 import ours
 import torch
 import twin
-from cases import Case
+from bench_cases import Case
 
 from jaxseg.models.denseunet import SIZES
 
-# How far the two may lie apart: the largest difference over the largest logit, the relative difference of the losses,
-# and the norm of the difference over the norm of each gradient and running statistic; by how they compute. A parameter
-# whose gradient is a smaller ``share`` of the whole one is held to that share of it: a bias before BatchNorm has a
-# gradient of zero, and rounding. Rounded are bfloat16 and TensorFloat-32: it shows in the gradients of a deep network.
+# How far the two may lie apart. Logits: the largest difference over the largest logit. Losses: the relative difference.
+# Gradients and running statistics: the norm of the difference over the norm, for each; a parameter whose gradient is a
+# smaller ``share`` of the whole one is held to that share of it, for a bias before BatchNorm has a gradient of zero,
+# and rounding. Gradients agree to 1e-5 in small networks and to 5e-3 in deep ones, of which float64 gives PyTorch the
+# larger part: a ReLU whose input is zero but for rounding opens on one side alone, and of a few small images that is a
+# hundredth of every gradient before it. Rounded are bfloat16 and TensorFloat-32.
+SMALL_IMAGES = {"cpu": 2e-5, "cuda": 1e-4}  # logits in float32, by device
 ALLOWED = {
-    "cpu": {"logits": 2e-5, "loss": 1e-5, "gradients": 1e-3, "share": 1e-3, "statistics": 1e-4},
-    "gpu": {"logits": 1e-4, "loss": 1e-4, "gradients": 1e-2, "share": 1e-3, "statistics": 1e-3},
+    "float32": {"logits": 1e-4, "loss": 1e-5, "gradients": 3e-2, "share": 1e-3, "statistics": 1e-4},
     "rounded": {"logits": 0.3, "loss": 0.2, "gradients": 1.0, "share": 1.0, "statistics": 0.3},
 }
 
@@ -53,14 +55,14 @@ def training_of(
 ) -> twin.Training:
     """Return the twin's training, from the same numbers on the same images by the same rule as jaxseg's."""
     made = twin_of(case, variables, device)
-    images, labels = cases.records(case, 2 * left.batch)
-    rule = {"adam": left.adam, "mean": cases.MEAN, "std": cases.STD, "indices": left.indices}
+    images, labels = bench_cases.records(case, 2 * left.batch)
+    rule = {"adam": left.adam, "mean": bench_cases.MEAN, "std": bench_cases.STD, "indices": left.indices}
     return twin.Training(made, images, labels, dtype=dtype, compiled=compiled, **rule)
 
 
 def computed(dtype: str, device: torch.device) -> str:
     """Return the key of ``ALLOWED`` of a race: a GPU takes TensorFloat-32 for float32."""
-    return "cpu" if dtype == "float32" and device.type == "cpu" else "rounded"
+    return "float32" if dtype == "float32" and device.type == "cpu" else "rounded"
 
 
 def network(case: Case, variables: Mapping[str, Any], device: torch.device, **options: Any) -> float:
@@ -76,18 +78,18 @@ def network(case: Case, variables: Mapping[str, Any], device: torch.device, **op
         left.run(1)
         right = twin.Inference(twin_of(case, variables, device, **options), images, dtype="float32")
         right.run(1)
-    return logits(left, right, "cpu" if device.type == "cpu" else "gpu")
+    return logits(left, right, SMALL_IMAGES[device.type])
 
 
-def logits(left: ours.Inference, right: twin.Inference, computed: str) -> float:
-    """Compare the logits that two programs found, ``computed`` as a key of ``ALLOWED``; return how far apart they are.
+def logits(left: ours.Inference, right: twin.Inference, allowed: float) -> float:
+    """Compare the logits that two programs found; return how far apart they are.
 
     Raises:
         Mismatch: too far.
     """
     truth = left.logits()
     apart = float(np.abs(right.logits() - truth).max() / np.abs(truth).max())
-    return within("the logits", apart, ALLOWED[computed]["logits"])
+    return within("the logits", apart, allowed)
 
 
 def first_step(
@@ -154,9 +156,8 @@ def within(what: str, apart: float, allowed: float) -> float:
 
 
 @contextlib.contextmanager
-def counted(network: twin.DenseUNet) -> Iterator[dict[str, int]]:
-    """Give how many entries a channel has in each BatchNorm of a pass."""
-    counts: dict[str, int] = {}
+def counted(network: twin.DenseUNet, counts: dict[str, int]) -> Iterator[None]:
+    """Write down how many entries a channel has in each BatchNorm of a pass, by its name."""
 
     def hook(name: str) -> Any:
         return lambda module, given: counts.update({name: given[0].numel() // given[0].shape[1]})
@@ -164,7 +165,7 @@ def counted(network: twin.DenseUNet) -> Iterator[dict[str, int]]:
     norms = [(name, module) for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm2d)]
     hooks = [module.register_forward_pre_hook(hook(name)) for name, module in norms]
     try:
-        yield counts
+        yield
     finally:
         for each in hooks:
             each.remove()

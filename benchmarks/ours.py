@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cases
+import bench_cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from cases import Case
+from bench_cases import Case
 
 from jaxseg import losses, models, optimizer
 from jaxseg.config import defaults
@@ -19,7 +19,8 @@ from jaxseg.data.augment import Augment
 from jaxseg.data.records import Record, Records
 from jaxseg.training import devices as on
 from jaxseg.training import feed
-from jaxseg.training.step import DEVICES, initial_state, parallel_step
+from jaxseg.training.packed import unpacked
+from jaxseg.training.step import DEVICES, initial_state, parallel_step, parallel_steps, steps_at_once
 
 MOST_STEPS = 10**6  # of a run whose learning rate is constant: no schedule looks at it
 
@@ -48,6 +49,11 @@ def variables(case: Case, seed: int = 0) -> dict[str, Any]:
     return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
+def adam() -> dict[str, Any]:
+    """Return the optimiser's default settings."""
+    return defaults().optimizer.to_dict()
+
+
 class Training:
     """The product's training step: pmapped over the devices of ``set_up``, its records resident, Adam, cross entropy.
 
@@ -62,14 +68,15 @@ class Training:
     """
 
     def __init__(self, case: Case, *, dtype: str, batch: int, devices: on.Devices, variables: Mapping[str, Any]):
-        self.batch, self.adam = batch, defaults().optimizer.to_dict()
+        self.batch, self.adam = batch, adam()
         _, transform = optimizer.build(**self.adam, updates=MOST_STEPS, accumulate=1)
         self.state = on.replicate(initial_state(variables, transform, ema=False), devices)
-        images, masks = cases.records(case, 2 * batch)
+        images, masks = bench_cases.records(case, 2 * batch)
         pairs = zip(images, masks, strict=True)
         made = Records.of([Record(str(k), image, mask, None, None, str(k)) for k, (image, mask) in enumerate(pairs)])
-        self.feed = feed.Resident(made, devices, seed=0, batch_size=batch)
-        self.step = parallel_step(
+        self.at_once = steps_at_once(devices)
+        self.feed = feed.Resident(made, devices, seed=0, batch_size=batch, at_once=self.at_once)
+        self.step = (parallel_step if self.at_once == 1 else parallel_steps)(
             devices,
             model=network(case, dtype, DEVICES),
             loss=losses.build("cross_entropy"),
@@ -82,9 +89,11 @@ class Training:
 
     def run(self, steps: int) -> None:
         """Take so many steps, and wait for the last."""
-        for _ in range(steps):
-            self.state, self.figures = self.step(self.state, *self.feed(self.done))
-            self.done += 1
+        end = self.done + steps
+        while self.done < end:
+            count = min(self.at_once, end - self.done)
+            self.state, self.figures = self.step(self.state, *self.feed(self.done, count))
+            self.done += count
         jax.block_until_ready((self.state, self.figures))
 
     def indices(self, step: int) -> np.ndarray:
@@ -93,15 +102,15 @@ class Training:
 
     def after_first(self) -> tuple[float, dict[str, Any], dict[str, Any]]:
         """Return loss, gradients and running statistics of the first step, which is the only one so far."""
-        state = on.first(self.state)
+        state = unpacked(on.first(self.state))
         # Adam's first moment starts at zero: after one step it is (1 - beta1) times the gradient.
         moment = optax.tree_utils.tree_get(state.opt_state, "mu")
         gradients = jax.tree.map(lambda m: m / (1 - self.adam["beta1"]), moment)
-        return float(on.first(self.figures)["loss"]), gradients, state.batch_stats
+        return float(on.first(self.figures)["loss"].flat[0]), gradients, state.batch_stats
 
 
 def _sample(arrays: stream.Arrays, key: jax.Array, places: jax.Array) -> stream.Batch:
-    return stream.sample(arrays, key, places, Augment(), (), cases.MEAN, cases.STD)
+    return stream.sample(arrays, key, places, Augment(), (), bench_cases.MEAN, bench_cases.STD)
 
 
 class Inference:
@@ -138,5 +147,5 @@ class Inference:
 
 def normalised(case: Case, batch: int) -> np.ndarray:
     """Return images as the network sees them, float32 [batch, height, width, 3]."""
-    images, _ = cases.records(case, batch)
-    return ((images - np.float32(cases.MEAN)) / np.float32(cases.STD)).astype(np.float32)
+    images, _ = bench_cases.records(case, batch)
+    return ((images - np.float32(bench_cases.MEAN)) / np.float32(bench_cases.STD)).astype(np.float32)

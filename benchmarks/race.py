@@ -18,14 +18,14 @@ from typing import Any
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or JAX takes the GPU's memory before PyTorch starts
 
-import cases
+import bench_cases
 import equality
 import jax
 import machine
 import ours
 import torch
 import twin
-from cases import Case
+from bench_cases import Case
 
 from jaxseg.runs.compilation import keep_programs
 from jaxseg.training import devices as on
@@ -49,7 +49,7 @@ def train(
     """Race a training step: gradients, Adam, BatchNorm's statistics; the records on the device, nothing augmented.
 
     Args:
-        case: as in ``cases.parse``.
+        case: as in ``bench_cases.parse``.
         dtype: of the features, "float32" or "bfloat16"; parameters are float32.
         batch: images in a step.
         turns: of each side.
@@ -66,18 +66,21 @@ def train(
         ValueError: a case or a device that does not exist.
         equality.Mismatch: the two differ.
     """
-    case = cases.parse(case) if isinstance(case, str) else case
+    case = bench_cases.parse(case) if isinstance(case, str) else case
     devices, place = placed(device, lambda: on.set_up(batch, 0))
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}
     left = ours.Training(case, dtype=dtype, batch=batch, devices=devices, variables=variables)
     firsts = {"jaxseg": timed(left.run, 1)}
-    truth = left.after_first()
+    truth, counts = left.after_first(), {}
 
     def other(compiled: bool) -> tuple[Any, float]:
         right = equality.training_of(case, left, variables, place, dtype=dtype, compiled=compiled)
-        with equality.counted(right.twin) as counts:
+        if compiled:  # without hooks, whose removal would have it compiled again
             took = timed(right.run, 1)
+        else:
+            with equality.counted(right.twin, counts):
+                took = timed(right.run, 1)
         name, computed = "compiled" if compiled else "step", equality.computed(dtype, place)
         apart[name] = equality.first_step(truth, right, counts, variables, computed)
         return right, took
@@ -98,7 +101,7 @@ def infer(
     device: str = "auto",
 ) -> Result:
     """Race the network's probabilities of normalised images that lie on the device; all else is as in ``train``."""
-    case = cases.parse(case) if isinstance(case, str) else case
+    case = bench_cases.parse(case) if isinstance(case, str) else case
     devices, place = placed(device, single)
     variables = ours.variables(case)
     apart: Result = {"network": equality.network(case, variables, place)}
@@ -110,7 +113,7 @@ def infer(
         right = twin.Inference(equality.twin_of(case, variables, place), images, dtype=dtype, compiled=compiled)
         took = timed(right.run, 1)
         name = "compiled" if compiled else "logits"
-        apart[name] = equality.logits(left, right, equality.computed(dtype, place))
+        apart[name] = equality.logits(left, right, equality.ALLOWED[equality.computed(dtype, place)]["logits"])
         return right, took
 
     found = against(left, firsts, other, compiled=compiled, turns=turns, seconds=seconds)
@@ -170,18 +173,32 @@ def against(
     return told | note | {"turns": turns} | others
 
 
-def in_turns(contenders: Mapping[str, Callable[[int], None]], *, turns: int, seconds: float) -> dict[str, list[float]]:
-    """Return the milliseconds a step of each contender in each turn. They start in turn, so that drift cancels."""
-    steps = {}
-    for name, run in contenders.items():
-        run(2)  # PyTorch tunes its kernels, and all touch new memory
-        steps[name] = max(1, round(seconds / max(timed(run, 1), timed(run, 1), 1e-6)))
-        steps[name] = max(1, round(seconds / (timed(run, steps[name]) / steps[name])))
+def in_turns(
+    contenders: Mapping[str, Callable[[int], None]], *, turns: int, seconds: float = SECONDS, steps: int = 0
+) -> dict[str, list[float]]:
+    """Return the milliseconds a step of each contender in each turn. They start in turn, so that drift cancels.
+
+    Args:
+        contenders: each takes so many steps and waits for the last; every one has run once.
+        turns: of each.
+        seconds: that a turn lasts, about.
+        steps: of a turn; 0: as many as the seconds hold.
+    """
+    number = {name: steps or _steps(run, seconds) for name, run in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(turns):
         for name in sorted(contenders, reverse=turn % 2 == 1):
-            times[name].append(1000 * timed(contenders[name], steps[name]) / steps[name])
+            times[name].append(1000 * timed(contenders[name], number[name]) / number[name])
     return times
+
+
+def _steps(run: Callable[[int], None], seconds: float) -> int:
+    """Return how many steps fit into a turn; the first one touches new memory, and may tune kernels."""
+    took = min(timed(run, 1), timed(run, 1))
+    if took < seconds:
+        few = round(seconds / took)
+        took = timed(run, few) / few
+    return max(1, round(seconds / took))
 
 
 def timed(run: Callable[[int], None], steps: int) -> float:

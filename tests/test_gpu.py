@@ -36,7 +36,7 @@ def test_a_gpu_computes_what_the_cpu_does(name):
     except RuntimeError:
         pytest.skip("no GPU here")
     model = models.build("denseunet", size="micro", attention=name, attention_options={"gamma_init": 1.0})
-    images = np.random.default_rng(0).normal(size=(2, 61, 45, 3)).astype(np.float32)
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(2, 61, 45, 3)), jnp.float32)
     with jax.default_device(jax.devices("cpu")[0]):
         variables = model.init(jax.random.key(0), images[:1], train=False)
         wanted = model.apply(variables, images, train=False)

@@ -19,10 +19,12 @@ A joint structure (``mechanisms.joint``) and a sequence (``mechanisms.sequence``
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from flax.core import Scope
 from jaxtyping import Array, Bool, Float, Shaped
@@ -68,6 +70,16 @@ class Part(nn.Module, kw_only=True):
         if self.numerics is not None:
             return self.numerics
         return self.parent.computes if isinstance(self.parent, Part) else Numerics()
+
+    @property
+    def framed(self) -> bool:
+        """Whether what it gives at a position is the same on every grid that holds an image's own, given ``valid``.
+
+        A part that knows better says so, by a property or an attribute ``framed``; a whole is framed as its parts are.
+        """
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "parent"}
+        parts = jax.tree.leaves(fields, is_leaf=lambda part: isinstance(part, Part))
+        return all(part.framed for part in parts if isinstance(part, Part))
 
     @property
     def dtype(self) -> Any:

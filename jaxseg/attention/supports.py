@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -58,31 +59,39 @@ class Box:
         """K, the product of the sides of the box."""
         return math.prod(self.size)
 
-    def along(self, axis: int) -> np.ndarray:
-        """Return the coordinate of each slot of each query coordinate, [side, size]; it may lie off the grid."""
+    def along(self, axis: int) -> np.ndarray | Array:
+        """Return the coordinate of each slot of each query coordinate, [side, size]; it may lie off the grid.
+
+        Where it differs between images it is [B, side, size], and a subclass says what ``exists``.
+        """
         raise NotImplementedError
 
-    def exists(self, axis: int) -> np.ndarray:
+    def exists(self, axis: int) -> np.ndarray | Array:
         """Return which of those coordinates lie on the grid."""
         place = self.along(axis)
         return (place >= 0) & (place < self.queries[axis])
 
-    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
+    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*b"]:
         """Return for each query coordinate what ``a`` has at its ``slot`` along ``axis``; off the grid, anything.
 
         The grid starts at axis ``first`` of ``a``; the slot may be traced.
         """
-        place = jnp.asarray(self.along(axis))[:, slot]
-        return jnp.take(a, place, axis=first + axis, mode="clip")
+        place = jnp.asarray(self.along(axis))[..., slot]
+        if place.ndim == 1:
+            return jnp.take(a, place, axis=first + axis, mode="clip")
+        a = jnp.broadcast_to(a, (len(place), *a.shape[1:]))
+        return jax.vmap(lambda a, place: jnp.take(a, place, axis=first + axis - 1, mode="clip"))(a, place)
 
     def at(self, i: Int[Array, " R"]) -> Slots:
-        """Return the box of each query: [1, R, 1, K]."""
-        j, ok = jnp.zeros((len(i), 1), int), jnp.ones((len(i), 1), bool)
+        """Return the box of each query: [1 or B, R, 1, K]."""
+        j, ok = jnp.zeros((1, len(i), 1), int), jnp.ones((1, len(i), 1), bool)
         for axis, here in enumerate(jnp.unravel_index(i, self.queries)):
-            place, exists = jnp.asarray(self.along(axis))[here], jnp.asarray(self.exists(axis))[here]
-            j = (j[:, :, None] * self.queries[axis] + place[:, None]).reshape(len(i), -1)
-            ok = (ok[:, :, None] & exists[:, None]).reshape(len(i), -1)
-        return jnp.where(ok, j, 0)[None, :, None], ok[None, :, None]
+            place, exists = jnp.asarray(self.along(axis))[..., here, :], jnp.asarray(self.exists(axis))[here]
+            j = j[..., None] * self.queries[axis] + place[..., None, :]
+            j = j.reshape(len(j), len(i), -1)
+            ok = (ok[..., None] & exists[:, None]).reshape(1, len(i), -1)
+        ok = jnp.broadcast_to(ok, j.shape)
+        return jnp.where(ok, j, 0)[:, :, None], ok[:, :, None]
 
 
 @struct.dataclass
@@ -128,25 +137,34 @@ class Neighborhood(Box):
     """Omega(i) = the ``window`` of keys around i, which at a border moves inwards as a whole.
 
     An even window 2 r reads r keys before i and r - 1 after it, as NATTEN does since 0.17.5. A side shorter than the
-    window is read whole.
+    window is read whole. The border is where the grid ends, or at the ``ends`` of each image.
     """
 
     queries: Grid = struct.field(pytree_node=False)
     window: Grid = struct.field(pytree_node=False)
+    ends: Any = None  # int [B, axes]
 
     @property
     def size(self) -> Grid:
         """The window, no longer than the grid."""
         return tuple(min(side, window) for side, window in zip(self.queries, self.window, strict=True))
 
-    def along(self, axis: int) -> np.ndarray:
+    def along(self, axis: int) -> np.ndarray | Array:
         """Return the coordinates of the window of each, all of them on the grid."""
-        side, size = self.queries[axis], self.size[axis]
-        start = np.clip(np.arange(side) - size // 2, 0, side - size)
-        return start[:, None] + np.arange(size)
+        size, places = self.size[axis], np.arange(self.queries[axis])[:, None]
+        if self.ends is None:
+            return np.clip(places - size // 2, 0, self.queries[axis] - size) + np.arange(size)
+        last = jnp.maximum(self.ends[:, axis] - size, 0)[:, None, None]
+        return jnp.clip(places - size // 2, 0, last) + np.arange(size)
 
-    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*a"]:
-        """Slice instead of gathering: all queries near one border read the same key."""
+    def exists(self, axis: int) -> np.ndarray:
+        """Return that all lie on the grid."""
+        return np.ones((self.queries[axis], self.size[axis]), bool)
+
+    def look(self, a: Shaped[Array, "*a"], axis: int, slot: Any, first: int) -> Shaped[Array, "*b"]:
+        """Slice instead of gathering where all images end alike: all queries near one border read the same key."""
+        if self.ends is not None:
+            return super().look(a, axis, slot, first)
         side, size, at = self.queries[axis], self.size[axis], first + axis
         before = size // 2
         inner = lax.dynamic_slice_in_dim(a, slot, side - size + 1, axis=at)
@@ -225,7 +243,7 @@ class Points:
         return self.j[:, i], self.ok[:, i]
 
 
-def take(a: Shaped[Array, "B P H ..."], j: Int[Array, "b r m K"]) -> Shaped[Array, "B r h K ..."]:
+def take(a: Shaped[Array, "#B P H ..."], j: Int[Array, "#B r m K"]) -> Shaped[Array, "#B r h K ..."]:
     """Gather the keys' entries ``a`` at ``j``; h is H, or m where the heads share their entries but not their keys."""
     if j.shape[0] == j.shape[2] == 1:  # One index for all images and heads: a cheaper gather.
         return jnp.moveaxis(a[:, j[0, :, 0]], 3, 2)

@@ -9,17 +9,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxseg import checks
+from jaxseg.ahead import ahead
 from jaxseg.data import images
 from jaxseg.data.classes import Classes
 from jaxseg.data.images import Mask, Picture
@@ -27,10 +25,6 @@ from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record
 from jaxseg.progress import track
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 
 # Settings that say what the values of a mask mean: when they say nothing, and the sets that take them.
 _NAMED = {"labels": ("()", "'folder'"), "classes": ("{}", "'folder' and 'synthetic'")}
@@ -121,6 +115,11 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         return Record(entry.id, image, *planes, entry.group)
 
     @classmethod
+    def size(cls, entry: Entry, config: Config) -> tuple[int, int] | None:
+        """Return height and width of an image as published, without reading it; None where that cannot be told."""
+        return images.read_size(entry.files["image"]) if "image" in entry.files else None
+
+    @classmethod
     def read_masks(cls, entry: Entry, config: Config, image: Picture) -> Planes:
         """Return the masks of an entry; ``image`` is for sets that derive a mask from it."""
         fov, observer2 = (None if path is None else images.read_binary(path) for path in (entry.fov, entry.observer2))
@@ -187,12 +186,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     def _generate_examples(self, split: str, entries: tuple[Entry, ...]) -> Iterator[tuple[int, dict]]:
         totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": []}
-        records = ahead(lambda entry: self.prepare(entry, self.settings), entries)
-        for place, record in enumerate(track(records, f"prepare {self.name} {split}", total=len(entries))):
-            for name, total in _totals(record, self.settings.classes).items():
+        examples = ahead(self._example, entries)
+        for place, (example, found) in enumerate(track(examples, f"prepare {self.name} {split}", total=len(entries))):
+            for name, total in found.items():
                 totals[name].append(total)
-            yield place, _encode(record)
+            yield place, example
         self.totals[split] = totals
+
+    def _example(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a prepared image as a TFDS example, and its totals."""
+        record = self.prepare(entry, self.settings)
+        return _encode(record), _totals(record, self.settings.classes)
 
     # TFDS prints two lines about downloads; these builders download nothing.
     def _log_download_bytes(self) -> None: ...
@@ -206,23 +210,6 @@ def decode(example: Mapping[str, Any]) -> Record:
     return Record(
         example["id"].decode(), example["image"], example["mask"][..., 0], fov, observer2, example["group"].decode()
     )
-
-
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield ``function(item)`` in order; threads compute a few ahead (OpenCV and hashing release the GIL)."""
-    workers = min(8, os.cpu_count() or 1)
-    pending: deque = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from jaxseg.data.builder import Config, SegmentationBuilder, ahead, quiet
+from jaxseg.ahead import ahead
+from jaxseg.data.builder import Config, SegmentationBuilder, quiet
 from jaxseg.data.layout import Listing
 from jaxseg.progress import track
 from jaxseg.runs.lock import lock

@@ -133,7 +133,9 @@ def load_split(data: Mapping[str, Any], split: str) -> Records:
         raise ValueError(f"{builder.name} has no {split!r} split, only {', '.join(cut.parts)}. {why}".rstrip())
     source, places = cut.parts[split]
     entries = [listing.splits[source][i] for i in places]
-    return Records(functools.partial(_read_native, builder, config, entries), [entry.id for entry in entries])
+    sizes = [size for entry in entries if (size := builder.size(entry, config)) is not None]
+    read = functools.partial(_read_native, builder, config, entries)
+    return Records(read, [entry.id for entry in entries], sizes if len(sizes) == len(entries) else None)
 
 
 def _open(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Path, Config]:

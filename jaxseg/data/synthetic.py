@@ -102,6 +102,11 @@ class Synthetic(SegmentationBuilder):
         return Record(entry.id, image, mask, fov, None, entry.group)
 
     @classmethod
+    def size(cls, entry: Entry, config: SyntheticConfig) -> tuple[int, int]:
+        """Return height and width of the image, without drawing it."""
+        return config.size, config.size
+
+    @classmethod
     def digest(cls, entry: Entry, config: SyntheticConfig) -> dict[str, str]:
         """Return a digest of all that the image depends on: its name, its size, and the generator's version."""
         recipe = f"{entry.id} {config.size} {GENERATOR}"

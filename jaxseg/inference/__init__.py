@@ -4,4 +4,5 @@ from jaxseg.inference.predict_folder import predict_folder as predict_folder
 from jaxseg.inference.predictor import Predictor as Predictor
 from jaxseg.inference.restore import load as load
 from jaxseg.inference.restore import options as options
+from jaxseg.inference.scoring import expecting as expecting
 from jaxseg.inference.scoring import score as score

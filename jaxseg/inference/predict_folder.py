@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +11,18 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from jaxseg.ahead import ahead
 from jaxseg.data import palette
-from jaxseg.data.images import SUFFIXES, read_image, write_png
+from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_image, read_size, write
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import decide
 from jaxseg.progress import track
 
+# What may prevent one image and not the others.
+_FAILURES = (ValueError, OSError, jax.errors.JaxRuntimeError)
+
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
+_TINT = np.float32(0.15)  # how much of its colour a mask gets
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
@@ -29,6 +36,9 @@ def predict_folder(
 
     Of several classes, ``masks/`` hold the number of each pixel's class, 0 for background, and show it by a palette;
     ``probabilities/<class>/`` are those of one class; ``overlays/`` are taller, by a strip that names the colours.
+
+    Several images are in work at once, so that every core and device is busy; files are written in the images' order,
+    each whole or not at all.
 
     Args:
         predictor: the model.
@@ -50,14 +60,16 @@ def predict_folder(
     _refuse_existing([_target(output, kind, path) for kind in kinds for path in paths])
     for kind in kinds:
         (output / kind).mkdir(parents=True, exist_ok=True)
+    predictor = predictor.expecting(predictor.preprocess.size(size) for size in map(read_size, paths) if size)
     written, failed = [], []
-    for path in track(paths, "predict") if progress else paths:
-        try:
-            _predict_one(predictor, path, output)
-        except (ValueError, OSError, jax.errors.JaxRuntimeError) as error:
-            failed.append(_cause(path, error))
-        else:
-            written.append(_target(output, "masks", path))
+    with contextlib.closing(ahead(functools.partial(_attempt, predictor), paths)) as work:
+        for path, pictures in zip(paths, track(work, "predict", total=len(paths)) if progress else work, strict=True):
+            try:
+                _write(pictures, output, path)
+            except _FAILURES as error:
+                failed.append(_cause(path, error))
+            else:
+                written.append(_target(output, "masks", path))
     if failed:
         raise ValueError(f"{len(failed)} of {len(paths)} images failed, the others are done: {'; '.join(failed)}")
     return written
@@ -68,25 +80,47 @@ def overlay(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the photograph with the mask lightly tinted and outlined; larger images get a thicker line."""
     line = mask & ~_eroded(mask, max(1, round(min(mask.shape) / 400)))
-    opacity = np.where(line, 1.0, np.where(mask, 0.15, 0.0)).astype(np.float32)[..., None]
-    return np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
+    values = np.arange(256, dtype=np.float32)[:, None]
+    tinted = np.rint(values * (1 - _TINT) + colour * _TINT).astype(np.uint8)
+    drawn = image.copy()
+    for channel in range(3):
+        np.copyto(drawn[..., channel], tinted[image[..., channel], channel], where=mask)
+    drawn[line] = colour
+    return drawn
 
 
-def _predict_one(predictor: Predictor, path: Path, output: Path) -> None:
-    image, classes = read_image(path), predictor.classes
+def _attempt(predictor: Predictor, path: Path) -> dict[str, bytes] | Exception:
+    """Return the pictures of an image, or why there are none; several threads do this at once."""
+    try:
+        return _pictures(predictor, read_image(path))
+    except _FAILURES as error:
+        return error
+
+
+def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:
+    """Return the PNG files of an image by their folder."""
+    classes = predictor.classes
     probability: Float32[np.ndarray, "height width *classes"] = predictor(image)
     mask = decide(probability, predictor.threshold)
     maps = np.moveaxis(probability, -1, 0)[1:] if classes else [probability]
-    for kind, found in zip(_maps(classes), maps, strict=True):
-        write_png(_target(output, kind, path), np.rint(found * PROBABILITY_SCALE).astype(np.uint16))
-    if classes:
-        palette.write_index_png(_target(output, "masks", path), mask, len(classes))
-        for index, colour in enumerate(palette.colours(len(classes)).astype(np.float32), 1):
-            image = overlay(image, mask == index, colour)
-        write_png(_target(output, "overlays", path), palette.with_legend(image, classes))
-    else:
-        write_png(_target(output, "masks", path), 255 * mask)
-        write_png(_target(output, "overlays", path), overlay(image, mask == 1))
+    pictures = {
+        kind: encode_png(np.rint(found * PROBABILITY_SCALE).astype(np.uint16))
+        for kind, found in zip(_maps(classes), maps, strict=True)
+    }
+    if not classes:
+        return pictures | {"masks": encode_png(255 * mask), "overlays": encode_png(overlay(image, mask == 1))}
+    for index, colour in enumerate(palette.colours(len(classes)).astype(np.float32), 1):
+        image = overlay(image, mask == index, colour)
+    named = encode_png(palette.with_legend(image, classes))
+    return pictures | {"masks": palette.encode_index_png(mask, len(classes)), "overlays": named}
+
+
+def _write(pictures: dict[str, bytes] | Exception, output: Path, path: Path) -> None:
+    """Write the pictures of an image, or raise what prevented them."""
+    if isinstance(pictures, Exception):
+        raise pictures
+    for kind, data in pictures.items():
+        write(_target(output, kind, path), data)
 
 
 def _maps(classes: Sequence[str]) -> list[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 import functools
+import math
+import queue
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -14,9 +19,14 @@ from jaxtyping import Array, Float, Float32, Int32
 
 from jaxseg import checks
 from jaxseg.data.preprocess import Preprocess
+from jaxseg.inference import canvases
+from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
 from jaxseg.metrics import check_threshold
-from jaxseg.models import Skip, skips
+from jaxseg.models import Network, Skip, skips
+
+# Images at once on a CPU: what one leaves of its cores, where its operations are small, another one takes.
+AT_ONCE = 2
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
 
@@ -26,13 +36,15 @@ class Predictor:
 
     With n ``classes`` it gives the probability of each, the background's first: float32 [h, w, 1 + n].
 
-    The network is compiled once per padded size: with a stride of 32, images of 584 x 565 and 580 x 570 both run as
-    608 x 576, with their real sizes told to the attention's key mask. ``variables`` may be replaced between calls
-    without a new compilation.
+    The network is compiled once for each canvas that images lie on. That of an image is its own frame: with a stride of
+    32, images of 584 x 565 and 580 x 570 both run as 608 x 576, with their real sizes told to the attention's key mask.
+    Sizes that are known beforehand share a few canvases; see ``expecting``. ``variables`` may be replaced between calls
+    without a new compilation. Threads may share a predictor.
 
     Attributes:
         model: the network, or any Flax module with its ``stride`` and
-            ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, classes]``.
+            ``apply(variables, images, train=False, sizes=sizes) -> logits [b, h, w, classes]``, which is only given
+            images on their own frames.
         variables: its ``{"params": ..., "batch_stats": ...}``.
         preprocess: the preprocessing that the model was trained with.
         step: the training step of ``variables``, where it is known: reports name it.
@@ -77,6 +89,8 @@ class Predictor:
         self.model: Any = model
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
+        self._canvases: dict[Size, Size] = {}
+        self._places: queue.SimpleQueue | None = None
         self.tile = tile
         self.overlap = overlap
         self.flips = flips
@@ -106,6 +120,21 @@ class Predictor:
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
 
+    def expecting(self, sizes: Iterable[Size]) -> Predictor:
+        """Return a predictor for many images, prepared to these sizes, that several threads are to call.
+
+        It needs at most ``canvases.MOST`` programs; its probabilities differ from those of own frames by rounding
+        alone. A network that is not the same on ``any_canvas`` still takes one for each frame. All GPUs take images in
+        turn, one at a time each. The variables are those of now.
+        """
+        found = copy.copy(self)
+        found._places = _places(self.variables)
+        if isinstance(self.model, Network) and self.model.any_canvas:
+            rows, columns = self.tile or (math.inf, math.inf)
+            tiles = ((int(min(height, rows)), int(min(width, columns))) for height, width in sizes)
+            found._canvases = canvases.choose(canvases.frame(tile, self.model.stride) for tile in tiles)
+        return found
+
     def skips(self, image: np.ndarray) -> dict[int, Skip]:
         """Return the attention of each skip at an RGB photograph, uint8 [h, w, 3], by level.
 
@@ -118,8 +147,8 @@ class Predictor:
         """
         _check(image)
         normalised = np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32)
-        canvas, sizes = _framed(normalised, self.model.stride)
-        found = skips(self.model, self.variables, canvas, sizes)
+        own = canvases.frame(normalised.shape[:2], self.model.stride)
+        found = skips(self.model, self.variables, *_laid(normalised, own))
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
 
     def describe(self) -> str:
@@ -134,36 +163,73 @@ class Predictor:
         return self._whole(image)
 
     def _whole(self, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        found = _probabilities(
-            self.model, self.variables, *_framed(image, self.model.stride), foreground=not self.classes
-        )
-        return np.asarray(found)[0, :height, :width]
+        own = canvases.frame(image.shape[:2], self.model.stride)
+        canvas = self._canvases.get(own, own)
+        try:
+            return self._on(canvas, image)
+        except (ValueError, jax.errors.JaxRuntimeError):
+            if canvas == own:
+                raise
+            self._canvases[own] = own  # another image on this canvas may be too large for network or memory
+            return self._on(own, image)
+
+    def _on(self, canvas: Size, image: np.ndarray) -> np.ndarray:
+        (height, width), laid = image.shape[:2], _laid(image, canvas)
+        snug = all(own == canvas for own, shared in self._canvases.items() if shared == canvas)
+        with self._place() as variables:
+            found = _probabilities(self.model, variables, *laid, snug=snug, foreground=not self.classes)
+            return np.asarray(found)[0, :height, :width]
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[Any]:
+        """Give variables on a device that is free, once there is one."""
+        if self._places is None:
+            yield self.variables
+            return
+        variables = self._places.get()
+        try:
+            yield variables
+        finally:
+            self._places.put(variables)
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames="foreground")
+def _places(variables: Any) -> queue.SimpleQueue:
+    """Return the variables on each device that computes images, as often as it computes several at once."""
+    places: queue.SimpleQueue = queue.SimpleQueue()
+    if jax.default_backend() == "cpu":  # the devices of a CPU are one: its cores
+        for _ in range(AT_ONCE):
+            places.put(variables)
+    else:
+        for device in jax.local_devices():
+            places.put(jax.device_put(variables, device))
+    return places
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("snug", "foreground"))
 def _probabilities(
     model: nn.Module,
     variables: Any,
     images: Float[Array, "batch height width 3"],
     sizes: Int32[Array, "batch 2"],
     *,
+    snug: bool,
     foreground: bool,
 ) -> Float32[Array, "batch height width *classes"]:
     """Return the probability of every class, or of class 1 where there is one ``foreground``."""
-    logits = model.apply(variables, images, train=False, sizes=sizes)
+    known: dict[str, Any] = {"snug": snug} if isinstance(model, Network) else {}
+    logits = model.apply(variables, images, train=False, sizes=sizes, **known)
     found = jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)
     return found[..., 1] if foreground else found
 
 
-def _framed(
-    image: Float32[np.ndarray, "height width 3"], stride: int
+def _laid(
+    image: Float32[np.ndarray, "height width 3"], canvas: Size
 ) -> tuple[Float32[np.ndarray, "1 rows columns 3"], Int32[np.ndarray, "1 2"]]:
-    """Return the image padded to multiples of the network's stride, and its real height and width."""
+    """Return the image at the top left of a canvas, zeros around it, and its real height and width."""
     height, width = image.shape[:2]
-    canvas = np.zeros((1, height + -height % stride, width + -width % stride, 3), np.float32)
-    canvas[0, :height, :width] = image
-    return canvas, np.array([[height, width]], np.int32)
+    laid = np.zeros((1, *canvas, 3), np.float32)
+    laid[0, :height, :width] = image
+    return laid, np.array([[height, width]], np.int32)
 
 
 def _check(image: np.ndarray) -> None:

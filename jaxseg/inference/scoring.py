@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxseg.data.records import IGNORE, Record
+from jaxseg.ahead import ahead
+from jaxseg.data.records import IGNORE, Record, Records
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import Evaluation, Tally, binary
 from jaxseg.progress import track
@@ -23,7 +25,7 @@ def score(
 
     Args:
         predictor: the model, with its threshold.
-        records: images with their masks; a ``data.records.Records`` is read one at a time.
+        records: images with their masks; of a ``data.records.Records``, a few are read ahead.
         prepared: the records are preprocessed already (resized, CLAHE), and are scored at that size. False: they are
             the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
@@ -34,26 +36,31 @@ def score(
     """
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
-    classes = predictor.classes
+    predictor, classes = expecting(predictor, records, prepared=prepared), predictor.classes
     model = Tally(predictor.threshold, classes=classes)
     human = Tally(() if classes else 0.5, classes=classes, ranked=False)
     predict = predictor.prepared if prepared else predictor
-    for record in track(records, "evaluate") if progress else records:
-        try:
-            truth = _classes(record, "mask", len(classes)) if classes else _mask(record, "mask")
-            known = truth != IGNORE if classes else None
-            fov = _mask(record, "fov") if record.fov is not None else None
-            model.add(record.id, predict(record.image), truth, fov, known)
-            if record.observer2 is None:
-                continue
-            if classes:
-                second = _classes(record, "observer2", len(classes))
-                certain = np.eye(IGNORE + 1, 1 + len(classes), dtype=np.float32)[second]
-                human.add(record.id, certain, truth, fov, known & (second != IGNORE))
-            else:
-                human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
-        except ValueError as error:
-            raise ValueError(f"image {record.id}: {error}") from error
+
+    def predicted(place: int) -> tuple[Record, np.ndarray]:
+        record = records[place]
+        with _named(record.id):
+            return record, predict(record.image)
+
+    with contextlib.closing(ahead(predicted, range(len(records)))) as work:
+        for record, probability in track(work, "evaluate", total=len(records)) if progress else work:
+            with _named(record.id):
+                truth = _classes(record, "mask", len(classes)) if classes else _mask(record, "mask")
+                known = truth != IGNORE if classes else None
+                fov = _mask(record, "fov") if record.fov is not None else None
+                model.add(record.id, probability, truth, fov, known)
+                if record.observer2 is None:
+                    continue
+                if classes:
+                    second = _classes(record, "observer2", len(classes))
+                    certain = np.eye(IGNORE + 1, 1 + len(classes), dtype=np.float32)[second]
+                    human.add(record.id, certain, truth, fov, known & (second != IGNORE))
+                else:
+                    human.add(record.id, _mask(record, "observer2").astype(np.float32), truth, fov)
     return Evaluation(
         summary=model.summary(),
         rows=model.rows,
@@ -61,6 +68,23 @@ def score(
         threshold=predictor.threshold,
         scored_at="prepared" if prepared else "original",
     )
+
+
+def expecting(predictor: Predictor, records: Sequence[Record], *, prepared: bool) -> Predictor:
+    """Return the predictor that needs few programs for these records; ``prepared`` as in ``score``."""
+    if predictor.preprocess.image_size and not prepared:
+        return predictor  # all become one size
+    sizes = records.sizes if isinstance(records, Records) else [record.image.shape[:2] for record in records]
+    return predictor.expecting(sizes)
+
+
+@contextlib.contextmanager
+def _named(image: str) -> Iterator[None]:
+    """Name the image in what a ``ValueError`` says."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"image {image}: {error}") from error
 
 
 def _mask(record: Record, name: str) -> np.ndarray:

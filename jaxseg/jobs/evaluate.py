@@ -76,6 +76,7 @@ def evaluate_split(
         raise ValueError(f"{settings['name']} has no {split} images here. {'; '.join(splits.notes)}")
     if not prepared:
         records = data.load_split(settings, split)
+    predictor = inference.expecting(predictor, records, prepared=prepared)  # the pictures need no programs of their own
     evaluation = inference.score(predictor, records, prepared=prepared)
     report.write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
     return evaluation

@@ -17,6 +17,8 @@ from flax.linen.dtypes import promote_dtype
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxseg.layers import frame
+
 BLOCK = 2**20  # bytes of the wide operand in one block of a weight gradient: half of a core's second-level cache
 MOST_BLOCKS = 64  # each costs compile time, so a larger image has larger blocks
 
@@ -30,7 +32,8 @@ def conv(
 ) -> Float[Array, "batch *out features"]:
     """Convolve ``x`` with ``kernel``, zero padded as XLA's ``SAME``: every side of the result is ceil(side / strides).
 
-    Both are of one type, and so is the result. With a stride the padding falls on the bottom and right first.
+    Both are of one type, and so is the result. With a stride the padding falls on the bottom and right first. There are
+    zeros beyond the ``frame`` of an image too.
     Differentiable in reverse mode.
 
     Raises:
@@ -38,6 +41,8 @@ def conv(
     """
     if x.ndim != kernel.ndim:
         raise ValueError(f"x has {x.ndim - 2} spatial dimensions and the kernel {kernel.ndim - 2}; they must agree.")
+    if strides > 1 or max(kernel.shape[:-2]) > 1:
+        x = frame.clear(x, step=strides)
     if strides == dilation == 1:
         return _dense_conv(x, kernel)
     return _xla_conv(x, kernel, strides, dilation)

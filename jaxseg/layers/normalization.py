@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -47,18 +50,68 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros_init(), (channels,), jnp.float32)
         dtype = self.numerics.dtype
         dtype = jnp.promote_types(x.dtype, jnp.float32) if dtype is None else dtype
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if not train:
-            centre, rest, var = mean_state.value, 0.0, var_state.value
-        else:
-            axis_name = None if self.is_initializing() else self.numerics.axis_name
-            centre, rest, var = statistics(wide, axis_name)
-            if not self.is_initializing():
-                keep, mean = self.momentum, centre + rest
-                mean_state.value = keep * mean_state.value + (1 - keep) * mean.astype(jnp.float32)
-                var_state.value = keep * var_state.value + (1 - keep) * var.astype(jnp.float32)
-        gain = scale * lax.rsqrt(var + EPSILON)
-        return ((wide - centre) * gain + (bias - rest * gain)).astype(dtype)
+            wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+            gain = scale * lax.rsqrt(var_state.value + EPSILON)
+            return ((wide - mean_state.value) * gain + bias).astype(dtype)
+        axis_name = None if self.is_initializing() else self.numerics.axis_name
+        found: Any = normalised(x, scale, bias, axis_name, dtype)
+        y, mean, var = found
+        if not self.is_initializing():
+            keep = self.momentum
+            mean_state.value = keep * mean_state.value + (1 - keep) * mean.astype(jnp.float32)
+            var_state.value = keep * var_state.value + (1 - keep) * var.astype(jnp.float32)
+        return y
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def normalised(
+    x: Float[Array, "batch *spatial channels"],
+    scale: Float[Array, " channels"],
+    bias: Float[Array, " channels"],
+    axis_name: str | None,
+    dtype: Any,
+) -> tuple[Float[Array, "batch *spatial channels"], Float[Array, " channels"], Float[Array, " channels"]]:
+    """Return ``x`` normalised by its own statistics, scaled and shifted, in ``dtype``; and its mean and variance.
+
+    Mean and variance are for the running ones and have no gradient. The rule for y's is the closed form, which is less
+    to compile than what differentiation makes of it; it is to be asked for inside the mapped axis.
+
+    Args:
+        x: features.
+        scale: gain of each channel.
+        bias: shift of each channel.
+        axis_name: as in ``statistics``.
+        dtype: of the result.
+    """
+    return _normalised_forward(x, scale, bias, axis_name, dtype)[0]
+
+
+def _normalised_forward(x: Array, scale: Array, bias: Array, axis_name: str | None, dtype: Any) -> tuple[Any, Any]:
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    centre, rest, var = statistics(wide, axis_name)
+    inverse = lax.rsqrt(var + EPSILON)
+    gain = scale * inverse
+    y = ((wide - centre) * gain + (bias - rest * gain)).astype(dtype)
+    return (y, centre + rest, var), (x, scale, centre, rest, inverse)
+
+
+def _normalised_backward(axis_name: str | None, dtype: Any, saved: Any, gradients: Any) -> tuple[Array, Array, Array]:
+    x, scale, centre, rest, inverse = saved
+    wide = x.astype(inverse.dtype)
+    gradient, axes = gradients[0].astype(inverse.dtype), tuple(range(x.ndim - 1))
+    of_bias = gradient.sum(axes)
+    of_scale = inverse * ((gradient * (wide - centre)).sum(axes) - rest * of_bias)
+    means = jnp.stack([of_bias, of_scale]) * (x.shape[-1] / x.size)
+    if axis_name is not None:
+        means = lax.pmean(means, axis_name)
+    # gain (g - E[g] - xhat E[g xhat]), with xhat = (x - centre - rest) inverse
+    slope = inverse * means[1]
+    of_x = scale * inverse * (gradient - (wide - centre) * slope - (means[0] - rest * slope))
+    return of_x.astype(x.dtype), of_scale.astype(scale.dtype), of_bias.astype(scale.dtype)
+
+
+normalised.defvjp(_normalised_forward, _normalised_backward)
 
 
 def statistics(
@@ -76,8 +129,7 @@ def statistics(
         axis_name: a mapped axis whose shares of the batch, of equal size, are one batch. ``centre`` is this share's.
     """
     axes = tuple(range(x.ndim - 1))
-    sample = x[(slice(None), *(slice(None, None, SUBSAMPLE),) * min(x.ndim - 2, 2))]
-    centre = lax.stop_gradient(sample.mean(axes))
+    centre = x[(slice(None), *(slice(None, None, SUBSAMPLE),) * min(x.ndim - 2, 2))].mean(axes)
     centred = x - centre
     rest = centred.mean(axes)
     var = jnp.maximum(jnp.square(centred).mean(axes) - jnp.square(rest), 0)

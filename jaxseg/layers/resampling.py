@@ -1,16 +1,21 @@
 """Pooling and upsampling between the levels of a network, with TensorFlow's semantics, and resizing between any grids.
 
-Pooling and ``upsample2`` work along one axis at a time, on the even and the odd pixels apart, as element-wise sums that
+All but ``resize``, which is told lengths by itself, keep inside the ``frame`` of each image. Pooling and ``upsample2``
+work along one axis at a time, on the even and the odd pixels apart, as element-wise sums that
 XLA fuses. On a CPU this is 1.5 to 3 times faster, gradient included, than ``reduce_window`` or products with
 interpolation matrices, which is what ``resize`` needs.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
+
+from jaxseg.layers import frame
 
 ROWS, COLUMNS = 1, 2  # axes of [batch, height, width, channels]
 
@@ -20,10 +25,11 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
 
     The gradient goes to the largest entry alone, the first in row-major order where several are.
     """
+    x = frame.clear(x, -jnp.inf, step=2)
     for axis in (COLUMNS, ROWS):
         first, second, third = _windows(x, axis, padding=-jnp.inf)
         x = _larger(_larger(first, second), third)
-    return x
+    return frame.clear(x)  # no infinity is left: the next layer may multiply it by zero
 
 
 def max_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
@@ -31,6 +37,7 @@ def max_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "b
 
     The gradient goes to the largest entry alone, the first in row-major order where several are.
     """
+    frame.lengths(x.shape[1:3], step=2)  # in such steps no window reaches beyond a frame
     for axis in (COLUMNS, ROWS):
         whole = lax.slice_in_dim(x, 0, x.shape[axis] // 2 * 2, axis=axis)
         pairs = whole.reshape(*x.shape[:axis], x.shape[axis] // 2, 2, *x.shape[axis + 1 :])
@@ -40,10 +47,10 @@ def max_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "b
 
 def avg_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
     """Return the mean of the real pixels of every 3x3 window, stride 2, ``SAME``: sides are halved, rounded up."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    for axis in (COLUMNS, ROWS):
+    y = frame.clear(x.astype(jnp.promote_types(x.dtype, jnp.float32)), step=2)
+    for axis, side in _sides(x, step=2):
         start = 2 * np.arange(-(-x.shape[axis] // 2)) - x.shape[axis] % 2
-        count = 3 - (start < 0) - (start + 3 > x.shape[axis])
+        count = 3 - (start < 0) - (start + 3 > side)
         y = sum(_windows(y, axis, padding=0.0)) * _along(axis, 1 / count, y.dtype)
     return y.astype(x.dtype)
 
@@ -53,15 +60,15 @@ def upsample2(x: Float[Array, "batch height width channels"]) -> Float[Array, "b
 
     Output 2 i so lies between the inputs i - 1 and i, output 2 i + 1 between i and i + 1.
     """
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    for axis in (COLUMNS, ROWS):
-        side = y.shape[axis]
-        lag = np.arange(side) / (2 * side - 1)  # how far output 2 i lies before input i
-        lead = lag[::-1]  # how far output 2 i + 1 lies behind input i
+    y = frame.clear(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    for axis, side in _sides(x):
+        place = np.arange(x.shape[axis])
+        lag = place / (2 * side - 1)  # how far output 2 i lies before input i
+        lead = (side - 1 - place) / (2 * side - 1)  # how far output 2 i + 1 lies behind input i
         even = _along(axis, lag, y.dtype) * _moved(y, axis, 1) + _along(axis, 1 - lag, y.dtype) * y
         odd = _along(axis, lead, y.dtype) * _moved(y, axis, -1) + _along(axis, 1 - lead, y.dtype) * y
         pairs = jnp.stack([even, odd], axis + 1)
-        y = pairs.reshape(*y.shape[:axis], 2 * side, *y.shape[axis + 1 :])
+        y = pairs.reshape(*y.shape[:axis], 2 * y.shape[axis], *y.shape[axis + 1 :])
     return y.astype(x.dtype)
 
 
@@ -118,6 +125,17 @@ def _moved(x: Array, axis: int, places: int) -> Array:
     return lax.pad(x, jnp.zeros((), x.dtype), widths)
 
 
-def _along(axis: int, weights: np.ndarray, dtype: jnp.dtype) -> Array:
-    """Return a vector that broadcasts along ``axis`` of [batch, height, width, channels]."""
-    return jnp.asarray(weights, dtype).reshape([-1 if place == axis else 1 for place in range(4)])
+def _sides(x: Array, step: int = 1) -> list[tuple[int, Any]]:
+    """Return both axes, columns first, with the cells of ``x`` along each: a number, or one for each frame, [batch, 1].
+
+    ``step`` is that of ``frame.lengths``.
+    """
+    ends = frame.lengths(x.shape[1:3], step)
+    return [(axis, x.shape[axis] if ends is None else ends[:, axis - 1, None]) for axis in (COLUMNS, ROWS)]
+
+
+def _along(axis: int, weights: np.ndarray | Array, dtype: jnp.dtype) -> Array:
+    """Return a vector, or one for each image, that broadcasts along ``axis`` of [batch, height, width, channels]."""
+    shape = [1, 1, 1, 1]
+    shape[0], shape[axis] = weights.shape if weights.ndim == 2 else (1, -1)
+    return jnp.asarray(weights, dtype).reshape(shape)

@@ -100,6 +100,7 @@ class DenseUNet(Network):
 
     stride: ClassVar[int] = 32
     skip_strides: ClassVar[tuple[int, ...]] = (2, 4, 8, 16)
+    framed: ClassVar[bool] = True
 
     widths: Widths
     head: str = "plain"

@@ -31,7 +31,7 @@ def initial_variables(network: Network, key: Array) -> dict[str, Any]:
         key: from ``jax.random.key``.
     """
 
-    def init(key: Array) -> dict[str, Any]:
+    def init(key: Array) -> Any:
         return network.init(key, jnp.zeros((1, network.stride, network.stride, 3)), train=False)
 
     program, shapes = jax.make_jaxpr(init, return_shape=True)(key)
@@ -46,7 +46,7 @@ def initial_variables(network: Network, key: Array) -> dict[str, Any]:
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _drawn(program: core.Jaxpr) -> int:
+def _drawn(program: Any) -> int:
     """Return how many words of random bits a program asks for."""
     return sum(
         _drawn(equation.params["jaxpr"].jaxpr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxseg import attention
-from jaxseg.layers import Numerics
+from jaxseg.layers import Numerics, frame
 from jaxseg.models.blocks import Head
 from jaxseg.models.remat import by_block
 
@@ -35,6 +34,9 @@ class Network(nn.Module, kw_only=True):
         stride: pixels along a side of its coarsest cell. Images are padded to a multiple of it.
         skip_strides: pixels along a side of a cell of each skip, level by level.
         auxiliary_weights: weight in the training loss of the auxiliary logits of each name.
+        framed: whether what it reads of other positions it reads by the layers of ``jaxseg.layers`` and by ``attend``
+            alone. In evaluation an image then has the same logits on every canvas that holds it, and prediction of many
+            sizes takes few programs; without it, one for each size rounded up to the stride.
 
     Args:
         attention: name of the mechanism, a key of ``jaxseg.attention.MECHANISMS``; "none" leaves the skips alone.
@@ -53,6 +55,7 @@ class Network(nn.Module, kw_only=True):
     stride: ClassVar[int]
     skip_strides: ClassVar[tuple[int, ...]] = ()
     auxiliary_weights: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    framed: ClassVar[bool] = False
 
     attention: str = "none"
     attention_options: Mapping[str, Any] = nn.FrozenDict()
@@ -80,6 +83,11 @@ class Network(nn.Module, kw_only=True):
         object.__setattr__(self, "levels", tuple(sorted(levels)))
         super().__post_init__()
 
+    @property
+    def any_canvas(self) -> bool:
+        """Whether images of several frames may share a canvas: it is ``framed``, and so is its attention."""
+        return self.framed and attention.build(self.attention, **self.attention_options).framed
+
     def setup(self) -> None:
         """Make one attention module for each of ``levels``, named ``attention0``, ``attention1``, ..."""
         like = {"dtype": self.numerics.dtype, "axis_name": self.numerics.axis_name}
@@ -93,6 +101,7 @@ class Network(nn.Module, kw_only=True):
         *,
         train: bool = False,
         sizes: Int[Array, "batch 2"] | None = None,
+        snug: bool = False,
     ) -> Float[Array, "batch height width classes"]:
         """Return the logits of every pixel, float32.
 
@@ -103,23 +112,33 @@ class Network(nn.Module, kw_only=True):
                 [batch, height, width, classes] are stored in the collection ``AUXILIARY``, by name.
             sizes: real height and width of each image, where the rest of it is padding (zeros, bottom and right).
                 Padding is no key of attention; convolutions and batch statistics do see it. None: all is real.
+            snug: whether every image is known to fill its canvas but for less than ``stride`` each way. Given sizes
+                without that, a network that is ``framed`` answers in evaluation as if it were so, whatever the canvas.
         """
-        with by_block(self) if self.remat and train else nullcontext():
-            return self._logits(images, train, sizes)
-
-    def _logits(self, images: Array, train: bool, sizes: Array | None) -> Array:
-        """Return the logits of ``__call__``, and store the auxiliary ones."""
         height, width = images.shape[1:3]
         x = jnp.pad(images, ((0, 0), (0, -height % self.stride), (0, -width % self.stride), (0, 0)))
+        canvas = x.shape[1:3]
+        blocks = by_block(self) if self.remat and train else nullcontext()
+        frames = nullcontext()
+        if sizes is not None and self.framed and not (train or snug):
+            frames = frame.inside(sizes, canvas, self.stride)
         if sizes is None and x.shape != images.shape:
             sizes = jnp.broadcast_to(jnp.array([height, width]), (images.shape[0], 2))
-        frame, attended = x.shape[1:3], []
+        with frames, blocks:
+            features, auxiliary = self._features(x.astype(self.numerics.dtype), sizes, train)
+            if train or self.is_initializing():
+                self._keep(auxiliary, canvas, (height, width))
+            return self.classify(features, train=train)[:, :height, :width]
+
+    def _features(self, x: Array, sizes: Array | None, train: bool) -> tuple[Array, Mapping[str, Array]]:
+        """Return what ``features`` does, auxiliary ones by name, once it kept to what is declared."""
+        attended = []
 
         def attend(level: int, skip: Array, *, gate: Array) -> Array:
             attended.append(level)
-            return self._attend(level, skip, gate, frame, sizes, train)
+            return self._attend(level, skip, gate, x.shape[1:3], sizes, train)
 
-        features, auxiliary = self.features(x.astype(self.numerics.dtype), attend, train=train), {}
+        features, auxiliary = self.features(x, attend, train=train), {}
         if isinstance(features, tuple):
             features, auxiliary = features
         if sorted(attended) != list(range(len(self.skip_strides))):
@@ -132,16 +151,19 @@ class Network(nn.Module, kw_only=True):
                 f"{type(self).__name__} gives auxiliary logits {sorted(auxiliary)} and declares weights for "
                 f"{sorted(self.auxiliary_weights)}; declare one in auxiliary_weights for each"
             )
-        for name, others in auxiliary.items() if train or self.is_initializing() else ():
-            if others.shape[1:3] != frame:
+        return features, auxiliary
+
+    def _keep(self, auxiliary: Mapping[str, Array], canvas: tuple[int, ...], size: tuple[int, int]) -> None:
+        """Store the logits of auxiliary features, cropped to the images."""
+        for name, others in auxiliary.items():
+            if others.shape[1:3] != canvas:
                 raise ValueError(
                     f"{type(self).__name__} gives auxiliary features {name!r} of {others.shape[1]} x {others.shape[2]} "
-                    f"for {frame[0]} x {frame[1]} pixels; upsample them to full resolution"
+                    f"for {canvas[0]} x {canvas[1]} pixels; upsample them to full resolution"
                 )
             logits = Head(self.num_classes, name=f"auxiliary_{name}")(others)
             if self.is_mutable_collection(AUXILIARY) and not self.is_initializing():
-                self.put_variable(AUXILIARY, name, logits[:, :height, :width])
-        return self.classify(features, train=train)[:, :height, :width]
+                self.put_variable(AUXILIARY, name, logits[:, : size[0], : size[1]])
 
     def features(
         self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool
@@ -162,20 +184,22 @@ class Network(nn.Module, kw_only=True):
         return Head(self.num_classes, name="head")(features)
 
     def _attend(
-        self, level: int, skip: Array, gate: Array, frame: tuple[int, ...], sizes: Array | None, train: bool
+        self, level: int, skip: Array, gate: Array, canvas: tuple[int, ...], sizes: Array | None, train: bool
     ) -> Array:
         """Return the skip as attention leaves it, the padding masked out of its keys."""
         if level not in range(len(self.skip_strides)):
             raise ValueError(f"{type(self).__name__} declares {len(self.skip_strides)} skips, and attends at {level}")
         stride, grid = self.skip_strides[level], skip.shape[1:3]
-        if grid != tuple(side // stride for side in frame):
+        if grid != tuple(side // stride for side in canvas):
             raise ValueError(
                 f"{type(self).__name__} declares stride {stride} for skip {level}, and it arrives with {grid[0]} x "
-                f"{grid[1]} cells for {frame[0]} x {frame[1]} pixels; correct its skip_strides"
+                f"{grid[1]} cells for {canvas[0]} x {canvas[1]} pixels; correct its skip_strides"
             )
         if level not in (self.levels or ()):
             return skip
         valid = None if sizes is None else real_cells(sizes, stride, grid)
+        # What is masked may still be multiplied by zero, and lies on the way of what reads all that arrives.
+        skip, gate = frame.clear(skip), frame.clear(gate)
         return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
 
 
@@ -199,8 +223,7 @@ def training_pass(
 
 def real_cells(sizes: Int[Array, "batch 2"], stride: int, grid: tuple[int, ...]) -> Bool[Array, "batch rows columns"]:
     """Return which cells of a ``grid`` at ``stride`` cover a real pixel: the first ceil(size / stride) each way."""
-    rows, columns = (-(-sizes[:, axis, None] // stride) > jnp.arange(grid[axis]) for axis in (0, 1))
-    return rows[:, :, None] & columns[:, None, :]
+    return frame.first(-(-sizes // stride), grid)
 
 
 def _hashable(value: Any) -> Any:

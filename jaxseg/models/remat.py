@@ -18,7 +18,7 @@ def by_block(network: nn.Module) -> Iterator[None]:
 
     A block is a module that ``network`` itself calls, whatever its class: a stem, a dense block, a stage of the
     decoder, the attention of a skip. What lies inside is computed twice, forward and again when its gradients are due.
-    Parameters, batch statistics and the draws of dropout are what they are without.
+    Parameters and batch statistics are what they are without; dropout draws from the same key, but other entries.
     """
     inside = False  # a block: the modules in it belong to it
 
@@ -76,7 +76,7 @@ def recomputed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
     def backward(kept: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
         parameters, inputs = kept
-        late = sum(0 * leaf.ravel()[0] for leaf in jax.tree.leaves(gradient) if is_float(leaf))
+        late: Any = sum(0 * leaf.ravel()[0] for leaf in jax.tree.leaves(gradient) if is_float(leaf))
         again = jax.tree.map(lambda leaf: leaf + late.astype(leaf.dtype) if is_float(leaf) else leaf, parameters)
         return jax.vjp(traced, again, inputs)[1](gradient)
 

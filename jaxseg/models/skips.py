@@ -167,9 +167,10 @@ def skips(
             "that has, such as --config.model.attention=ja9"
         )
     height, width = (int(side) for side in (images.shape[1:3] if sizes is None else sizes[0]))
+    frame, canvas = ([-(-side // model.stride) for side in sides] for sides in ((height, width), images.shape[1:3]))
     bound = model.bind(variables)
     found = {}
-    for level, arrived in _arriving(model, variables, jnp.asarray(images), sizes).items():
+    for level, arrived in _arriving(model, variables, jnp.asarray(images), sizes, frame == canvas).items():
         module, its_variables = getattr(bound, f"attention{level}").unbind()
         stride = model.skip_strides[level]
         found[level] = Skip(
@@ -178,8 +179,10 @@ def skips(
     return found
 
 
-@partial(jax.jit, static_argnums=0)
-def _arriving(model: Network, variables: Any, images: Array, sizes: AnyArray | None) -> dict[int, dict[str, Any]]:
+@partial(jax.jit, static_argnums=(0, 4))
+def _arriving(
+    model: Network, variables: Any, images: Array, sizes: AnyArray | None, snug: bool
+) -> dict[int, dict[str, Any]]:
     """Return the arguments with which the network calls each of its attention modules."""
     levels = {f"attention{level}": level for level in model.levels or ()}
     found = {}
@@ -191,5 +194,5 @@ def _arriving(model: Network, variables: Any, images: Array, sizes: AnyArray | N
         return call(*args, **kwargs)
 
     with nn.intercept_methods(keep):
-        model.apply(variables, images, train=False, sizes=sizes)
+        model.apply(variables, images, train=False, sizes=sizes, snug=snug)
     return dict(sorted(found.items()))

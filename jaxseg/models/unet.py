@@ -41,6 +41,7 @@ class UNet(Network):
 
     stride: ClassVar[int] = 16
     skip_strides: ClassVar[tuple[int, ...]] = (1, 2, 4, 8)
+    framed: ClassVar[bool] = True
 
     width: int
 

@@ -21,10 +21,17 @@ from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed, memory
 from jaxseg.training.interrupt import StopRequest
-from jaxseg.training.step import DEVICES, Sample, TrainState, initial_state, parallel_step, parallel_steps
+from jaxseg.training.packed import packed_as, unpacked
+from jaxseg.training.step import (
+    DEVICES,
+    Sample,
+    TrainState,
+    initial_state,
+    parallel_step,
+    parallel_steps,
+    steps_at_once,
+)
 from jaxseg.training.watch import Watch
-
-STEPS_AT_ONCE = 8  # a GPU is done with a step of a small network before the host has sent the next
 
 
 class Stopped(Exception):
@@ -81,8 +88,9 @@ class Run:
         if latest is None:
             return None
         print(f"going on from step {latest} of {self.path}", flush=True)
-        variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(self._init, jax.random.key(0))))
-        return TrainState(**variables, **training)
+        wanted = jax.eval_shape(self._init, jax.random.key(0))
+        variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(unpacked, wanted)))
+        return packed_as(wanted, TrainState(**variables, **training))
 
     def _new(self) -> TrainState:
         # It runs once, so compiling it quickly is worth more than quick code.
@@ -93,7 +101,7 @@ class Run:
         step, variables = checkpoint.load_variables(self.config.train.init_from)
         print(f"starting from the weights of {self.config.train.init_from}, step {step}", flush=True)
         _require_same_classes(self.predictor.classes, self.config.train.init_from)
-        started = {"params": state.params, "batch_stats": state.batch_stats}
+        started = {"params": state.params.tree(), "batch_stats": state.batch_stats}
         _require_same_shapes(started, variables, self.config.train.init_from)
         return initial_state(variables, self.optimizer, ema=state.ema is not None)
 
@@ -142,7 +150,7 @@ class Run:
                     done += count
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
-                        state = on.first(self.state)
+                        state = unpacked(on.first(self.state))
                         self._save(done, state, self._score(done, state, log, progress))
                         watch.resume()
                     if stop.signal is not None and done < settings.steps:
@@ -187,14 +195,13 @@ class Run:
         return copies * bytes_there <= self.config.data.device_limit * 2**30
 
     def _steps_at_once(self) -> int:
-        """Return how many steps are sent together; a CPU's convolutions are slow inside a loop (jax-ml/jax#12868)."""
         asked = self.config.train.steps_at_once
         if asked > 1 and not self.resident:
             raise ValueError(
                 f"train.steps_at_once is {asked}, and the training set is streamed, one step at a time; set it to 1, "
                 f"or raise data.device_limit ({self.config.data.device_limit:g} GiB)"
             )
-        return asked or (STEPS_AT_ONCE if self.resident and self.devices[0].platform != "cpu" else 1)
+        return asked or (steps_at_once(self.devices) if self.resident else 1)
 
     def _images_of(self, step: int) -> list[str]:
         ids = self.splits.train.ids
@@ -221,12 +228,12 @@ class Run:
 
     def _stop(self, step: int, signal: int) -> None:
         if self.checkpoints.latest() != step:
-            self._save(step, on.first(self.state), None)
+            self._save(step, unpacked(on.first(self.state)), None)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 
 def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a state into a checkpoint's two items: what prediction needs, and the rest."""
+    """Split an unpacked state into a checkpoint's two items: what prediction needs, and the rest."""
     variables = {"params": state.params, "batch_stats": state.batch_stats, "ema": state.ema}
     return variables, {"step": state.step, "opt_state": state.opt_state}
 

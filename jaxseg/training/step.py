@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax.flatten_util import ravel_pytree
 
 from jaxseg.data.stream import Arrays, Batch
 from jaxseg.losses import Loss
 from jaxseg.models import Network, training_pass
+from jaxseg.training.packed import Packed
 
 DEVICES = "devices"
 DROPOUT = 2**32 - 1  # what the step's key is folded with for dropout; augmentation folds it with places in the batch
@@ -30,9 +30,9 @@ class TrainState:
 
     Attributes:
         step: int32, how many steps have been taken.
-        params: the network's parameters, float32.
+        params: the network's parameters, float32, ``Packed``.
         batch_stats: BatchNorm's running means and variances, float32.
-        opt_state: Optax's.
+        opt_state: Optax's, of packed parameters.
         ema: moving average of ``params``, or None where none is kept.
     """
 
@@ -49,7 +49,7 @@ Metrics = dict[str, jax.Array]
 
 def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
     """Return the state at step 0 from a network's variables."""
-    params = variables["params"]
+    params: Any = Packed.of(variables["params"])
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -62,7 +62,7 @@ def initial_state(variables: Mapping[str, Any], optimizer: optax.GradientTransfo
 def gradients(
     model: Network, loss: Loss, params: Any, batch_stats: Any, batch: Batch, key: jax.Array
 ) -> tuple[Any, Any, jax.Array]:
-    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device of the axis ``DEVICES``.
+    """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device; the gradients are packed.
 
     The loss is that of the logits plus, for each auxiliary one that the network gives, its declared weight times the
     same loss of it. ``key`` is that of dropout, the same on every device.
@@ -83,9 +83,7 @@ def gradients(
     sums, pull_back, new_stats = jax.vjp(local_sums, params, has_aux=True)
     value, slope = jax.value_and_grad(total)(jax.lax.psum(sums, DEVICES))
     (grads,) = pull_back(slope)
-    # One vector: the devices meet once, not once for each of hundreds of arrays.
-    vector, unravel = ravel_pytree(grads)
-    return unravel(jax.lax.psum(vector, DEVICES)), new_stats, value
+    return jax.lax.psum(Packed.of(grads), DEVICES), new_stats, value
 
 
 def train_step(
@@ -122,7 +120,7 @@ def train_step(
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     batch = sample(arrays.take(indices), key, places)
     dropout = jax.random.fold_in(key, DROPOUT)
-    grads, batch_stats, value = gradients(model, loss, state.params, state.batch_stats, batch, dropout)
+    grads, batch_stats, value = gradients(model, loss, state.params.tree(), state.batch_stats, batch, dropout)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = None
@@ -141,6 +139,15 @@ def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[T
         return train_step(state, arrays, indices, places, **arguments)
 
     return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
+
+
+def steps_at_once(devices: list[Any]) -> int:
+    """Return how many steps are best sent together.
+
+    A GPU is done with a step of a small network before the host has sent the next. A CPU's convolutions are slow inside
+    a loop (jax-ml/jax#12868).
+    """
+    return 1 if devices[0].platform == "cpu" else 8
 
 
 def parallel_steps(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:

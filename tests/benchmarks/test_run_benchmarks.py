@@ -1,6 +1,7 @@
 """The benchmarks' command line."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import run
@@ -19,3 +20,8 @@ def test_without_torch_one_line_says_what_to_install(without_torch, command):
         run.main(command)
     assert "pip install 'jaxseg[bench]'" in str(stopped.value)
     assert "\n" not in str(stopped.value)
+
+
+def test_the_readme_tells_of_every_command():
+    readme = (Path(run.__file__).parent / "README.md").read_text()
+    assert not [name for name in run.COMMANDS if f"| `{name}" not in readme]

@@ -8,8 +8,9 @@ import pytest
 import samples
 import tensorflow_datasets as tfds
 
+from jaxseg.ahead import ahead
 from jaxseg.data import DATASETS, configure
-from jaxseg.data.builder import Config, SegmentationBuilder, ahead, decode, quiet
+from jaxseg.data.builder import Config, SegmentationBuilder, decode, quiet
 from jaxseg.data.chase_db1 import ChaseDb1
 from jaxseg.data.preprocess import Preprocess
 

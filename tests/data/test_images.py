@@ -1,4 +1,5 @@
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -185,6 +186,42 @@ def test_a_broken_exif_block_counts_as_upright():
 def test_png_round_trip(tmp_path, array):
     images.write_png(tmp_path / "a.png", array)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), array)
+
+
+def test_a_row_of_a_png_is_its_difference_from_the_one_above(tmp_path):
+    """Filter 2, "up", of the PNG specification: what makes the search for runs fast and its files small."""
+    images.write_png(tmp_path / "a.png", IMAGE)
+    data, at, packed = (tmp_path / "a.png").read_bytes(), 8, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        packed += data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        at += 12 + length
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(IMAGE.shape[0], -1)
+    assert set(rows[1:, 0]) == {2}
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    def cut(self, data):
+        with self.open("wb") as file:
+            file.write(data[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", cut)
+    with pytest.raises(KeyboardInterrupt):
+        images.write_png(tmp_path / "a.png", MASK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_head_of_a_file_tells_the_size_that_reading_gives(tmp_path):
+    for suffix in ("png", "jpg", "tif", "bmp", "gif"):
+        for tag in (1, 3, 6, 8):
+            path, exif = tmp_path / f"{tag}.{suffix}", Image.Exif()
+            exif[0x0112] = tag
+            save(path, IMAGE, **({"exif": exif} if suffix in ("png", "jpg", "tif") else {}))
+            assert images.read_size(path) == images.read_image(path).shape[:2]
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert images.read_size(tmp_path / "a.png") is None
+    assert images.read_size(tmp_path / "absent.png") is None
 
 
 def test_writing_into_no_folder_says_so(tmp_path):

@@ -17,7 +17,7 @@ def test_every_class_keeps_its_colour_and_differs_from_the_others():
 
 def test_an_index_mask_keeps_its_numbers_and_shows_colours(tmp_path):
     mask = np.random.default_rng(0).integers(0, 4, (9, 13)).astype(np.uint8)
-    palette.write_index_png(tmp_path / "a.png", mask, 3)
+    (tmp_path / "a.png").write_bytes(palette.encode_index_png(mask, 3))
     stored = Image.open(tmp_path / "a.png")
     assert stored.mode == "P"
     np.testing.assert_array_equal(np.asarray(stored), mask)

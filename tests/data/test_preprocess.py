@@ -152,6 +152,13 @@ def test_a_constant_channel_normalises_to_zero():
     assert (fitted.normalise(image) == 0).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 9, 3), (2, 5, 6, 3)])
+def test_normalise_is_its_formula_to_the_last_bit(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    mean, std = np.float32(FITTED.mean), np.float32(FITTED.std)
+    np.testing.assert_array_equal(FITTED.normalise(image), (np.float32(image) - mean) / std)
+
+
 def test_normalise_takes_numpy_and_jax_one_image_or_many():
     expected = (IMAGE.astype(np.float64) - FITTED.mean) / FITTED.std
     one = FITTED.normalise(IMAGE)

@@ -1,3 +1,5 @@
+import jax
+import jax.monitoring
 import numpy as np
 import pytest
 from fakes import COLOURS, GREEN, NAMES, PLAIN, Pixels
@@ -23,3 +25,17 @@ def make_image():
         return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
     return make
+
+
+@pytest.fixture
+def programs():
+    """The networks that are compiled during the test: one entry each time."""
+    found = []
+
+    def listen(event, seconds, *, fun_name="", **others):
+        if event == "/jax/core/compile/backend_compile_duration" and fun_name == "jit(_probabilities)":
+            found.append(fun_name)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield found
+    jax.monitoring.unregister_event_duration_listener(listen)

@@ -49,13 +49,14 @@ def test_eight_shards_with_an_axis_equal_one_batch():
         y, new = module.apply(variables | {"params": params}, x, train=True, mutable=["batch_stats"])
         return (y**2 * weight).sum(), new
 
-    def sharded(params):
-        total, new = jax.vmap(lambda x, weight: loss(params, x, weight, "shards"), axis_name="shards")(shards, weight)
-        return total.sum(), new
+    def share(x, weight):  # as the training step does: each share's own gradient
+        return jax.grad(loss, (0, 1), has_aux=True)(variables["params"], x, weight, "shards")
 
-    one, its_new = jax.grad(lambda p: loss(p, x, weight.reshape(x.shape), None), has_aux=True)(variables["params"])
-    eight, new = jax.grad(sharded, has_aux=True)(variables["params"])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), eight, one)
+    whole = jax.grad(loss, (0, 1), has_aux=True)
+    (one, of_x), its_new = whole(variables["params"], x, weight.reshape(x.shape), None)
+    (eight, of_shards), new = jax.vmap(share, axis_name="shards")(shards, weight)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a.sum(0), b, atol=1e-4), eight, one)
+    np.testing.assert_allclose(of_shards.reshape(x.shape), of_x, atol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, np.tile(b, (8, 1)), rtol=1e-5), new, its_new)
 
 

@@ -13,6 +13,7 @@ from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.layers import Numerics
 from jaxseg.training import devices as on
+from jaxseg.training.packed import Packed
 from jaxseg.training.step import DEVICES, initial_state, parallel_step
 
 BATCH, STEPS, SIDE = 8, 3, 32
@@ -121,7 +122,7 @@ def main():
                 "statistics": largest(one_["stats"], eight["stats"]),
                 "losses": [one_["loss"], eight["loss"]],
                 "parameters": largest(one_["params"], eight["params"]),
-                "moved": largest(jax.device_get(variables["params"]), eight["params"]),
+                "moved": largest(jax.device_get(Packed.of(variables["params"])), eight["params"]),
                 "copies_equal": eight["copies_equal"],
                 "dropout_gradients": largest(one_["dropout"][0], eight["dropout"][0]),
                 "dropout_losses": [one_["dropout"][1], eight["dropout"][1]],

@@ -136,13 +136,13 @@ def over_slots(form: Form, a: Shaped[Array, "B P ..."], weigh: Any, taps: Array)
     return lax.scan(jax.checkpoint(step, prevent_cse=False), y, (jnp.arange(form.support.slots), taps))[0]
 
 
-def look(form: Form, a: Shaped[Array, "*a"], slot: Any) -> Shaped[Array, "*a"]:
+def look(form: Form, a: Shaped[Array, "*a"], slot: Any) -> Shaped[Array, "*b"]:
     """Return what each query sees at ``slot``, [B, N, ...] of [B, P, ...]; off the grid, anything."""
     grid = form.support.queries
     seen = a.reshape(a.shape[0], *grid, *a.shape[2:])
     for axis, at in enumerate(jnp.unravel_index(slot, form.support.size)):
         seen = form.support.look(seen, axis, at, 1)
-    return seen.reshape(a.shape)
+    return seen.reshape(-1, *a.shape[1:])
 
 
 ROWS = (

@@ -19,7 +19,7 @@ from jaxseg.attention.norms import plain
 from jaxseg.attention.scores import Taps
 from jaxseg.attention.supports import Itself
 from jaxseg.attention.values import masked
-from jaxseg.layers import BatchNorm, Conv, resize
+from jaxseg.layers import BatchNorm, Conv, frame, resize
 
 # How BAM's two branches meet before the sigmoid: the authors' code multiplies them, their paper (Eq. 2) adds them.
 MERGES = {"product": jnp.multiply, "sum": jnp.add}
@@ -164,7 +164,8 @@ class GridGate(Part):
         edges = [(0, 0, 0), *((0, n * side - length, 0) for n, length in zip(cells, grid, strict=True)), (0, 0, 0)]
         whole = lax.pad(masked(x, valid), jnp.zeros((), x.dtype), edges)
         like = {"use_bias": self.use_bn, "dtype": self.dtype}
-        theta = norm(Conv(width, (side,) * len(grid), strides=side, **like, name="theta")(whole), "theta_norm")
+        with frame.outside():  # What it reads is masked, and a ragged border has no part in frames.
+            theta = norm(Conv(width, (side,) * len(grid), strides=side, **like, name="theta")(whole), "theta_norm")
         phi = norm(dense(width, name="phi")(g), "phi_norm")
 
         real = extent(x, valid)

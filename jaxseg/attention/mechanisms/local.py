@@ -14,6 +14,7 @@ from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat_
 from jaxseg.attention.norms import softmax
 from jaxseg.attention.scores import Dot, Relative, Sum
 from jaxseg.attention.supports import Box, Grid, Neighborhood, Tiles
+from jaxseg.layers import frame
 
 
 class Neighbours(Part):
@@ -56,6 +57,11 @@ class Windows(Neighbours):
 
     shift: int
 
+    @property
+    def framed(self) -> bool:
+        """Unless it is shifted: a frame no longer than the window would be one tile, and not shifted."""
+        return self.shift == 0
+
     def support(self, grid: Grid) -> Tiles:
         """Return the tiles; a side no longer than the window is one tile, and is not shifted."""
         size = tuple(min(side, self.window) for side in grid)
@@ -66,8 +72,8 @@ class Nearest(Neighbours):
     """The factors of neighbourhood attention. See ``neighborhood`` for the arguments."""
 
     def support(self, grid: Grid) -> Neighborhood:
-        """Return the window of keys around each query."""
-        return Neighborhood(grid, (self.window,) * len(grid))
+        """Return the window of keys around each query; the border is that of each image's frame."""
+        return Neighborhood(grid, (self.window,) * len(grid), frame.lengths(grid))
 
 
 def _projected(factors: Neighbours) -> Attention:

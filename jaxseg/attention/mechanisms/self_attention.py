@@ -19,6 +19,7 @@ from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat,
 from jaxseg.attention.norms import mean, softmax
 from jaxseg.attention.scores import Concat, Dot
 from jaxseg.attention.supports import Everywhere
+from jaxseg.layers import frame
 
 NORMS = {"dot": mean, "gaussian": softmax, "embedded": softmax, "concat": mean}  # by pairwise function
 POOLS = ("none", "pre", "post")
@@ -144,6 +145,9 @@ def max_pool(
         return _largest(x, sizes), None
     there = jnp.expand_dims(valid, -1)
     ok, x = _largest(there, sizes), _largest(jnp.where(there, x, -jnp.inf), sizes)
+    ends = frame.lengths(grid)
+    if ends is not None:  # a border that is ragged at the end of its frame
+        ok &= frame.first(jnp.maximum(ends // jnp.array(sizes), 1), ok.shape[1:-1])[..., None]
     return jnp.where(ok, x, 0), ok[..., 0]
 
 
