@@ -117,7 +117,9 @@ def test_of_a_function_mapped_over_devices_what_one_does():
 
     mapped = jax.pmap(step, axis_name="devices", devices=jax.devices()[:1], donate_argnums=0)
     found = counting.count(mapped, shape(1, 50, 50), shape(1, 50, 3))
-    kept = counting.count(jax.pmap(step, axis_name="devices", devices=jax.devices()[:1]), shape(1, 50, 50), shape(1, 50, 3))
+    kept = counting.count(
+        jax.pmap(step, axis_name="devices", devices=jax.devices()[:1]), shape(1, 50, 50), shape(1, 50, 3)
+    )
     square, x = 4 * 50 * 50, 4 * 50 * 3
     assert found.given == kept.given == square + x
     assert found.flops >= 2 * 50 * 50 * 3 + 50 * 50 * 2
