@@ -84,7 +84,8 @@ def recomputed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
         def backward(kept: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
             parameters, inputs = kept
-            late: Any = sum(0 * leaf.ravel()[0] for leaf in jax.tree.leaves(gradient) if _is_float(leaf))
+            floats = (leaf for leaf in jax.tree.leaves(gradient) if _is_float(leaf))
+            late = sum((0 * leaf.ravel()[0] for leaf in floats), jnp.zeros(()))
             again = jax.tree.map(lambda leaf: leaf + late.astype(leaf.dtype) if _is_float(leaf) else leaf, parameters)
             return jax.vjp(evaluate, again, inputs)[1](gradient)
 

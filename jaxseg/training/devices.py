@@ -54,8 +54,20 @@ def _largest_divisor(number: int, limit: int) -> int:
 
 def split(tree: Any, devices: Devices) -> Any:
     """Place arrays whose leading axis counts the devices, each slice on its own."""
+    return jax.device_put(tree, _layout(devices))
+
+
+def shapes(tree: Any, devices: Devices) -> Any:
+    """Return the shapes and types of ``replicate(tree, devices)``, laid out likewise; ``tree`` may be of shapes too."""
+    layout = _layout(devices)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((len(devices), *leaf.shape), leaf.dtype, sharding=layout), tree
+    )
+
+
+def _layout(devices: Devices) -> NamedSharding:
     # As pmap lays out its results, so that the second step finds the program of the first.
-    return jax.device_put(tree, NamedSharding(Mesh(np.array(devices), (DEVICES,)), PartitionSpec(DEVICES)))
+    return NamedSharding(Mesh(np.array(devices), (DEVICES,)), PartitionSpec(DEVICES))
 
 
 def replicate(tree: Any, devices: Devices) -> Any:

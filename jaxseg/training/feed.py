@@ -14,22 +14,27 @@ import numpy as np
 
 from jaxseg.data import stream
 from jaxseg.data.records import Records
-from jaxseg.training.devices import Devices, replicate, split
+from jaxseg.training import devices as on
 
 Feed = tuple[Any, ...]  # what ``step.parallel_step`` takes after the state, or ``step.parallel_steps``
 
 
 def shapes(
-    records: Records, devices: Devices, *, batch_size: int, fov: bool = False, at_once: int = 1, resident: bool = True
+    records: Records,
+    devices: on.Devices,
+    *,
+    batch_size: int,
+    fov: bool = False,
+    at_once: int = 1,
+    resident: bool = True,
 ) -> Feed:
     """Return the shapes and types of what ``Resident`` gives of these arguments, or ``Streamed``; no image is read."""
-    share, count, size = batch_size // len(devices), len(devices), stream.canvas_size(records)
-    canvas = stream.canvas_shapes(records if resident else records.take([0] * share), size, fov=fov)
-    arrays = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), canvas)
-    places = jax.ShapeDtypeStruct((count, share), np.int32)
+    share, size = batch_size // len(devices), stream.canvas_size(records)
+    arrays = stream.canvas_shapes(records if resident else records.take([0] * share), size, fov=fov)
+    places = jax.ShapeDtypeStruct((share,), np.int32)
     if at_once == 1:
-        return arrays, places, places
-    return arrays, jax.ShapeDtypeStruct((count, at_once, share), np.int32), places, 1
+        return on.shapes((arrays, places, places), devices)
+    return *on.shapes((arrays, jax.ShapeDtypeStruct((at_once, share), np.int32), places), devices), 1
 
 
 class Resident:
@@ -45,12 +50,12 @@ class Resident:
     """
 
     def __init__(
-        self, records: Records, devices: Devices, *, seed: int, batch_size: int, fov: bool = False, at_once: int = 1
+        self, records: Records, devices: on.Devices, *, seed: int, batch_size: int, fov: bool = False, at_once: int = 1
     ):
         self._devices, self._seed, self._batch_size, self._at_once = devices, seed, batch_size, at_once
         self._count = len(records)
-        self._arrays = replicate(stream.canvas(records, fov=fov), devices)
-        self._places = split(_shares(np.arange(batch_size), devices), devices)
+        self._arrays = on.replicate(stream.canvas(records, fov=fov), devices)
+        self._places = on.split(_shares(np.arange(batch_size), devices), devices)
 
     def __call__(self, step: int, count: int) -> Feed:
         """Return what the ``count`` steps from ``step`` on take."""
@@ -59,9 +64,9 @@ class Resident:
             for i in range(count)
         ]
         if self._at_once == 1:
-            return self._arrays, split(rows[0], self._devices), self._places
+            return self._arrays, on.split(rows[0], self._devices), self._places
         rows += rows[:1] * (self._at_once - count)  # never taken
-        return self._arrays, split(np.stack(rows, 1), self._devices), self._places, count
+        return self._arrays, on.split(np.stack(rows, 1), self._devices), self._places, count
 
     def close(self) -> None:
         """Nothing runs beside the steps."""
@@ -71,13 +76,13 @@ class Streamed:
     """Grain reads the images of each step while the devices work on the one before; for sets too large to reside."""
 
     def __init__(
-        self, records: Records, devices: Devices, *, seed: int, batch_size: int, start: int, fov: bool = False
+        self, records: Records, devices: on.Devices, *, seed: int, batch_size: int, start: int, fov: bool = False
     ):
         self._devices = devices
         self._batches: Iterator[stream.Arrays] = stream.streamed(records, seed, batch_size, start, fov=fov)
-        self._places = split(_shares(np.arange(batch_size), devices), devices)
+        self._places = on.split(_shares(np.arange(batch_size), devices), devices)
         share = np.arange(batch_size // len(devices))
-        self._indices = replicate(share, devices)
+        self._indices = on.replicate(share, devices)
         self._next = start
 
     def __call__(self, step: int, count: int) -> Feed:
@@ -86,12 +91,12 @@ class Streamed:
             raise ValueError(f"a streamed feed gives its steps in order: {self._next} is next, {step} was asked for")
         self._next += 1
         arrays = jax.tree.map(lambda a: _shares(a, self._devices), next(self._batches))
-        return split(arrays, self._devices), self._indices, self._places
+        return on.split(arrays, self._devices), self._indices, self._places
 
     def close(self) -> None:
         """Stop reading ahead."""
         self._batches.close()  # type: ignore[attr-defined]
 
 
-def _shares(batch: np.ndarray, devices: Devices) -> np.ndarray:
+def _shares(batch: np.ndarray, devices: on.Devices) -> np.ndarray:
     return batch.reshape(len(devices), -1, *batch.shape[1:])
