@@ -116,10 +116,11 @@ def test_files_and_functions_are_short():
     assert not long, long
 
 
-def test_nothing_asks_for_tensorflow(tmp_path):
-    """Not even where it is installed: one that tells on its importer stands first on the path."""
-    (tmp_path / "tensorflow").mkdir()
-    (tmp_path / "tensorflow" / "__init__.py").write_text("print('imported', __name__)")
+def test_nothing_asks_for_tensorflow_or_torch(tmp_path):
+    """Not even where they are installed: some that tell on their importers stand first on the path."""
+    for package in ("tensorflow", "torch"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("print('imported', __name__)")
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES]
     program = f"""
 import importlib, pathlib, sys
@@ -141,7 +142,7 @@ log.close()
 saved = checkpoint.Checkpoints(folder / "checkpoints")
 saved.save(1, dict(params=dict()), dict(step=1), score=None)
 saved.close()
-print("tensorflow" in sys.modules)
+print("tensorflow" in sys.modules, "torch" in sys.modules)
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert ran.stdout.strip() == "False", ran.stdout + ran.stderr
+    assert ran.stdout.strip() == "False False", ran.stdout + ran.stderr

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
-
-from tensorboardX import SummaryWriter
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -30,7 +29,7 @@ class MetricsLog:
         partial.write_text(kept)
         partial.replace(path)
         self._file = path.open("a")
-        self._events = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+        self._events = _events(directory, step)
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``."""
@@ -44,3 +43,16 @@ class MetricsLog:
         """Close both files."""
         self._file.close()
         self._events.close()
+
+
+def _events(directory: Path, step: int) -> Any:
+    # tensorboardX imports torch where there is one: seconds and 180 MiB, for tensors that nobody gives it.
+    modules: dict[str, Any] = sys.modules
+    if hidden := "torch" not in modules:
+        modules["torch"] = None
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hidden:
+            del modules["torch"]
+    return SummaryWriter(str(directory), purge_step=step + 1 if step else None)
