@@ -1,6 +1,7 @@
 """What a training step is told to take, against what the compiled program says that it does."""
 
 import dataclasses
+import re
 
 import jax
 import numpy as np
