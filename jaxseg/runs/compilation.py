@@ -1,12 +1,18 @@
-"""Compiled programs are kept on disk, so that a second start is quick."""
+"""Compiled programs are kept on disk, so that a second start is quick; the memory that compiling took is not kept."""
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
+
+LONG = 1.0  # seconds of compiling, from which on a program is kept and memory given back
 
 
 def keep_programs() -> None:
@@ -16,7 +22,11 @@ def keep_programs() -> None:
     ``~/.cache``), which nobody else may write: what lies there is run as it is. It is never named by a run or a config,
     which may come from somebody else. Where there is no such folder, programs are compiled at every start, and a line
     says so.
+
+    After each of them the process gives back to the system what the compiler took, up to most of a GiB that would lie
+    unused beside what the program itself takes.
     """
+    _watch_the_compiler()
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxseg" / "compiled"
         try:
@@ -25,7 +35,18 @@ def keep_programs() -> None:
             print(f"note: compiled programs are not kept: {folder}: {error.strerror or error}", flush=True)
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", LONG)
+
+
+@functools.cache  # a listener stays for good
+def _watch_the_compiler() -> None:
+    give_back: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+
+    def compiled(event: str, seconds: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration" and seconds >= LONG and give_back is not None:
+            give_back(0)
+
+    jax.monitoring.register_event_duration_secs_listener(compiled)
 
 
 def _make_private(folder: Path) -> None:
