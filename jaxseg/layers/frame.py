@@ -73,8 +73,11 @@ def lengths(grid: Grid, step: int = 1) -> Int[Array, "batch 2"] | None:
     return frames.pixels * jnp.array(grid) // jnp.array(frames.canvas)
 
 
-def clear(x: Shaped[Array, "batch *grid channels"], value: float = 0.0, step: int = 1) -> Shaped[Array, ...]:
-    """Return ``x`` with ``value`` beyond each image's frame; ``step`` and errors are those of ``lengths``."""
+def clear(x: Shaped[Array, "*x"], value: float = 0.0, step: int = 1) -> Shaped[Array, "*x"]:
+    """Return ``x`` [batch, rows, columns, channels] with ``value`` beyond each image's frame.
+
+    ``step`` and errors are those of ``lengths``.
+    """
     grid = x.shape[1:-1]
     ends = lengths(grid, step)
     return x if ends is None else jnp.where(first(ends, grid)[..., None], x, value)

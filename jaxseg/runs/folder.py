@@ -24,13 +24,22 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 # What a resumed run may change: where things are and how they are watched, never what is computed.
-_FREE = ("data.dir", "data.cache_dir", "data.device_limit", "train.devices", "train.log_every", "eval.scored_at")
+_FREE = (
+    "data.dir",
+    "data.cache_dir",
+    "data.device_limit",
+    "train.devices",
+    "train.log_every",
+    "train.steps_at_once",
+    "eval.scored_at",
+)
 
 # Settings that came later, and what earlier runs did without them.
 _LATER: Json = {
-    "model": {"options": {}},
+    "model": {"options": {}, "remat": False},
     "data": {"classes": {}, "background": [0], "ignore": []},
     "eval": {"select": "dice", "thresholds": []},
+    "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }
 

@@ -167,7 +167,8 @@ def test_a_canvas_that_is_too_large_gives_way_to_the_own_frame():
     predictor = Predictor(model, fill(shapes(model)), PLAIN)
     planned = predictor.expecting([(160, 16), (16, 160), (48, 128), (128, 48), (32, 64)] * 2)
     planned._canvases = dict.fromkeys(planned._canvases, (160, 160))
-    np.testing.assert_array_equal(planned.prepared(IMAGES[3]), predictor.prepared(IMAGES[3]))
+    image = RNG.integers(0, 256, (30, 50, 3), np.uint8)
+    np.testing.assert_array_equal(planned.prepared(image), predictor.prepared(image))
     with pytest.raises(ValueError, match="span 128"):
         planned.prepared(np.zeros((16, 160, 3), np.uint8))
 
