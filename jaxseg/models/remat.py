@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.core import lift
+from jax.extend import core
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def by_block(network: nn.Module) -> Iterator[None]:
 
     A block is a module that ``network`` itself calls, whatever its class: a stem, a dense block, a stage of the
     decoder, the attention of a skip. What lies inside is computed twice, forward and again when its gradients are due.
-    Parameters and batch statistics are what they are without; dropout draws from the same key, but other entries.
+    Parameters, batch statistics and the draws of dropout are what they are without.
     """
     inside = False  # a block: the modules in it belong to it
 
@@ -69,20 +70,31 @@ def recomputed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     Args:
         function: of two trees of arrays, to a tree of arrays; reverse-mode differentiable.
     """
-    traced = jax.jit(function)  # Python runs once for both computations
 
-    def forward(parameters: Any, inputs: Any) -> tuple[Any, tuple[Any, Any]]:
-        return traced(parameters, inputs), (parameters, inputs)
+    def run(parameters: Any, inputs: Any) -> Any:
+        # Python runs once for both computations: dropout would draw anew if it ran again.
+        program, shapes = jax.make_jaxpr(function, return_shape=True)(parameters, inputs)
 
-    def backward(kept: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
-        parameters, inputs = kept
-        late: Any = sum(0 * leaf.ravel()[0] for leaf in jax.tree.leaves(gradient) if is_float(leaf))
-        again = jax.tree.map(lambda leaf: leaf + late.astype(leaf.dtype) if is_float(leaf) else leaf, parameters)
-        return jax.vjp(traced, again, inputs)[1](gradient)
+        def evaluate(parameters: Any, inputs: Any) -> Any:
+            results = core.jaxpr_as_fun(program)(*jax.tree.leaves((parameters, inputs)))
+            return jax.tree.unflatten(jax.tree.structure(shapes), results)
 
-    def is_float(leaf: Any) -> bool:
-        return jnp.issubdtype(leaf.dtype, jnp.floating)
+        def forward(parameters: Any, inputs: Any) -> tuple[Any, tuple[Any, Any]]:
+            return evaluate(parameters, inputs), (parameters, inputs)
 
-    run = jax.custom_vjp(traced)
-    run.defvjp(forward, backward)
+        def backward(kept: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
+            parameters, inputs = kept
+            floats = (leaf for leaf in jax.tree.leaves(gradient) if _is_float(leaf))
+            late = sum((0 * leaf.ravel()[0] for leaf in floats), jnp.zeros(()))
+            again = jax.tree.map(lambda leaf: leaf + late.astype(leaf.dtype) if _is_float(leaf) else leaf, parameters)
+            return jax.vjp(evaluate, again, inputs)[1](gradient)
+
+        ruled = jax.custom_vjp(evaluate)
+        ruled.defvjp(forward, backward)
+        return ruled(parameters, inputs)
+
     return run
+
+
+def _is_float(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
