@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -109,11 +108,12 @@ class Summary(NamedTuple):
         return aligned([head, *rows], text=2) if rows else ""
 
     def _needs(self) -> str:
-        there = device_memory()
+        there = counting.room(jax.local_devices()[0])
+        room = "" if there is None else f", {'of' if self.step <= there else 'MORE THAN'} the {memory(there)} there"
         largest = max((eq1.temporary for eq1 in self.attention), default=0)
         lines = [
-            f"a training step on {_by(self.images)} takes {memory(self.step)}, "
-            f"{'of' if self.step <= there else 'MORE THAN'} the {memory(there)} of this {jax.default_backend()}:",
+            f"a training step on {_by(self.images)} takes {memory(self.step)}{room} on one {jax.default_backend()}, "
+            "beside the training set:",
             f"  parameters {memory(self.parameter_bytes)}, gradients {memory(self.parameter_bytes)}, "
             f"Adam's moments {memory(2 * self.parameter_bytes)}, activations kept {memory(self.kept)}, "
             f"largest attention temporary {memory(largest)}",
@@ -161,13 +161,6 @@ def summarise(model: Network, images: Sequence[int]) -> Summary:
         sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves),
         program.peak,
     )
-
-
-def device_memory() -> int:
-    """Return how many bytes the first device has."""
-    if stats := jax.local_devices()[0].memory_stats():
-        return stats["bytes_limit"]
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _layers(program: Count, modules: Mapping[str, Called], params: Mapping[str, Any]) -> list[Layer]:

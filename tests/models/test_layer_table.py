@@ -1,7 +1,6 @@
 import pytest
 
-from jaxseg import models
-from jaxseg.models.summary import device_memory
+from jaxseg import counting, models
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +67,28 @@ def test_a_network_without_attention(attended):
     assert "stores all its weights" not in text
 
 
-def test_a_device_has_memory():
-    assert device_memory() > 2**28
+def test_a_step_beside_what_there_is(attended, monkeypatch):
+    for room, told in (
+        (2**40, ", of the 1.00 TiB there on"),
+        (2**10, ", MORE THAN the 1.00 KiB there on"),
+        (None, " on"),
+    ):
+        monkeypatch.setattr(counting, "room", lambda device, room=room: room)
+        assert f"MiB{told} one cpu, beside the training set:" in attended.text()
+
+
+def test_what_is_computed_again_counts_as_backward():
+    plain, again = (
+        models.summarise(models.build("unet", width=2, attention="pwa", remat=remat), (1, 32, 32, 3))
+        for remat in (False, True)
+    )
+    assert again.step < plain.step
+    assert [eq1.path for eq1 in again.attention] == [eq1.path for eq1 in plain.attention]
+    for one, two in zip(plain.layers, again.layers, strict=True):
+        assert (one.path, one.parameters) == (two.path, two.parameters)
+        if one.path[-1:] == ("conv",) and one.path[0] != "head":
+            assert one.forward == two.forward
+            assert two.backward == pytest.approx(one.backward + one.forward, rel=0.02)
 
 
 def test_images_of_no_shape():
