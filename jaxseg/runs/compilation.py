@@ -42,8 +42,8 @@ def keep_programs() -> None:
 def _watch_the_compiler() -> None:
     give_back: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
 
-    def compiled(event: str, seconds: float, **_: Any) -> None:
-        if event == "/jax/core/compile/backend_compile_duration" and seconds >= LONG and give_back is not None:
+    def compiled(event: str, duration_secs: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration" and duration_secs >= LONG and give_back is not None:
             give_back(0)
 
     jax.monitoring.register_event_duration_secs_listener(compiled)
