@@ -27,7 +27,7 @@ import torch
 import twin
 from bench_cases import Case
 
-from jaxseg.runs.compilation import keep_programs
+from jaxseg.runs import compilation
 from jaxseg.training import devices as on
 
 DTYPES, DEVICE_NAMES = ("float32", "bfloat16"), ("auto", "cpu", "gpu")
@@ -142,7 +142,7 @@ def placed(device: str, start: Callable[[], on.Devices]) -> tuple[on.Devices, to
 
 def single() -> on.Devices:
     """Return the device on which JAX runs what is not shared."""
-    keep_programs()
+    compilation.set_up()
     return jax.local_devices()[:1]
 
 

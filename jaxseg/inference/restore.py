@@ -10,8 +10,8 @@ from jaxseg import models
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
+from jaxseg.runs import compilation
 from jaxseg.runs.checkpoint import load_variables
-from jaxseg.runs.compilation import keep_programs
 from jaxseg.runs.folder import read, read_config
 
 
@@ -42,7 +42,7 @@ def load(
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
     config = read_config(workdir)
-    keep_programs()
+    compilation.set_up()
     preprocess = read(workdir / "preprocess.json", Preprocess.from_json)
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}

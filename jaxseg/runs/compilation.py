@@ -1,4 +1,4 @@
-"""Compiled programs are kept on disk, so that a second start is quick; the memory that compiling took is not kept."""
+"""How programs are compiled: quickly, kept on disk for the next start, and the compiler's memory given back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from typing import Any
 
 import jax
 
+# On a CPU, XLA's newer code generator for fusions and LLVM's unrolling of loops take more than half of a compile, and a
+# training step is as fast without them (benchmarks/README.md). Other backends have no such options.
+QUICK = "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters,xla_cpu_disable_loop_unrolling"
 LONG = 1.0  # seconds of compiling, from which on a program is kept and memory given back
 
 
-def keep_programs() -> None:
-    """Keep every program that took a while to compile in the user's own cache; to be called before the first one.
+def set_up() -> None:
+    """Compile quickly, and keep every program that took a while; to be called before anything touches JAX's devices.
 
     The folder is ``JAX_COMPILATION_CACHE_DIR``, or ``jaxseg/compiled`` in the user's cache (``XDG_CACHE_HOME``, else
     ``~/.cache``), which nobody else may write: what lies there is run as it is. It is never named by a run or a config,
@@ -26,6 +29,7 @@ def keep_programs() -> None:
     After each of them the process gives back to the system what the compiler took, up to most of a GiB that would lie
     unused beside what the program itself takes.
     """
+    _compile_quickly()
     _watch_the_compiler()
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxseg" / "compiled"
@@ -36,6 +40,12 @@ def keep_programs() -> None:
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", LONG)
+
+
+def _compile_quickly() -> None:
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_extra_options" not in flags:  # the user's own
+        os.environ["XLA_FLAGS"] = f"{flags} {QUICK}".strip()
 
 
 @functools.cache  # a listener stays for good

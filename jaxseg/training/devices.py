@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxseg.runs.compilation import keep_programs
+from jaxseg.runs import compilation
 from jaxseg.training.step import DEVICES
 
 Devices = list[Any]  # of jax.Device, which static checkers do not take for a type
@@ -31,7 +31,7 @@ def set_up(batch_size: int, asked: int) -> Devices:
     """
     if asked and batch_size % asked:
         raise ValueError(f"train.batch_size {batch_size} is not divided by train.devices {asked}; change one of them")
-    keep_programs()
+    compilation.set_up()
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX is in use already (a notebook): its devices stay as they are
             jax.config.update("jax_num_cpu_devices", asked or _largest_divisor(batch_size, _cores()))

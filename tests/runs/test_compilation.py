@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxseg import inference
-from jaxseg.runs.compilation import keep_programs
+from jaxseg.runs import compilation
 
 OLD_RUN = Path(__file__).parents[1] / "jobs" / "run_0_1.zip"
 
@@ -28,27 +28,27 @@ def home(tmp_path, monkeypatch):
 def test_the_folder_is_the_users_and_private(home):
     home.mkdir(parents=True)
     home.chmod(0o777)
-    keep_programs()
+    compilation.set_up()
     assert jax.config.jax_compilation_cache_dir == str(home)
     assert home.stat().st_mode & 0o777 == 0o700
 
 
 def test_jaxs_own_setting_stays(home, tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "mine"))
-    keep_programs()
+    compilation.set_up()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "mine")
 
 
 def test_a_folder_of_another_user_is_not_used(home, monkeypatch, capsys):
     monkeypatch.setattr(os, "getuid", lambda: 4242)
-    keep_programs()
+    compilation.set_up()
     assert jax.config.jax_compilation_cache_dir is None
     assert f"note: compiled programs are not kept: {home}: belongs to another user" in capsys.readouterr().out
 
 
 def test_a_cache_that_cannot_be_made_costs_time_only(home, capsys):
     home.parent.parent.write_text("a file where the folder would be")
-    keep_programs()
+    compilation.set_up()
     assert jax.config.jax_compilation_cache_dir is None
     assert "note: compiled programs are not kept" in capsys.readouterr().out
 
