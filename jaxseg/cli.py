@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
 from jaxseg.checks import nearest, one_of
+from jaxseg.runs import programs
 from jaxseg.training import Stopped
 
 flags.disclaim_key_flags()  # --config is a flag of the launcher that asks for it, and --help shows it there
@@ -99,6 +100,7 @@ def run(main: Callable[[], None]) -> None:
 
     A mistake ends in one line on stderr; the variable ``JAXSEG_TRACEBACK=1`` shows the whole trace instead.
     """
+    programs.allow()
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 

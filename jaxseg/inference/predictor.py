@@ -8,7 +8,8 @@ import dataclasses
 import functools
 import math
 import queue
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -24,6 +25,7 @@ from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
 from jaxseg.metrics import check_threshold
 from jaxseg.models import Network, Skip, skips
+from jaxseg.runs.programs import Program
 
 # Images at once on a CPU: what one leaves of its cores, where its operations are small, another one takes.
 AT_ONCE = 2
@@ -39,7 +41,7 @@ class Predictor:
     The network is compiled once for each canvas that images lie on. That of an image is its own frame: with a stride of
     32, images of 584 x 565 and 580 x 570 both run as 608 x 576, with their real sizes told to the attention's key mask.
     Sizes that are known beforehand share a few canvases; see ``expecting``. ``variables`` may be replaced between calls
-    without a new compilation. Threads may share a predictor.
+    without a new compilation, by arrays on the same device. Threads may share a predictor.
 
     Attributes:
         model: the network, or any Flax module with its ``stride`` and
@@ -65,6 +67,7 @@ class Predictor:
         step: int | None = None,
         classes: tuple[str, ...] = (),
         threshold: float | tuple[float, ...] = 0.5,
+        made_of: Any = None,
     ):
         """Hold a trained model.
 
@@ -78,6 +81,8 @@ class Predictor:
             step: see the class.
             classes: see the class.
             threshold: see the class.
+            made_of: settings that the model was built from, as plain data, with which its compiled programs may be
+                kept; see ``runs.programs``. None: they are not.
 
         Raises:
             ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), or a threshold that is not
@@ -97,6 +102,9 @@ class Predictor:
         self.step = step
         self.classes = classes
         self.threshold = threshold
+        self._made_of = made_of
+        self._programs: dict[tuple[Any, ...], Callable] = {}
+        self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
@@ -177,8 +185,19 @@ class Predictor:
         (height, width), laid = image.shape[:2], _laid(image, canvas)
         snug = all(own == canvas for own, shared in self._canvases.items() if shared == canvas)
         with self._place() as variables:
-            found = _probabilities(self.model, variables, *laid, snug=snug, foreground=not self.classes)
+            found = self._program(canvas, snug, variables, *laid)(variables, *laid)
             return np.asarray(found)[0, :height, :width]
+
+    def _program(self, canvas: Size, snug: bool, variables: Any, *laid: np.ndarray) -> Callable:
+        device = next((getattr(leaf, "device", None) for leaf in jax.tree.leaves(variables)), None)
+        known_by = canvas, snug, device
+        with self._compiling.setdefault(known_by, threading.Lock()):
+            if known_by not in self._programs:
+                self._programs[known_by] = Program(
+                    "probabilities", _probabilities, variables, *laid,
+                    made_of=self._made_of, model=self.model, snug=snug, foreground=not self.classes,
+                ).compiled()  # fmt: skip
+            return self._programs[known_by]
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[Any]:
@@ -205,13 +224,13 @@ def _places(variables: Any) -> queue.SimpleQueue:
     return places
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames=("snug", "foreground"))
+@functools.partial(jax.jit, static_argnames=("model", "snug", "foreground"))
 def _probabilities(
-    model: nn.Module,
     variables: Any,
     images: Float[Array, "batch height width 3"],
     sizes: Int32[Array, "batch 2"],
     *,
+    model: nn.Module,
     snug: bool,
     foreground: bool,
 ) -> Float32[Array, "batch height width *classes"]:

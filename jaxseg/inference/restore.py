@@ -62,4 +62,5 @@ def options(config: Mapping[str, Any]) -> dict[str, Any]:
         "flips": asked["flips"],
         "threshold": tuple(asked["thresholds"]) if classes else asked["threshold"],
         "classes": classes,
+        "made_of": [config["model"], classes],
     }

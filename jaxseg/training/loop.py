@@ -15,7 +15,7 @@ from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.metrics import METRICS, flatten
 from jaxseg.progress import Progress, clock
-from jaxseg.runs import checkpoint
+from jaxseg.runs import checkpoint, programs
 from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
@@ -62,6 +62,7 @@ class Run:
             **config.optimizer.to_dict(), updates=train.steps // train.accumulate, accumulate=train.accumulate
         )
         self.checkpoints = checkpoint.Checkpoints(path / "checkpoints")
+        self.made_of = [_of_the_programs(plain(config)), splits.preprocess.to_json()]
         # Its variables come with each scoring of val.
         self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **inference.options(plain(config)))
         state = self._restored() or self._new()
@@ -94,8 +95,9 @@ class Run:
 
     def _new(self) -> TrainState:
         # It runs once, so compiling it quickly is worth more than quick code.
-        start = jax.jit(self._init, compiler_options={"xla_backend_optimization_level": 0})
-        state = start(jax.random.key(self.config.seed))
+        init = jax.jit(self._init, compiler_options={"xla_backend_optimization_level": 0})
+        key = jax.random.key(self.config.seed)
+        state = programs.Program("start", init, key, made_of=self.made_of).compiled()(key)
         if not self.config.train.init_from:
             return state
         step, variables = checkpoint.load_variables(self.config.train.init_from)
@@ -123,14 +125,15 @@ class Run:
         return self.predictor
 
     def _steps(self) -> None:
-        self._check_memory()
+        program = self._program()
         settings, source = self.config.train, self._feed()
         log = MetricsLog(self.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
-        progress.say(
-            "the first step compiles: this takes from seconds to minutes, by network, image size and device; a later "
-            "start reuses the compiled program"
-        )
+        if program.notes is None:
+            progress.say(
+                "the first step compiles: this takes from seconds to minutes, by network, image size and device; a "
+                "later start reuses the compiled program"
+            )
         watch = Watch(
             log,
             progress,
@@ -142,10 +145,11 @@ class Run:
         )
         try:
             with StopRequest() as stop:
+                step = program.compiled(**self.need)
                 done = self.start
                 while done < settings.steps:
                     count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)
-                    self.state, figures = self.step(self.state, *source(done, count))
+                    self.state, figures = step(self.state, *source(done, count))
                     watch.add(done, figures, count)
                     done += count
                     if done % settings.eval_every == 0 or done == settings.steps:
@@ -170,17 +174,20 @@ class Run:
             flush=True,
         )
 
-    def _check_memory(self) -> None:
-        """Tell what a step takes, before the images lie on the devices and anything is compiled for them."""
+    def _program(self) -> programs.Program:
+        """Return the step's program once its memory is told, before the images lie there and anything is compiled."""
         config, records = self.config, self.splits.train
         given = feed.shapes(
             records, self.devices, batch_size=config.train.batch_size, fov=config.loss.region == "fov",
             at_once=self.at_once, resident=self.resident,
         )  # fmt: skip
-        need = memory.of_step(self.step, (self.state, *given), self.devices)
+        program = programs.Program("step", self.step, self.state, *given, made_of=self.made_of)
+        self.need = program.notes or memory.of_step(self.step, (self.state, *given))
+        need = memory.Need(**self.need, room=memory.room(self.devices))
         frame = tuple(config.data.patch_size) or stream.canvas_size(records)
         memory.require(need, self.devices, config, self.network, frame)
         print(memory.told(need, self.devices), flush=True)
+        return program
 
     def _feed(self) -> feed.Resident | feed.Streamed:
         records, fov = self.splits.train, self.config.loss.region == "fov"
@@ -230,6 +237,13 @@ class Run:
         if self.checkpoints.latest() != step:
             self._save(step, unpacked(on.first(self.state)), None)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
+
+
+def _of_the_programs(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that may change what is compiled: all but the few that surely do not."""
+    data = {name: value for name, value in settings["data"].items() if name not in ("dir", "cache_dir")}
+    train = {name: value for name, value in settings["train"].items() if name not in ("log_every", "eval_every")}
+    return {**settings, "data": data, "train": train, "eval": None}
 
 
 def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:

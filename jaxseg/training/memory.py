@@ -32,8 +32,8 @@ class Need(NamedTuple):
         return self.room is None or self.whole <= self.room
 
 
-def of_step(step: Callable, arguments: tuple[Any, ...], devices: Devices) -> Need:
-    """Return what a step takes of each of its devices, counted on its program: nothing runs or compiles.
+def of_step(step: Callable, arguments: tuple[Any, ...]) -> dict[str, int]:
+    """Return ``whole`` and ``given`` of a step's ``Need``, counted on its program: nothing runs or compiles.
 
     On a CPU the compiled program takes up to a seventh more than this. The trace is the one that the first step needs
     anyway, so the count itself takes a second.
@@ -41,12 +41,15 @@ def of_step(step: Callable, arguments: tuple[Any, ...], devices: Devices) -> Nee
     Args:
         step: from ``step.parallel_step`` or ``step.parallel_steps``.
         arguments: its own, or their shapes.
-        devices: that it runs on.
     """
-    found, room = counting.count(step, *arguments, turns=1), counting.room(devices[0])
-    if room is not None and shared(devices):
-        room //= len(devices)
-    return Need(found.peak, found.given, room)
+    found = counting.count(step, *arguments, turns=1)
+    return {"whole": found.peak, "given": found.given}
+
+
+def room(devices: Devices) -> int | None:
+    """Return how many bytes each of the devices has; None where nothing tells."""
+    there = counting.room(devices[0])
+    return there // len(devices) if there is not None and shared(devices) else there
 
 
 def shared(devices: Devices) -> bool:
