@@ -48,7 +48,7 @@ class Program:
         function: from ``jax.jit`` or ``jax.pmap``.
         arguments: its own, or their shapes, types and layouts.
         made_of: what its trace reads beside arguments and source files: settings, as plain data. None: it is not kept.
-        static: its static arguments, by keyword.
+        static: its static arguments, by keyword. Of objects, ``made_of`` says what they are.
 
     Attributes:
         notes: what was noted when it was kept; None where it must be compiled.
@@ -56,7 +56,7 @@ class Program:
 
     def __init__(self, name: str, function: Any, *arguments: Any, made_of: Any = None, **static: Any):
         self._function, self._arguments, self._static = function, arguments, static
-        self._path = _path(name, arguments, made_of) if made_of is not None else None
+        self._path = _path(name, arguments, static, made_of) if made_of is not None else None
         self._kept = None if self._path is None else _read(self._path)
         self.notes: dict[str, Any] | None = None if self._kept is None else self._kept["notes"]
 
@@ -91,11 +91,12 @@ def _listening() -> list[str]:
     return seen
 
 
-def _path(name: str, arguments: Any, made_of: Any) -> Path | None:
+def _path(name: str, arguments: Any, static: dict[str, Any], made_of: Any) -> Path | None:
     folder: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if not _allowed or folder is None:
         return None
-    known_by = (name, made_of, _described(arguments), _code(), _platform())
+    plain = {key: value for key, value in static.items() if isinstance(value, (bool, int, float, str))}
+    known_by = (name, made_of, plain, _described(arguments), _code(), _platform())
     return Path(folder) / "programs" / f"{name}-{hashlib.sha256(repr(known_by).encode()).hexdigest()}"
 
 

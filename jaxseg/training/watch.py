@@ -49,7 +49,8 @@ class Watch:
         self._pending: deque[tuple[int, int, dict[str, jax.Array]]] = deque()
         self._losses: list[float] = []
         self._timed, self._seconds = 0, 0.0
-        self._last: float | None = None
+        self._read_steps = 0
+        self._last: tuple[float, int] | None = None  # when so many steps were done
 
     def add(self, step: int, figures: dict[str, jax.Array], count: int = 1) -> None:
         """Take the figures of steps that may still be running; those sent ``_LAG`` times before are read.
@@ -103,8 +104,14 @@ class Watch:
 
     def _rate(self, count: int) -> float | None:
         """Count steps, and return images per second since the last row; None where no step was timed since."""
-        now, last = monotonic(), self._last
-        self._last = now
+        self._read_steps += count
+        # A device may be done with steps whose figures wait to be read: a CPU is done with all that were sent.
+        done = self._read_steps + sum(sent for _, sent, figures in self._pending if _ready(figures))
+        last, self._last = self._last, (monotonic(), done)
         if last is not None:  # else the time since the step before is unknown: this one compiled, or val was scored
-            self._timed, self._seconds = self._timed + count, self._seconds + now - last
-        return self._timed * self._batch_size / self._seconds if self._seconds else None
+            self._seconds, self._timed = self._seconds + self._last[0] - last[0], self._timed + done - last[1]
+        return self._timed * self._batch_size / self._seconds if self._timed else None
+
+
+def _ready(figures: dict[str, Any]) -> bool:
+    return all(figure.is_ready() for figure in figures.values())

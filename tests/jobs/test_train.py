@@ -1,8 +1,11 @@
 """The whole of a run with a network that is not the first one: the demo's config, a U-Net, a few steps."""
 
 import json
+import logging
+from collections import Counter
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from config_files import module_of
@@ -29,11 +32,42 @@ def demo(cache):
     return config
 
 
+class Compiled(logging.Handler):
+    """How often each program is compiled, by its name and the shapes of its arguments."""
+
+    def __init__(self):
+        super().__init__()
+        self.times: Counter = Counter()
+
+    def emit(self, record):
+        if (said := record.getMessage()).startswith("Compiling "):
+            self.times[said] += 1
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("unet") / "run"
-    train(demo(workdir.with_name("cache")), workdir)
-    return workdir
+def trained(tmp_path_factory):
+    workdir, logger, compiled = tmp_path_factory.mktemp("unet") / "run", logging.getLogger("jax"), Compiled()
+    logger.addHandler(compiled)
+    jax.config.update("jax_log_compiles", True)  # in all threads
+    try:
+        train(demo(workdir.with_name("cache")), workdir)
+    finally:
+        jax.config.update("jax_log_compiles", False)
+        logger.removeHandler(compiled)
+    return workdir, compiled.times
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+    return trained[0]
+
+
+def test_no_program_is_compiled_twice_in_a_run(trained):
+    """Val is scored twice, and the pictures predict again."""
+    times = trained[1]
+    for name in ("jit(_init)", "jit(_fun)", "jit(_probabilities)"):  # _fun: the step, by pmap's name for it
+        assert sum(said.startswith(f"Compiling {name} ") for said in times) == 1, name
+    assert {said: count for said, count in times.items() if count > 1} == {}
 
 
 def test_it_trains_and_says_what_it_left_out(run, capsys):

@@ -41,7 +41,17 @@ def test_rows_hold_the_mean_loss_since_the_row_before(watch, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(row["step"], row["train/loss"]) for row in rows] == [(2, 2.0), (4, 5.5), (5, 7.0)]  # 5 is the last
     assert rows[1]["train/learning_rate"] == pytest.approx(0.3)
-    assert all(row["train/images_per_second"] > 0 for row in rows)
+
+
+def test_steps_that_were_done_before_they_are_read_are_not_counted_as_quick(watch, tmp_path, monkeypatch):
+    """A CPU is done with a step when it is sent; figures are read two steps later, the last three at once."""
+    clock = iter([100.0, 102.0, 104.0, 104.1, 104.2])
+    monkeypatch.setattr("jaxseg.training.watch.monotonic", lambda: next(clock))
+    for step in range(5):
+        watch.add(step, figures(1.0))
+    watch.drain()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row.get("train/images_per_second") for row in rows] == [2.0, pytest.approx(4 / 2.1), None]
 
 
 def test_figures_of_steps_sent_together_are_those_of_each(watch, tmp_path):
@@ -56,6 +66,7 @@ def test_figures_of_steps_sent_together_are_those_of_each(watch, tmp_path):
 def test_compiling_and_scoring_are_left_out_of_the_rate(watch, tmp_path, monkeypatch):
     clock = iter([100.0, 101.0, 500.0, 502.0])  # the first step compiled, the third followed a scoring of val
     monkeypatch.setattr("jaxseg.training.watch.monotonic", lambda: next(clock))
+    monkeypatch.setattr("jaxseg.training.watch._ready", lambda figures: False)  # a GPU is not done with it when read
     for step in range(4):
         if step == 2:
             watch.drain()
