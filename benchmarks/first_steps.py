@@ -17,8 +17,10 @@ def jaxseg(case: bench_cases.Case, dtype: str, batch: int, device: str, **_: Any
     import jax
     import ours
 
+    from jaxseg.runs import programs
     from jaxseg.training import devices as on
 
+    programs.allow()  # as the launchers do
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     devices = on.set_up(batch, 0)

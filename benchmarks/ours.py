@@ -17,6 +17,7 @@ from jaxseg.config import defaults
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.data.records import Record, Records
+from jaxseg.runs import programs
 from jaxseg.training import devices as on
 from jaxseg.training import feed
 from jaxseg.training.packed import unpacked
@@ -76,7 +77,7 @@ class Training:
         made = Records.of([Record(str(k), image, mask, None, None, str(k)) for k, (image, mask) in enumerate(pairs)])
         self.at_once = steps_at_once(devices)
         self.feed = feed.Resident(made, devices, seed=0, batch_size=batch, at_once=self.at_once)
-        self.step = (parallel_step if self.at_once == 1 else parallel_steps)(
+        step = (parallel_step if self.at_once == 1 else parallel_steps)(
             devices,
             model=network(case, dtype, DEVICES),
             loss=losses.build("cross_entropy"),
@@ -85,6 +86,8 @@ class Training:
             seed=0,
             ema_decay=0.0,
         )
+        made_of = [case, dtype, batch, self.adam]
+        self.step = programs.Program("step", step, self.state, *self.feed(0, self.at_once), made_of=made_of).compiled()
         self.done = 0
 
     def run(self, steps: int) -> None:

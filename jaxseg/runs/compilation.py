@@ -48,13 +48,18 @@ def _compile_quickly() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {QUICK}".strip()
 
 
+def give_back() -> None:
+    """Give memory that is free in this process back to the system, where the C library can (glibc)."""
+    trim: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 @functools.cache  # a listener stays for good
 def _watch_the_compiler() -> None:
-    give_back: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-
     def compiled(event: str, duration_secs: float, **_: Any) -> None:
-        if event == "/jax/core/compile/backend_compile_duration" and duration_secs >= LONG and give_back is not None:
-            give_back(0)
+        if event == "/jax/core/compile/backend_compile_duration" and duration_secs >= LONG:
+            give_back()
 
     jax.monitoring.register_event_duration_secs_listener(compiled)
 

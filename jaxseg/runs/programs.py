@@ -20,6 +20,8 @@ from typing import Any
 import jax
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
+from jaxseg.runs import compilation
+
 MOST = 100  # files that are kept, those used last; each takes a few MB
 PACKAGE = Path(__file__).parents[1]
 FLAGS = ("XLA_", "JAX_", "CUDA_", "NVIDIA_", "TF_")  # environment variables that change what is compiled
@@ -64,18 +66,25 @@ class Program:
         """Return the program, which takes all but the static arguments; what is compiled now is kept with ``notes``."""
         if self._path is None:
             return functools.partial(self._function, **self._static)
-        if self._kept is not None:
-            given, result = (jax.tree.structure(self._kept[name]) for name in ("given", "result"))
-            try:
-                return deserialize_and_load(
-                    self._kept["program"], given, result, execution_devices=_devices(self._arguments)
-                )
-            except Exception:  # whatever the backend says of a program that it cannot take
-                self.notes = None
+        program = self._taken_up() or self._made(self._path, notes)
+        compilation.give_back()  # the file's content, and what loading or writing it took
+        return program
+
+    def _taken_up(self) -> Callable | None:
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return None
+        given, result = (jax.tree.structure(kept[name]) for name in ("given", "result"))
+        try:
+            return deserialize_and_load(kept["program"], given, result, execution_devices=_devices(self._arguments))
+        except Exception:  # whatever the backend says of a program that it cannot take
+            return None
+
+    def _made(self, path: Path, notes: dict[str, Any]) -> Callable:
         lowered, hits = self._function.lower(*self._arguments, **self._static), _hits()
         program = lowered.compile()
         if _hits() == hits:  # what comes from JAX's cache has no machine code that could be written
-            _write(self._path, program, notes)
+            _write(path, program, notes)
         return program
 
 
