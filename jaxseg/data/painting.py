@@ -76,9 +76,8 @@ def draw(
     normal = heading[:, ::-1] * (-1, 1) / np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
     left, right = (np.rint(ends + sign * normal * radii[:, None] * side).astype(np.int32) for sign in (1, -1))
     centres, sizes = np.rint(ends).astype(np.int32), np.rint(radii * side).astype(np.int32)
-    for k in range(len(points)):
-        cv2.circle(canvas, centres[k].tolist(), int(sizes[k]), value, -1, cv2.LINE_8, SHIFT)
-        if k:
-            quad = np.stack([left[k - 1], left[k], right[k], right[k - 1]])
-            cv2.fillConvexPoly(canvas, quad, value, cv2.LINE_8, SHIFT)
+    for centre, size in zip(centres.tolist(), sizes.tolist(), strict=True):
+        cv2.circle(canvas, centre, size, value, -1, cv2.LINE_8, SHIFT)
+    for quad in np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1):
+        cv2.fillConvexPoly(canvas, quad, value, cv2.LINE_8, SHIFT)
     return canvas
