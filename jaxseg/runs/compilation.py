@@ -26,7 +26,7 @@ def set_up() -> None:
     which may come from somebody else. Where there is no such folder, programs are compiled at every start, and a line
     says so.
 
-    After each of them the process gives back to the system what the compiler took, up to most of a GiB that would lie
+    After each compile the process gives back to the system what the compiler took, up to most of a GiB that would lie
     unused beside what the program itself takes.
     """
     _compile_quickly()
