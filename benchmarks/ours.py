@@ -129,13 +129,11 @@ class Inference:
     def __init__(self, case: Case, images: np.ndarray, *, dtype: str, variables: Mapping[str, Any]):
         model = network(case, dtype)
         self.variables, self.images = jax.device_put(variables), jax.device_put(images)
-
-        @jax.jit
-        def forward(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-            logits: Any = model.apply(variables, images, train=False)
-            return logits, jax.nn.softmax(logits)[..., 1]
-
-        self.forward = forward
+        self.apply = jax.jit(lambda variables, images: model.apply(variables, images, train=False))
+        # As the product's: logits are no result, as XLA's CPU would then compute them by a slow loop.
+        self.forward = jax.jit(
+            lambda variables, images: jax.nn.softmax(model.apply(variables, images, train=False))[..., 1]
+        )
 
     def run(self, steps: int) -> None:
         """Predict so many times, and wait for the last."""
@@ -144,8 +142,12 @@ class Inference:
         jax.block_until_ready(self.found)
 
     def logits(self) -> np.ndarray:
-        """Return the logits, float32 [batch, height, width, classes]."""
-        return np.asarray(self.found[0])
+        """Return the logits, float32 [batch, height, width, classes], from a program of their own."""
+        return np.asarray(self.apply(self.variables, self.images))
+
+    def probabilities(self) -> np.ndarray:
+        """Return the probabilities of the last run, float32 [batch, height, width]."""
+        return np.asarray(self.found)
 
 
 def normalised(case: Case, batch: int) -> np.ndarray:

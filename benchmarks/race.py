@@ -112,8 +112,8 @@ def infer(
     def other(compiled: bool) -> tuple[Any, float]:
         right = twin.Inference(equality.twin_of(case, variables, place), images, dtype=dtype, compiled=compiled)
         took = timed(right.run, 1)
-        name = "compiled" if compiled else "logits"
-        apart[name] = equality.logits(left, right, equality.ALLOWED[equality.computed(dtype, place)]["logits"])
+        name, allowed = "compiled" if compiled else "probabilities", equality.ALLOWED[equality.computed(dtype, place)]
+        apart[name] = equality.probabilities(left, right, allowed["probabilities"])
         return right, took
 
     found = against(left, firsts, other, compiled=compiled, turns=turns, seconds=seconds)

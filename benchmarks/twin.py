@@ -372,6 +372,10 @@ class Inference:
         """Return the logits, float32 [batch, height, width, classes]."""
         return self.found[0].permute(0, 2, 3, 1).cpu().numpy()
 
+    def probabilities(self) -> np.ndarray:
+        """Return the probabilities of the last run, float32 [batch, height, width]."""
+        return self.found[1].float().cpu().numpy()
+
 
 def wait(device: torch.device) -> None:
     """Wait for all that was sent to a device."""
