@@ -77,8 +77,8 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "options", "side", "others"), CASES)
 def test_it_is_what_the_compiled_program_takes_to_a_quarter(name, options, side, others):
-    devices, step, arguments = step_and_arguments(models.build(name, **options), side, **others)
-    need = memory.of_step(step, arguments, devices)
+    _, step, arguments = step_and_arguments(models.build(name, **options), side, **others)
+    need = memory.Need(**memory.of_step(step, arguments), room=None)
     assert need.whole == pytest.approx(compiled(step, arguments), rel=0.25)
     given = sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(arguments))
     assert need.given == pytest.approx(given, rel=0.01)  # and a few constants
@@ -96,7 +96,7 @@ class Line(models.Network):
 def test_the_trace_is_that_of_the_first_step():
     seen = []
     devices, step, arguments = step_and_arguments(Line(), 8, seen=seen)
-    memory.of_step(step, arguments, devices)
+    memory.of_step(step, arguments)
     state, arrays, indices, places = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), arguments)
     step(*(on.split(tree, devices) for tree in (state, arrays, indices, places)))
     assert seen == [(2,)]
@@ -104,8 +104,8 @@ def test_the_trace_is_that_of_the_first_step():
 
 def test_several_steps_sent_together_take_as_much_as_one():
     one, many = (
-        memory.of_step(step, arguments, devices).whole
-        for devices, step, arguments in (step_and_arguments(Line(), 16, at_once=count) for count in (1, 8))
+        memory.of_step(step, arguments)["whole"]
+        for _, step, arguments in (step_and_arguments(Line(), 16, at_once=count) for count in (1, 8))
     )
     assert one <= many < 1.02 * one
 
