@@ -13,7 +13,6 @@ MIB, STEPS = 2**20, 3
 
 def jaxseg(case: bench_cases.Case, dtype: str, batch: int, device: str, **_: Any) -> dict[str, Any]:
     """Take steps of jaxseg's; return the device's peak in MiB where it is not the process's own."""
-    sys.modules["torch"] = None  # type: ignore[assignment]  # TensorBoard's writer would load it where it is installed
     import jax
     import ours
 

@@ -125,7 +125,7 @@ class Run:
         return self.predictor
 
     def _steps(self) -> None:
-        program = self._program()
+        program, notes = self._program()
         settings, source = self.config.train, self._feed()
         log = MetricsLog(self.path, self.start)
         progress = Progress(settings.steps, "train", start=self.start)
@@ -145,7 +145,7 @@ class Run:
         )
         try:
             with StopRequest() as stop:
-                step = program.compiled(**self.need)
+                step = program.compiled(**notes)
                 done = self.start
                 while done < settings.steps:
                     count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)
@@ -174,20 +174,20 @@ class Run:
             flush=True,
         )
 
-    def _program(self) -> programs.Program:
-        """Return the step's program once its memory is told, before the images lie there and anything is compiled."""
+    def _program(self) -> tuple[programs.Program, dict[str, int]]:
+        """Return the step's program, and what it takes, told before the images lie there and anything is compiled."""
         config, records = self.config, self.splits.train
         given = feed.shapes(
             records, self.devices, batch_size=config.train.batch_size, fov=config.loss.region == "fov",
             at_once=self.at_once, resident=self.resident,
         )  # fmt: skip
         program = programs.Program("step", self.step, self.state, *given, made_of=self.made_of)
-        self.need = program.notes or memory.of_step(self.step, (self.state, *given))
-        need = memory.Need(**self.need, room=memory.room(self.devices))
+        notes = program.notes or memory.of_step(self.step, (self.state, *given))
+        need = memory.Need(**notes, room=memory.room(self.devices))
         frame = tuple(config.data.patch_size) or stream.canvas_size(records)
         memory.require(need, self.devices, config, self.network, frame)
         print(memory.told(need, self.devices), flush=True)
-        return program
+        return program, notes
 
     def _feed(self) -> feed.Resident | feed.Streamed:
         records, fov = self.splits.train, self.config.loss.region == "fov"
