@@ -18,6 +18,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxseg.layers import frame
+from jaxseg.layers.order import after
 
 BLOCK = 2**20  # bytes of the wide operand in one block of a weight gradient: half of a core's second-level cache
 MOST_BLOCKS = 64  # each costs compile time, so a larger image has larger blocks
@@ -80,7 +81,7 @@ def _dense_conv_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[A
     x, kernel = saved
 
     def in_blocks(x: Array, gradient: Array) -> Array:
-        return weight_gradient(x, gradient, kernel.shape[:-2]).astype(kernel.dtype)
+        return weight_gradient(after(x, gradient), gradient, kernel.shape[:-2]).astype(kernel.dtype)
 
     def as_xla(x: Array, gradient: Array) -> Array:
         return jax.vjp(lambda kernel: _xla_conv(x, kernel), kernel)[1](gradient)[0]

@@ -13,6 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxseg.layers.numerics import Numerics
+from jaxseg.layers.order import after
 
 EPSILON = 1e-5
 MOMENTUM = 0.9
@@ -98,6 +99,7 @@ def _normalised_forward(x: Array, scale: Array, bias: Array, axis_name: str | No
 
 def _normalised_backward(axis_name: str | None, dtype: Any, saved: Any, gradients: Any) -> tuple[Array, Array, Array]:
     x, scale, centre, rest, inverse = saved
+    x = lax.platform_dependent(x, gradients[0], cpu=after, default=lambda x, _: x)
     wide = x.astype(inverse.dtype)
     gradient, axes = gradients[0].astype(inverse.dtype), tuple(range(x.ndim - 1))
     of_bias = gradient.sum(axes)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from flax.core import lift
 from jax.extend import core
 
+from jaxseg.layers.order import after
+
 
 @contextmanager
 def by_block(network: nn.Module) -> Iterator[None]:
@@ -63,9 +65,7 @@ def recomputed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     """Return ``function(parameters, inputs)`` with the same gradients, which keeps for them its arguments alone.
 
     ``jax.checkpoint`` does the same but on a CPU, where XLA drops the barriers it sets before it joins what is computed
-    twice, and so undoes it. Here the second computation has parameters of its own: the first ones plus 0 times the
-    gradient of its result, which no compiler may leave out, as that would be NaN for an infinite one. So it also waits
-    for that gradient.
+    twice, and so undoes it. Here the second computation is one ``after`` the gradient of its result.
 
     Args:
         function: of two trees of arrays, to a tree of arrays; reverse-mode differentiable.
@@ -83,11 +83,10 @@ def recomputed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
             return evaluate(parameters, inputs), (parameters, inputs)
 
         def backward(kept: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
-            parameters, inputs = kept
-            floats = (leaf for leaf in jax.tree.leaves(gradient) if _is_float(leaf))
-            late = sum((0 * leaf.ravel()[0] for leaf in floats), jnp.zeros(()))
-            again = jax.tree.map(lambda leaf: leaf + late.astype(leaf.dtype) if _is_float(leaf) else leaf, parameters)
-            return jax.vjp(evaluate, again, inputs)[1](gradient)
+            firsts = [leaf.ravel()[0].astype(jnp.float32) for leaf in jax.tree.leaves(gradient) if _is_float(leaf)]
+            last = sum(firsts, jnp.zeros(()))  # of several gradients
+            again = jax.tree.map(lambda leaf: after(leaf, last) if _is_float(leaf) else leaf, kept)
+            return jax.vjp(evaluate, *again)[1](gradient)
 
         ruled = jax.custom_vjp(evaluate)
         ruled.defvjp(forward, backward)

@@ -35,7 +35,7 @@ class Need(NamedTuple):
 def of_step(step: Callable, arguments: tuple[Any, ...]) -> dict[str, int]:
     """Return ``whole`` and ``given`` of a step's ``Need``, counted on its program: nothing runs or compiles.
 
-    On a CPU the compiled program takes up to 1.4 times this. The trace is the one that the first step needs
+    On a CPU the compiled program takes 0.9 to 1.3 times this. The trace is the one that the first step needs
     anyway, so the count itself takes a second.
 
     Args:
