@@ -16,6 +16,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from jaxseg.attention.supports import Grid, take
+from jaxseg.attention.values import Affine
 
 
 class Pairwise:
@@ -30,6 +31,7 @@ class Pairwise:
     q: Any
     k: Any
     macs: int
+    makes = 0  # multiply-adds that making q and k of one image takes, where they are made when needed
 
     def pair(self, q: Any, k: Any, i: Array, j: Array) -> Array:
         """Return [B, M, R, K] from the entries of R queries, [B, H, R, ...], and K keys, [B, H, 1 or R, K, ...].
@@ -46,12 +48,8 @@ class Pairwise:
         return self.pair(q, k, i, j.swapaxes(1, 2)).swapaxes(1, 2)
 
 
-@struct.dataclass
-class Dot(Pairwise):
-    """A = q_i . k_j, accumulated in float32 at least."""
-
-    q: Any  # [B, N, M, c]
-    k: Any  # [B, P, 1 or M, c]
+class Product(Pairwise):
+    """A = q_i . k_j, accumulated in float32 at least, of q [B, N, M, c] and k [B, P, 1 or M, c]."""
 
     @property
     def macs(self) -> int:
@@ -62,6 +60,42 @@ class Dot(Pairwise):
         """Return the dot products, in float32 at least; places do not matter."""
         wide = jnp.promote_types(jnp.result_type(q, k), jnp.float32)
         return jnp.einsum("bmrc,bmrkc->bmrk", q, k, preferred_element_type=wide)
+
+
+@struct.dataclass
+class Dot(Product):
+    """A = q_i . k_j of queries and keys that exist."""
+
+    q: Any  # [B, N, M, c]
+    k: Any  # [B, P, 1 or M, c]
+
+
+@struct.dataclass
+class DotOfMaps(Product):
+    """A = q_i . k_j of affine maps of the features, made when needed: a fast form may do without. One head."""
+
+    query: Affine
+    key: Affine
+
+    @property
+    def q(self) -> Float[Array, "B N 1 c"]:
+        """The queries."""
+        return self.query.all()
+
+    @property
+    def k(self) -> Float[Array, "B P 1 c"]:
+        """The keys."""
+        return self.key.all()
+
+    @property
+    def macs(self) -> int:
+        """One multiply-add per channel."""
+        return self.query.width
+
+    @property
+    def makes(self) -> int:
+        """Multiply-adds that making q and k of one image takes."""
+        return self.query.macs + self.key.macs
 
 
 @struct.dataclass

@@ -57,6 +57,31 @@ class Projected(Lazy):
 
 
 @struct.dataclass
+class Affine(Lazy):
+    """value(j) = W x_j + b, one for all heads. Queries and keys may be made this way too, see ``scores.DotOfMaps``."""
+
+    x: Any  # [B, P, C], in the type of the result
+    kernel: Any  # [C, d], in the parameters' type
+    bias: Any = None  # [d]; None: no bias
+    heads = 1
+
+    @property
+    def width(self) -> int:
+        """d, the channels of a value."""
+        return self.kernel.shape[1]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds that all values of one image take."""
+        return self.x.shape[1] * math.prod(self.kernel.shape)
+
+    def all(self) -> Float[Array, "B P 1 d"]:
+        """Return the values of every key."""
+        y = self.x @ self.kernel.astype(self.x.dtype)
+        return (y if self.bias is None else y + self.bias.astype(y.dtype))[:, :, None]
+
+
+@struct.dataclass
 class Scaled(Lazy):
     """value_m(j) = s_m x_j, channel by channel: a diagonal W_m, as of a depthwise convolution."""
 

@@ -12,9 +12,9 @@ import oracles
 
 from jaxseg.attention import Form
 from jaxseg.attention.norms import mean, plain, softmax, total
-from jaxseg.attention.scores import Concat, Dot, Indicator, OfKey, Relative, Sum, Taps, Uniform
+from jaxseg.attention.scores import Concat, Dot, DotOfMaps, Indicator, OfKey, Relative, Sum, Taps, Uniform
 from jaxseg.attention.supports import Cross, Everywhere, Itself, Neighborhood, Points, Tiles, Window
-from jaxseg.attention.values import Projected, Scaled
+from jaxseg.attention.values import Affine, Projected, Scaled
 
 
 class Drawn(NamedTuple):
@@ -89,6 +89,26 @@ def _dot(norm, lowering) -> Callable:
         regions, normalise = oracles.everywhere(n, p), getattr(oracles, norm.__name__)
         form = Form(support, Dot(q, k), norm, v, groups=heads)
         return Drawn(form, lowering, regions, lambda b, i, slot, j, m: q[b, i, m] @ k[b, j, 0], normalise, v)
+
+    return build
+
+
+def _maps(norm) -> Callable:
+    """Queries, keys and values that are affine maps of three features; the values have no bias."""
+
+    def build(rng, grid, batch, heads) -> Drawn:
+        support, (n, p) = _pooled(grid)
+        query = Affine(rng.normal(size=(batch, n, 2)), rng.normal(size=(2, 6)), rng.normal(size=6))
+        # A softmax does not see what all keys share, so a bias of theirs would have no gradient.
+        bias = None if norm is softmax else rng.normal(size=6)
+        key = Affine(rng.normal(size=(batch, p, 2)), rng.normal(size=(2, 6)), bias)
+        value = Affine(rng.normal(size=(batch, p, 3)), rng.normal(size=(3, 2)))
+        q, k, v = query.x @ query.kernel + query.bias, key.x @ key.kernel, value.x @ value.kernel
+        k = k if bias is None else k + bias
+        regions, normalise = oracles.everywhere(n, p), getattr(oracles, norm.__name__)
+        form = Form(support, DotOfMaps(query, key), norm, value)
+        lowering = "streamed" if norm is softmax else "moments"
+        return Drawn(form, lowering, regions, lambda b, i, slot, j, m: q[b, i] @ k[b, j], normalise, v[:, :, None])
 
     return build
 
@@ -295,6 +315,9 @@ KINDS = {
     "dot plain": _dot(plain, "reassociated"),
     "dot mean": _dot(mean, "reassociated"),
     "dot softmax": _dot(softmax, "streamed"),
+    "maps plain": _maps(plain),
+    "maps mean": _maps(mean),
+    "maps softmax": _maps(softmax),
     "concat mean": _concat,
     "sum softmax": _sum,
     "window dot softmax": _local_dot,

@@ -20,11 +20,11 @@ def test_a_lowering_takes_the_multiply_adds_of_its_row(kind):
 def test_self_attention_by_hand():
     n, c = 64 * 64, 32 // 2
     found = cost(build("sa"), (1, 64, 64, 32))
-    assert list(found.parts) == ["factors", "reassociated", "output", "sa"]
-    assert found.parts["factors"].flops == 3 * (2 * n * 32 * c + n * c)  # theta, phi and g with their biases
-    assert found.parts["reassociated"].flops == pytest.approx(2 * 2 * n * c * c, rel=0.03)
+    assert list(found.parts) == ["moments", "output", "sa"]
+    # sum_j x_j x_j^T, its map, and the means with their biases; theta, phi and g are not made.
+    assert found.parts["moments"].flops == pytest.approx(2 * n * 32 * (32 + c) + 3 * n * 32, rel=0.03)
     assert found.parts["sa"].flops == n * 32  # the shortcut
-    naive = found.parts["reassociated"].naive
+    naive = found.parts["moments"].naive
     assert naive is not None
     assert naive.flops == pytest.approx(2 * 2 * n * n * c, rel=0.05)
     assert naive.peak_bytes > 4 * n * n > 50 * found.peak_bytes
@@ -35,7 +35,7 @@ def test_the_parts_add_up():
     assert found.flops == sum(part.flops for part in found.parts.values())
     assert found.bytes_moved == sum(part.bytes_moved for part in found.parts.values())
     assert found.peak_bytes == max(part.peak_bytes for part in found.parts.values())
-    assert {"self_attention/reassociated", "self_attention/output", "point_wise/factors", "ja9"} <= set(found.parts)
+    assert {"self_attention/moments", "self_attention/output", "point_wise/factors", "ja9"} <= set(found.parts)
 
 
 @pytest.mark.parametrize("backward", [False, True])

@@ -29,7 +29,7 @@ def test_a_convolution_by_hand(attended):
 
 def test_every_skip_has_its_lowering(attended):
     assert [eq1.path for eq1 in attended.attention] == [(f"attention{k}", "self_attention") for k in (3, 2, 1, 0)]
-    assert all(eq1.lowering in ("reassociated", "streamed") for eq1 in attended.attention)
+    assert all(eq1.lowering in ("moments", "reassociated", "streamed") for eq1 in attended.attention)
     shallow = attended.attention[-1]
     assert shallow.naive_kept > 4 * 2 * (32 * 16) ** 2 > 10 * shallow.temporary
 
@@ -46,7 +46,7 @@ def test_the_tables(attended):
         "backward",
         "kept",
     ]
-    assert "attention0/self_attention  reassociated  32 x 16 x 8" in layers
+    assert "attention0/self_attention  moments       32 x 16 x 8" in layers
     assert layers.splitlines()[-1].split()[1] == "34,480"
     assert [line.split()[0] for line in levels.splitlines()] == ["level", "1/1", "1/2", "1/4", "1/8", "1/16", "1/32"]
     assert len(attention.splitlines()) == 5

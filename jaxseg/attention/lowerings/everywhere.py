@@ -12,11 +12,11 @@ from jaxtyping import Array, Float
 
 from jaxseg.attention.form import Form
 from jaxseg.attention.lowerings.online import NORMS, Sums, blocks, finish, fold, over_tiles, start
-from jaxseg.attention.lowerings.table import Lowering, pair_macs, queries, value_macs, value_shape
+from jaxseg.attention.lowerings.table import Lowering, making_macs, pair_macs, queries, value_macs, value_shape
 from jaxseg.attention.norms import mean, plain, softmax, total
-from jaxseg.attention.scores import Dot, OfKey, Pairwise, Relative
+from jaxseg.attention.scores import DotOfMaps, OfKey, Pairwise, Product, Relative
 from jaxseg.attention.supports import Everywhere
-from jaxseg.attention.values import masked
+from jaxseg.attention.values import Affine, masked
 
 # Dot products that are linear in the scores: associate the other way, q_i . (sum_j k_j v_j).
 
@@ -37,9 +37,45 @@ def reassociated(form: Form) -> Array:
 
 
 def _reassociated_macs(form: Form) -> int:
-    (_, n, heads, c), (_, keys, key_heads, _) = form.score.q.shape, form.score.k.shape
+    q, k = jax.eval_shape(lambda score: (score.q, score.k), form.score)
+    (_, n, heads, c), (_, keys, key_heads, _) = q.shape, k.shape
     value_heads, d = value_shape(form)
-    return (keys * max(key_heads, value_heads) + n * heads) * c * d + value_macs(form)
+    return (keys * max(key_heads, value_heads) + n * heads) * c * d + making_macs(form)
+
+
+# The same where queries, keys and values are affine maps of features: none of them is made.
+
+
+def of_moments(form: Form) -> Array:
+    """Sum x_j x_j^T over the keys first: y = x W_q W_k^T (sum_j x_j x_j^T) W_v, each W with its bias, each x with a 1.
+
+    So the features are read three times, and nothing of their length is made but y.
+    """
+    query, key, value = form.score.query, form.score.key, form.value
+    of_key, of_value = masked(key.x, form.valid), masked(value.x, form.valid)
+    wide = jnp.promote_types(of_value.dtype, jnp.float32)
+    second = jnp.einsum("bpc,bpd->bcd", of_key, of_value, preferred_element_type=wide)
+    keys = jnp.broadcast_to(existing(form).sum(-1), form.batch).astype(wide)[:, None, None]
+    firsts = of_key.sum(1, dtype=wide)[..., None], of_value.sum(1, dtype=wide)[:, None]
+    moments = jnp.block([[second, firsts[0]], [firsts[1], keys]])
+    if form.norm is mean:  # While in float32: in float16 the sum over many keys may overflow.
+        moments = moments / jnp.maximum(keys, 1)
+    mapped = _with_bias(query) @ (_with_bias(key).T @ moments @ _with_bias(value))  # [B, C + 1, d]
+    mapped = mapped.astype(query.x.dtype)
+    return (query.x @ mapped[:, :-1] + mapped[:, -1:]).astype(value.x.dtype)
+
+
+def _with_bias(of: Affine) -> Float[Array, "inputs d"]:
+    """Return the matrix that maps x with a 1."""
+    bias = jnp.zeros(of.width, of.kernel.dtype) if of.bias is None else of.bias
+    return jnp.concatenate([of.kernel, bias[None]])
+
+
+def _of_moments_macs(form: Form) -> int:
+    (keys, rows), columns, inputs = form.score.key.x.shape[1:], form.value.x.shape[2] + 1, form.score.query.x.shape[2]
+    c, d = form.score.key.width, form.value.width
+    small = c * (rows + 1) * columns + c * columns * d + (inputs + 1) * c * d
+    return keys * rows * (columns - 1) + queries(form) * inputs * d + small
 
 
 # Scores of the key alone: all queries read the same.
@@ -211,9 +247,10 @@ def existing(form: Form) -> Array:
 
 
 ROWS = (
-    Lowering("reassociated", reassociated, _reassociated_macs, Everywhere, Dot, (plain, mean, total)),
+    Lowering("moments", of_moments, _of_moments_macs, Everywhere, DotOfMaps, (plain, mean), Affine),
+    Lowering("reassociated", reassociated, _reassociated_macs, Everywhere, Product, (plain, mean, total)),
     Lowering("shared", shared, _shared_macs, Everywhere, OfKey),
-    Lowering("fused", fused, pair_macs, Everywhere, Dot, (softmax,), when=_on_gpu),
+    Lowering("fused", fused, pair_macs, Everywhere, Product, (softmax,), when=_on_gpu),
     Lowering("lines", by_lines, pair_macs, Everywhere, Relative, NORMS, when=_on_lines),
     Lowering("streamed", streamed, pair_macs, Everywhere, Pairwise, NORMS),
 )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jaxtyping import Array
 
 from jaxseg.attention.form import Form
+from jaxseg.attention.scores import Pairwise
 from jaxseg.attention.values import Lazy
 
 
@@ -62,7 +63,12 @@ def value_macs(form: Form) -> int:
     return form.value.macs if isinstance(form.value, Lazy) else 0
 
 
+def making_macs(form: Form) -> int:
+    """Return the multiply-adds of making queries, keys and values of one image; 0 where they exist already."""
+    return value_macs(form) + (form.score.makes if isinstance(form.score, Pairwise) else 0)
+
+
 def pair_macs(form: Form) -> int:
     """Return the multiply-adds of scoring every pair and summing its values: the cost of most rows."""
     weights = queries(form) * form.heads * form.support.slots
-    return weights * (form.score.macs + value_shape(form)[1]) + value_macs(form)
+    return weights * (form.score.macs + value_shape(form)[1]) + making_macs(form)

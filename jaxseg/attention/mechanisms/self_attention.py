@@ -17,12 +17,35 @@ from jaxseg.attention.mechanisms.parts import Output
 from jaxseg.attention.mechanisms.signatures import accepts, options
 from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import mean, softmax
-from jaxseg.attention.scores import Concat, Dot
+from jaxseg.attention.scores import Concat, Dot, DotOfMaps
 from jaxseg.attention.supports import Everywhere
+from jaxseg.attention.values import Affine
 from jaxseg.layers import frame
 
 NORMS = {"dot": mean, "gaussian": softmax, "embedded": softmax, "concat": mean}  # by pairwise function
 POOLS = ("none", "pre", "post")
+
+
+class Linear(Part):
+    """The weights of a 1x1 convolution beside the features that it maps, so that a fast form may do without its result.
+
+    Args:
+        features: output channels.
+        use_bias: whether a bias is added.
+
+    """
+
+    features: int
+    use_bias: bool
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B P C"]) -> Affine:
+        """Return the map of ``x``."""
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), (x.shape[-1], self.features), jnp.float32)
+        bias = (
+            self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32) if self.use_bias else None
+        )
+        return Affine(x, kernel, bias)
 
 
 class NonLocal(Part):
@@ -38,29 +61,32 @@ class NonLocal(Part):
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return self-attention at ``x`` as Eq. 1, without what follows it."""
-        (x,) = promote_dtype(x, dtype=self.dtype)
+        x, _ = promote_dtype(x, jnp.zeros((), jnp.float32), dtype=self.dtype)
         inner = self.inner or max(x.shape[-1] // 2, 1)
-        init = nn.initializers.glorot_uniform()
-        project = partial(nn.Dense, inner, use_bias=self.use_bias, dtype=self.dtype, kernel_init=init)
+        queries = keys = flat(x)
+        grid, ok = x.shape[1:-1], valid
+        if self.pool == "pre":
+            source, ok = max_pool(x, valid, self.pool_size)
+            grid, keys = source.shape[1:-1], flat(source)
+        linear = partial(Linear, inner, self.use_bias, parent=self)
+        score: Any = Dot(queries[:, :, None], keys[:, :, None])
+        if self.pairwise != "gaussian":
+            score = DotOfMaps(linear(name="theta")(queries), linear(name="phi")(keys))
+        g = linear(name="g")(keys)
+        if self.pairwise == "dot" and self.pool != "post":
+            return Form(Everywhere(x.shape[1:-1], grid), score, mean, g, flat_mask(ok))
 
-        source, ok = max_pool(x, valid, self.pool_size) if self.pool == "pre" else (x, valid)
-        raw = self.pairwise == "gaussian"
-        theta = x if raw else project(name="theta")(x)
-        phi = source if raw else project(name="phi")(source)
-        g = project(name="g")(source)
+        q, k, v = score.q, score.k, g.all()
         if self.pool == "post":
-            (phi, ok), (g, _) = max_pool(phi, valid, self.pool_size), max_pool(g, valid, self.pool_size)
+            (k, ok), (v, _) = (max_pool(a.reshape(*x.shape[:-1], -1), valid, self.pool_size) for a in (k, v))
+            grid, k, v = v.shape[1:-1], flat(k)[:, :, None], flat(v)[:, :, None]
         if self.scale:
-            theta = theta * theta.shape[-1] ** -0.5
-
-        support = Everywhere(x.shape[1:-1], g.shape[1:-1])
-        q, k = flat(theta)[:, :, None], flat(phi)[:, :, None]
+            q = q * q.shape[-1] ** -0.5
+        score = Dot(q, k)
         if self.pairwise == "concat":
-            w_f = self.param("w_f", init, (2 * inner, 1), jnp.float32).astype(q.dtype)
+            w_f = self.param("w_f", nn.initializers.glorot_uniform(), (2 * inner, 1), jnp.float32).astype(q.dtype)
             score = Concat(q @ w_f[:inner, 0], k @ w_f[inner:, 0])
-        else:
-            score = Dot(q, k)
-        return Form(support, score, NORMS[self.pairwise], flat(g)[:, :, None], flat_mask(ok))
+        return Form(Everywhere(x.shape[1:-1], grid), score, NORMS[self.pairwise], v, flat_mask(ok))
 
 
 def sa(
