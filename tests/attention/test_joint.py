@@ -98,7 +98,8 @@ def test_every_kernel_gets_a_gradient_from_random_parameters(variables):
     for name in FORMULAS:
         module = build(name, **OPTIONS)
         apply = partial(module.apply, train=False)
-        gradient = jax.grad(lambda p, apply=apply: (apply({"params": p, "batch_stats": stats}, x) ** 2).mean())(params)
+        slope = jax.jit(jax.grad(lambda p, apply=apply: (apply({"params": p, "batch_stats": stats}, x) ** 2).mean()))
+        gradient = slope(params)
         for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
             assert np.isfinite(leaf).all(), (name, path)
             assert np.abs(leaf).max() > 1e-6 or path[-1].key != "kernel", (name, path)
@@ -114,7 +115,14 @@ def test_the_composition_is_the_module_where_channels_are_left_alone(variables):
         drawn["params"]["self_attention"]["output"]["w_z"]["kernel"] = np.eye(4)
         modules = [build(name, **options) for name in FORMULAS]
         drawn = jax.tree.map(jnp.asarray, drawn)
-        made = [(m.apply(drawn, x, train=False), m.apply(drawn, x, method="form").dense().composed) for m in modules]
+
+        @jax.jit
+        def both(drawn, x):
+            """Return what the modules give, and the compositions of their parts."""
+            forms = [module.apply(drawn, x, method="form") for module in modules]
+            return [(m.apply(drawn, x, train=False), f.dense().composed) for m, f in zip(modules, forms, strict=True)]
+
+        made = both(drawn, x)
     for name, (y, composed) in zip(FORMULAS, made, strict=True):
         np.testing.assert_allclose(np.asarray(composed.out)[0], np.asarray(y).reshape(-1, 4), atol=1e-12, err_msg=name)
         np.testing.assert_allclose(

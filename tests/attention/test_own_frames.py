@@ -1,5 +1,7 @@
 """Mechanisms that look for the border of the grid find that of each image's frame; the others need ``valid`` alone."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,8 @@ def test_a_mechanism_gives_what_it_gives_on_the_own_frame(name, options):
     found = inside(x, sizes)
     for k, (rows, columns) in enumerate(ends):
         valid = real_cells(jnp.asarray(sizes[k : k + 1]), 2, (int(rows), int(columns)))
-        alone = module.apply(variables, x[k : k + 1, :rows, :columns], train=False, valid=valid)[0]
+        apply = jax.jit(partial(module.apply, train=False))
+        alone = apply(variables, x[k : k + 1, :rows, :columns], valid=valid)[0]
         np.testing.assert_allclose(found[k, :rows, :columns], alone, atol=1e-5 * np.abs(alone).max())
 
 
@@ -48,12 +51,13 @@ def test_a_mechanism_gives_what_it_gives_on_the_own_frame(name, options):
 def test_a_neighborhood_with_ends_is_that_of_a_smaller_grid(window):
     grid, ends = (7, 6), np.array([[5, 6], [2, 4]])
     support = Neighborhood(grid, (window, window), jnp.asarray(ends))
-    j, ok = support.at(jnp.arange(42))
+    j, ok = map(np.asarray, jax.jit(support.at)(np.arange(42)))
     assert ok.all()
     for image, (rows, columns) in enumerate(ends):
-        alone, _ = Neighborhood((int(rows), int(columns)), (window, window)).at(jnp.arange(rows * columns))
-        for i, keys in enumerate(np.asarray(alone[0, :, 0])):
-            here = np.asarray(j[image, i // columns * 6 + i % columns, 0])
+        alone, _ = jax.jit(Neighborhood((int(rows), int(columns)), (window, window)).at)(np.arange(rows * columns))
+        alone = np.asarray(alone)
+        for i, keys in enumerate(alone[0, :, 0]):
+            here = j[image, i // columns * 6 + i % columns, 0]
             inside = here[(here // 6 < rows) & (here % 6 < columns)]
             np.testing.assert_array_equal(inside // 6 * columns + inside % 6, keys)
 

@@ -43,11 +43,16 @@ def test_a_layer_reads_nothing_beyond_a_frame(name, frames, more, seed):
     sizes, canvas = ends - rng.integers(0, STRIDE, (2, 2)), ends.max(0) + more * STRIDE
     x = 100 * rng.normal(size=(2, *canvas // 2, 2))  # noise beyond the frames
     with jax.enable_x64(True):
-        with frame.inside(jnp.asarray(sizes), tuple(canvas.tolist()), STRIDE):
-            found = layer(jnp.asarray(x))
+
+        @jax.jit
+        def inside(x, sizes):
+            with frame.inside(sizes, tuple(canvas.tolist()), STRIDE):
+                return layer(x)
+
+        found = inside(x, sizes)
         assert np.isfinite(found).all()
         for image, there, (rows, columns) in zip(x, found, ends // 2, strict=True):
-            alone = layer(jnp.asarray(image[None, :rows, :columns]))[0]
+            alone = jax.jit(layer)(image[None, :rows, :columns])[0]
             part = there[: alone.shape[0], : alone.shape[1]]
             np.testing.assert_allclose(part, alone, rtol=1e-12, atol=1e-12 * np.abs(alone).max())
 
