@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import re
 import sys
@@ -101,6 +103,7 @@ def run(main: Callable[[], None]) -> None:
     A mistake ends in one line on stderr; the variable ``JAXSEG_TRACEBACK=1`` shows the whole trace instead.
     """
     programs.allow()
+    atexit.register(gc.freeze)  # Python's last look for garbage, among all that was traced, takes a second
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 
