@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from jaxseg.attention import Form, aggregate, lowering, lowerings
 from jaxseg.attention.norms import mean, plain, softmax
-from jaxseg.attention.scores import Concat, Dot, Indicator, Relative, Sum
+from jaxseg.attention.scores import Concat, Dot, DotOfMaps, Indicator, Relative, Sum
 from jaxseg.attention.supports import Cross, Everywhere, Neighborhood, Tiles, Window
-from jaxseg.attention.values import Projected, Scaled
+from jaxseg.attention.values import Affine, Projected, Scaled
 
 NARROW = ["convolution", "depthwise", "dot mean", "dot softmax", "relative query softmax", "tiles softmax",
           "cross mean", "window taps", "neighborhood softmax", "points projected", "everywhere taps"]  # fmt: skip
@@ -281,3 +281,19 @@ def test_values_with_a_wrong_number_of_heads_are_refused():
         aggregate(form.replace(value=Projected(jnp.zeros((1, 9, 2)), jnp.zeros((3, 2, 2)))))
     with pytest.raises(ValueError, match="1 heads do not split into 2 groups"):
         aggregate(form.replace(groups=2))
+
+
+def test_moments_keep_their_digits_beside_a_large_mean():
+    """Maps whose biases take the features' mean away, 300 deviations, as after a normalisation without one."""
+    rng = np.random.default_rng(0)
+    x, kernels = rng.normal(size=(1, 24 * 24, 8)) + 300, rng.normal(size=(3, 8, 6))
+
+    def form(dtype):
+        maps = [Affine(x.astype(dtype), kernel.astype(dtype), -300 * kernel.sum(0).astype(dtype)) for kernel in kernels]
+        return Form(Everywhere((24, 24), (24, 24)), DotOfMaps(*maps[:2]), mean, maps[2])
+
+    assert lowering(form("float32")).name == "moments"
+    with jax.enable_x64(True):
+        truth = jax.jit(lowerings.everywhere.streamed)(form("float64")).reshape(1, 24, 24, 6)
+    found = jax.jit(aggregate)(form("float32"))
+    np.testing.assert_allclose(found, truth, atol=1e-3 * np.abs(truth).max())

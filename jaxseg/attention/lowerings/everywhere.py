@@ -49,26 +49,36 @@ def _reassociated_macs(form: Form) -> int:
 def of_moments(form: Form) -> Array:
     """Sum x_j x_j^T over the keys first: y = x W_q W_k^T (sum_j x_j x_j^T) W_v, each W with its bias, each x with a 1.
 
-    So the features are read three times, and nothing of their length is made but y.
+    So the features are read three times, and nothing of their length is made but y. Each x is taken without its mean
+    over the image, which goes into the biases: a large one would take the digits of what differs between positions.
     """
-    query, key, value = form.score.query, form.score.key, form.value
-    of_key, of_value = masked(key.x, form.valid), masked(value.x, form.valid)
-    wide = jnp.promote_types(of_value.dtype, jnp.float32)
-    second = jnp.einsum("bpc,bpd->bcd", of_key, of_value, preferred_element_type=wide)
-    keys = jnp.broadcast_to(existing(form).sum(-1), form.batch).astype(wide)[:, None, None]
-    firsts = of_key.sum(1, dtype=wide)[..., None], of_value.sum(1, dtype=wide)[:, None]
-    moments = jnp.block([[second, firsts[0]], [firsts[1], keys]])
+    queries, of_query = _centred(form.score.query, None)
+    (keys, of_key), (values, of_value) = (_centred(of, form.valid) for of in (form.score.key, form.value))
+    wide = of_value.dtype
+    second = jnp.einsum("bpc,bpd->bcd", keys, values, preferred_element_type=wide)
+    count = jnp.broadcast_to(existing(form).sum(-1), form.batch).astype(wide)[:, None, None]
+    moments = jnp.block([
+        [second, keys.sum(1, dtype=wide)[:, :, None]],
+        [values.sum(1, dtype=wide)[:, None], count],
+    ])  # fmt: skip
     if form.norm is mean:  # While in float32: in float16 the sum over many keys may overflow.
-        moments = moments / jnp.maximum(keys, 1)
-    mapped = _with_bias(query) @ (_with_bias(key).T @ moments @ _with_bias(value))  # [B, C + 1, d]
-    mapped = mapped.astype(query.x.dtype)
-    return (query.x @ mapped[:, :-1] + mapped[:, -1:]).astype(value.x.dtype)
+        moments = moments / jnp.maximum(count, 1)
+    mapped = of_query @ (of_key.swapaxes(1, 2) @ moments @ of_value)  # [B, C + 1, d]
+    mapped = mapped.astype(queries.dtype)
+    return (queries @ mapped[:, :-1] + mapped[:, -1:]).astype(values.dtype)
 
 
-def _with_bias(of: Affine) -> Float[Array, "inputs d"]:
-    """Return the matrix that maps x with a 1."""
-    bias = jnp.zeros(of.width, of.kernel.dtype) if of.bias is None else of.bias
-    return jnp.concatenate([of.kernel, bias[None]])
+def _centred(of: Affine, valid: Array | None) -> tuple[Float[Array, "B P C"], Float[Array, "B inputs d"]]:
+    """Return the features without their mean over ``valid``, zero elsewhere, and the matrix that maps them with a 1."""
+    x = masked(of.x, valid)
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    count = x.shape[1] if valid is None else jnp.maximum(valid.sum(1), 1)[:, None, None]
+    # The result does not depend on the centre, so no gradient need pass through it.
+    centre = lax.stop_gradient((x.sum(1, dtype=wide, keepdims=True) / count).astype(x.dtype))
+    kernel = of.kernel.astype(wide)
+    bias = centre.astype(wide) @ kernel + (0 if of.bias is None else of.bias.astype(wide))
+    kernel = jnp.broadcast_to(kernel, (len(x), *kernel.shape))
+    return masked(x - centre, valid), jnp.concatenate([kernel, bias], axis=1)
 
 
 def _of_moments_macs(form: Form) -> int:
