@@ -53,6 +53,12 @@ def run(command: list[str], environment: Mapping[str, str]) -> Ran:
     return Ran(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit, lines)
 
 
+def with_cache(folder: str) -> dict[str, str]:
+    """Return the environment with ``folder`` for compiled programs, whatever the user's own says."""
+    rest = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    return rest | {"XDG_CACHE_HOME": folder}
+
+
 def first_steps(side: str, given: Mapping[str, Any], cache: str | None = None) -> tuple[Ran, dict[str, Any]]:
     """Run ``first_steps.py`` for ``side``, "jaxseg" or "torch"; return the process and what it told.
 
@@ -61,7 +67,7 @@ def first_steps(side: str, given: Mapping[str, Any], cache: str | None = None) -
         given: its arguments.
         cache: the folder where jaxseg keeps compiled programs; None: the user's own.
     """
-    environment = os.environ | ({} if cache is None else {"XDG_CACHE_HOME": cache})
+    environment = os.environ if cache is None else with_cache(cache)
     ran = run([sys.executable, str(TORCH), side, json.dumps(given)], environment)
     return ran, json.loads(ran.lines[-1][1])
 

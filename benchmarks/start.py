@@ -64,4 +64,4 @@ def _demo(checkout: Path, folder: Path, start: str) -> processes.Ran:
     path = os.pathsep.join([str(checkout), processes.without_torch(str(folder))])
     command = [sys.executable, str(checkout / "launch/train.py"), f"--config={checkout / CONFIG}"]
     command += [f"--workdir={folder / start}", f"--config.train.steps={STEPS}"]
-    return processes.run(command, os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": path})
+    return processes.run(command, processes.with_cache(str(cache)) | {"PYTHONPATH": path})

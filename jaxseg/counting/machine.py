@@ -19,8 +19,8 @@ def room(device: Any) -> int | None:
     Args:
         device: a ``jax.Device``.
     """
-    if stats := device.memory_stats():
-        return stats["bytes_limit"]
+    if device.platform != "cpu":  # an allocator may tell nothing
+        return (device.memory_stats() or {}).get("bytes_limit")
     return min((*_of_the_machine(), *_of_control_groups(), *_of_the_process()), default=None)
 
 

@@ -131,9 +131,9 @@ class Predictor:
     def expecting(self, sizes: Iterable[Size]) -> Predictor:
         """Return a predictor for many images, prepared to these sizes, that several threads are to call.
 
-        It needs at most ``canvases.MOST`` programs; its probabilities differ from those of own frames by rounding
-        alone. A network that is not the same on ``any_canvas`` still takes one for each frame. All GPUs take images in
-        turn, one at a time each. The variables are those of now.
+        It needs at most ``canvases.MOST`` programs on each device; its probabilities differ from those of own frames by
+        rounding alone. A network that is not the same on ``any_canvas`` still takes one for each frame. All GPUs take
+        images in turn, one at a time each. The variables are those of now.
         """
         found = copy.copy(self)
         found._places = _places(self.variables)

@@ -73,7 +73,8 @@ def score(
 def expecting(predictor: Predictor, records: Sequence[Record], *, prepared: bool) -> Predictor:
     """Return the predictor that needs few programs for these records; ``prepared`` as in ``score``."""
     if predictor.preprocess.image_size and not prepared:
-        return predictor  # all become one size
+        height, width = predictor.preprocess.image_size
+        return predictor.expecting([(height, width)])  # all become one size
     sizes = records.sizes if isinstance(records, Records) else [record.image.shape[:2] for record in records]
     return predictor.expecting(sizes)
 

@@ -34,7 +34,7 @@ def set_up() -> None:
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxseg" / "compiled"
         try:
-            _make_private(folder)
+            make_private(folder)
         except OSError as error:
             print(f"note: compiled programs are not kept: {folder}: {error.strerror or error}", flush=True)
             return
@@ -64,7 +64,8 @@ def _watch_the_compiler() -> None:
     jax.monitoring.register_event_duration_secs_listener(compiled)
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else may read or write; raise OSError where another user owns it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid != os.getuid():

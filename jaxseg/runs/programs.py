@@ -6,6 +6,7 @@ seconds. Here a program is known by all that its trace reads: settings, argument
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
 from jaxseg.runs import compilation
@@ -82,10 +84,31 @@ class Program:
 
     def _made(self, path: Path, notes: dict[str, Any]) -> Callable:
         lowered, hits = self._function.lower(*self._arguments, **self._static), _hits()
-        program = lowered.compile()
-        if _hits() == hits:  # what comes from JAX's cache has no machine code that could be written
+        # What comes from JAX's cache has no machine code that could be written. It spares a compile after an edit that
+        # leaves the program as it is; a second such start is worth one.
+        again = path.with_suffix(".again")
+        with _past_jaxs_cache() if again.exists() else contextlib.nullcontext():
+            program = lowered.compile()
+        if _hits() == hits:
             _write(path, program, notes)
+            again.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(OSError):
+                compilation.make_private(path.parent)
+                again.touch()
         return program
+
+
+@contextlib.contextmanager
+def _past_jaxs_cache() -> Iterator[None]:
+    """Neither read nor write JAX's own cache of compiled programs."""
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # else the setting of the first compile stays
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+        compilation_cache.reset_cache()
 
 
 def _hits() -> int:
@@ -154,8 +177,12 @@ def _code() -> list[Any]:
 
 
 def _users_files() -> Iterator[Path]:
-    """Yield the files of loaded modules that neither Python nor a package brought: launchers, configs, networks."""
+    """Yield the files of loaded modules that neither Python nor a package brought: networks, losses, own launchers.
+
+    Those of this project's launchers only call it, and would make another program of one that several of them need.
+    """
     brought = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    brought.append(PACKAGE.parent / "launch")
     for module in [*sys.modules.values()]:
         path = Path(getattr(module, "__file__", None) or "")
         if path.suffix == ".py" and path.is_file() and not any(path.is_relative_to(place) for place in brought):
@@ -164,6 +191,7 @@ def _users_files() -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
+        compilation.make_private(path.parent)
         content = path.read_bytes()
         if hashlib.sha256(content[32:]).digest() != content[:32]:  # cut short, or damaged
             return None
@@ -179,10 +207,14 @@ def _write(path: Path, program: Any, notes: dict[str, Any]) -> None:
         binary, *structures = serialize(program)
         given, result = (jax.tree.unflatten(structure, [0] * structure.num_leaves) for structure in structures)
         content = pickle.dumps({"program": binary, "given": given, "result": result, "notes": notes})
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        compilation.make_private(path.parent)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        Path(file.name).replace(path)
+            written = Path(file.name)
+        try:
+            written.write_bytes(hashlib.sha256(content).digest() + content)
+            written.replace(path)
+        finally:
+            written.unlink(missing_ok=True)  # where a full disk ended the writing
         for old in sorted(path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime)[:-MOST]:
             old.unlink(missing_ok=True)
     except Exception:  # a full disk, or what the backend or pickle cannot write

@@ -65,6 +65,7 @@ class Run:
         self.made_of = [_of_the_programs(plain(config)), splits.preprocess.to_json()]
         # Its variables come with each scoring of val.
         self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **inference.options(plain(config)))
+        self.room = memory.room(devices)  # of a CPU what is free, so before the state lies there
         state = self._restored() or self._new()
         self.start = int(state.step)
         self.state = on.replicate(state, devices)
@@ -183,7 +184,7 @@ class Run:
         )  # fmt: skip
         program = programs.Program("step", self.step, self.state, *given, made_of=self.made_of)
         notes = program.notes or memory.of_step(self.step, (self.state, *given))
-        need = memory.Need(**notes, room=memory.room(self.devices))
+        need = memory.Need(**notes, room=self.room)
         frame = tuple(config.data.patch_size) or stream.canvas_size(records)
         memory.require(need, self.devices, config, self.network, frame)
         print(memory.told(need, self.devices), flush=True)

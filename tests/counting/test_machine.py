@@ -9,13 +9,20 @@ MIB = 2**20
 
 
 class Cpu:
+    platform = "cpu"
+
     def memory_stats(self):
         return None
 
 
 class Gpu:
+    platform = "gpu"
+
+    def __init__(self, stats):
+        self._stats = stats
+
     def memory_stats(self):
-        return {"bytes_limit": 70 * MIB, "bytes_in_use": 3 * MIB}
+        return self._stats
 
 
 @pytest.fixture
@@ -32,7 +39,13 @@ def write(tmp_path, monkeypatch):
 
 
 def test_a_gpu_says_what_it_has():
-    assert counting.room(Gpu()) == 70 * MIB
+    assert counting.room(Gpu({"bytes_limit": 70 * MIB, "bytes_in_use": 3 * MIB})) == 70 * MIB
+
+
+@pytest.mark.parametrize("stats", [None, {}])
+def test_a_gpu_that_says_nothing_is_not_taken_for_the_machine(write, stats):
+    write("proc/meminfo", "MemAvailable:  1024 kB\n")
+    assert counting.room(Gpu(stats)) is None
 
 
 def test_nothing_tells(write):

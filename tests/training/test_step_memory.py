@@ -141,7 +141,7 @@ def test_the_remedies_fit():
         with pytest.raises(ValueError, match=re.escape(f"the most first: {first}{others}") + "$"):
             memory.require(need, devices, config, network, (96, 128))
     need = memory.Need(whole=1100, given=700, room=600)
-    with pytest.raises(ValueError, match=r"first: --config\.model\.levels.*device_limit=0.*a smaller network"):
+    with pytest.raises(ValueError, match=r"first: --config\.data\.device_limit=0 .*, a smaller network"):
         memory.require(need, cpu, config, network, (96, 128))
     memory.require(need._replace(room=1100), cpu, config, network, (96, 128))
     memory.require(need._replace(room=None), cpu, config, network, (96, 128))

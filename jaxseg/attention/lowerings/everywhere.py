@@ -52,9 +52,12 @@ def of_moments(form: Form) -> Array:
     So the features are read three times, and nothing of their length is made but y. Each x is taken without its mean
     over the image, which goes into the biases: a large one would take the digits of what differs between positions.
     """
-    queries, of_query = _centred(form.score.query, None)
-    (keys, of_key), (values, of_value) = (_centred(of, form.valid) for of in (form.score.key, form.value))
-    wide = of_value.dtype
+    query, key, value = form.score.query, form.score.key, form.value
+    keys, key_mean = _centred(key.x, form.valid)
+    values, value_mean = (keys, key_mean) if value.x is key.x else _centred(value.x, form.valid)
+    shared = query.x is key.x and form.valid is None
+    queries, query_mean = (keys, key_mean) if shared else _centred(query.x, None)
+    wide = key_mean.dtype
     second = jnp.einsum("bpc,bpd->bcd", keys, values, preferred_element_type=wide)
     count = jnp.broadcast_to(existing(form).sum(-1), form.batch).astype(wide)[:, None, None]
     moments = jnp.block([
@@ -63,22 +66,26 @@ def of_moments(form: Form) -> Array:
     ])  # fmt: skip
     if form.norm is mean:  # While in float32: in float16 the sum over many keys may overflow.
         moments = moments / jnp.maximum(count, 1)
-    mapped = of_query @ (of_key.swapaxes(1, 2) @ moments @ of_value)  # [B, C + 1, d]
-    mapped = mapped.astype(queries.dtype)
+    summed = _about(key, key_mean).swapaxes(1, 2) @ moments @ _about(value, value_mean)
+    mapped = (_about(query, query_mean) @ summed).astype(queries.dtype)  # [B, C + 1, d]
     return (queries @ mapped[:, :-1] + mapped[:, -1:]).astype(values.dtype)
 
 
-def _centred(of: Affine, valid: Array | None) -> tuple[Float[Array, "B P C"], Float[Array, "B inputs d"]]:
-    """Return the features without their mean over ``valid``, zero elsewhere, and the matrix that maps them with a 1."""
-    x = masked(of.x, valid)
+def _centred(x: Array, valid: Array | None) -> tuple[Float[Array, "B P C"], Float[Array, "B 1 C"]]:
+    """Return features without their mean over ``valid``, zero elsewhere, and that mean, in float32 at least."""
+    x = masked(x, valid)
     wide = jnp.promote_types(x.dtype, jnp.float32)
     count = x.shape[1] if valid is None else jnp.maximum(valid.sum(1), 1)[:, None, None]
     # The result does not depend on the centre, so no gradient need pass through it.
     centre = lax.stop_gradient((x.sum(1, dtype=wide, keepdims=True) / count).astype(x.dtype))
-    kernel = of.kernel.astype(wide)
-    bias = centre.astype(wide) @ kernel + (0 if of.bias is None else of.bias.astype(wide))
-    kernel = jnp.broadcast_to(kernel, (len(x), *kernel.shape))
-    return masked(x - centre, valid), jnp.concatenate([kernel, bias], axis=1)
+    return masked(x - centre, valid), centre.astype(wide)
+
+
+def _about(of: Affine, centre: Float[Array, "B 1 C"]) -> Float[Array, "B inputs d"]:
+    """Return the matrix that maps features without their ``centre``, with a 1; its last row is where that maps to."""
+    kernel = of.kernel.astype(centre.dtype)
+    bias = centre @ kernel + (0 if of.bias is None else of.bias.astype(centre.dtype))
+    return jnp.concatenate([jnp.broadcast_to(kernel, (len(centre), *kernel.shape)), bias], axis=1)
 
 
 def _of_moments_macs(form: Form) -> int:
