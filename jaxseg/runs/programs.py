@@ -102,12 +102,13 @@ class Program:
 @contextlib.contextmanager
 def _past_jaxs_cache() -> Iterator[None]:
     """Neither read nor write JAX's own cache of compiled programs."""
+    before = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()  # else the setting of the first compile stays
     try:
         yield
     finally:
-        jax.config.update("jax_enable_compilation_cache", True)
+        jax.config.update("jax_enable_compilation_cache", before)
         compilation_cache.reset_cache()
 
 

@@ -49,8 +49,8 @@ def _reassociated_macs(form: Form) -> int:
 def of_moments(form: Form) -> Array:
     """Sum x_j x_j^T over the keys first: y = x W_q W_k^T (sum_j x_j x_j^T) W_v, each W with its bias, each x with a 1.
 
-    So the features are read three times, and nothing of their length is made but y. Each x is taken without its mean
-    over the image, which goes into the biases: a large one would take the digits of what differs between positions.
+    So nothing of the features' length is made but y and the features without their mean over the image, which goes into
+    the biases: a large one would take the digits of what differs between positions.
     """
     query, key, value = form.score.query, form.score.key, form.value
     keys, key_mean = _centred(key.x, form.valid)
@@ -89,10 +89,11 @@ def _about(of: Affine, centre: Float[Array, "B 1 C"]) -> Float[Array, "B inputs 
 
 
 def _of_moments_macs(form: Form) -> int:
-    (keys, rows), columns, inputs = form.score.key.x.shape[1:], form.value.x.shape[2] + 1, form.score.query.x.shape[2]
-    c, d = form.score.key.width, form.value.width
-    small = c * (rows + 1) * columns + c * columns * d + (inputs + 1) * c * d
-    return keys * rows * (columns - 1) + queries(form) * inputs * d + small
+    query, key, value = form.score.query, form.score.key, form.value
+    (_, keys, rows), columns, inputs = key.x.shape, value.x.shape[2], query.x.shape[2]
+    c, d = key.width, value.width
+    small = c * (rows + 1) * (columns + 1) + c * (columns + 1) * d + (inputs + 1) * c * d
+    return keys * rows * columns + queries(form) * inputs * d + small
 
 
 # Scores of the key alone: all queries read the same.
