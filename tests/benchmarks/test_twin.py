@@ -16,9 +16,14 @@ from jaxseg.training import devices as on  # noqa: E402
 
 CPU = torch.device("cpu")
 CASES = [Case("micro", attention, 61, 45) for attention in ATTENTIONS] + [Case("tiny", "ja9", 64, 64)]
+BY_DEFAULT = ("none", "ja9")  # joint attention is made of the two others
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(case, marks=() if case.attention in BY_DEFAULT else pytest.mark.slow) for case in CASES],
+    ids=str,
+)
 def contender(request):
     """A case, its variables, its images, and jaxseg after them."""
     variables, images = ours.variables(request.param), ours.normalised(request.param, 2)

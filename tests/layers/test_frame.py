@@ -34,7 +34,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(frames=st.lists(st.integers(1, 3), min_size=4, max_size=4), more=st.integers(0, 2), seed=st.integers(0, 99))
 def test_a_layer_reads_nothing_beyond_a_frame(name, frames, more, seed):
     """Along a grid of cells of two pixels; some frames are as large as the canvas."""

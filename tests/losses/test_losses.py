@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CASES, labels_of, logits_of, random_case, value
+from cases import CASES, compiled, labels_of, logits_of, random_case, value
 
 from jaxseg import losses
 
@@ -55,25 +55,23 @@ def test_the_gradient_is_that_of_finite_differences(name, classes):
         logits, labels, valid = random_case(0, (2, 4, 5), classes)
         loss, step = losses.build(name), 1e-6
 
-        @jax.jit
         def of(z):
-            return loss(z, jnp.asarray(labels), jnp.asarray(valid))
+            return compiled(loss)(jnp.asarray(z), jnp.asarray(labels), jnp.asarray(valid))
 
-        gradient = np.asarray(jax.grad(of)(jnp.asarray(logits)))
+        gradient = np.asarray(of(logits)[1])
         rng = np.random.default_rng(1)
         for _ in range(4):
             way = rng.normal(size=logits.shape)
-            slope = (of(jnp.asarray(logits + step * way)) - of(jnp.asarray(logits - step * way))) / (2 * step)
+            slope = (of(logits + step * way)[0] - of(logits - step * way)[0]) / (2 * step)
             assert slope == pytest.approx((gradient * way).sum(), rel=2e-5, abs=1e-8)
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_a_masked_pixel_changes_nothing_whatever_it_holds(name):
-    logits, labels, valid = (jnp.asarray(array) for array in random_case(2, classes=3))
-    logits, loss = logits.astype(jnp.float32), losses.build(name)
+    logits, labels, valid = (jnp.asarray(array) for array in random_case(2, (4, 5, 6), classes=3))
+    logits, of = logits.astype(jnp.float32), compiled(losses.build(name))
     wild = jnp.where(valid[..., None], logits, jnp.array([jnp.nan, 3e38, -jnp.inf]))
-    of = jax.jit(jax.value_and_grad(lambda z, y: loss(z, y, valid)))
-    (a, da), (b, db) = of(logits, labels), of(wild, jnp.where(valid, labels, 255))
+    (a, da), (b, db) = of(logits, labels, valid), of(wild, jnp.where(valid, labels, 255), valid)
     assert a == b
     np.testing.assert_array_equal(da, db)
     assert not np.asarray(da)[~np.asarray(valid)].any()
@@ -84,12 +82,12 @@ def test_a_masked_pixel_changes_nothing_whatever_it_holds(name):
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_padding_around_the_images_changes_nothing(name):
     """Also for losses that look at neighbours."""
-    logits, labels, _ = random_case(3, classes=2, share=1)
-    loss, wide = jax.jit(losses.build(name)), ((0, 0), (0, 3), (0, 2))
+    logits, labels, all_of_it = random_case(3, (4, 5, 6), classes=3, share=1)
+    loss, wide = losses.build(name), ((0, 0), (0, 3), (0, 2))
     padded = np.pad(logits, (*wide, (0, 0)), constant_values=7), np.pad(labels, wide, constant_values=1)
-    valid = np.pad(np.ones(labels.shape, bool), wide)
-    inner = loss(jnp.asarray(logits, jnp.float32), jnp.asarray(labels))
-    outer = loss(jnp.asarray(padded[0], jnp.float32), jnp.asarray(padded[1]), jnp.asarray(valid))
+    valid = jnp.asarray(np.pad(all_of_it, wide))
+    inner, _ = compiled(loss)(jnp.asarray(logits, jnp.float32), jnp.asarray(labels), jnp.asarray(all_of_it))
+    outer = jax.jit(loss)(jnp.asarray(padded[0], jnp.float32), jnp.asarray(padded[1]), valid)
     np.testing.assert_allclose(inner, outer, rtol=2e-6, atol=1e-7)
 
 
@@ -100,7 +98,7 @@ def test_sums_of_parts_are_those_of_the_batch(name):
     parts = [(logits[k : k + 1], labels[k : k + 1], valid[k : k + 1]) for k in range(4)]
     statistics = jax.jit(loss.statistics)
     together = jax.tree.map(lambda *sums: sum(sums), *(statistics(*part) for part in parts))
-    value, whole = jax.jit(jax.value_and_grad(loss))(logits, labels, valid)
+    value, whole = compiled(loss)(logits, labels, valid)
     summed, slope = jax.jit(jax.value_and_grad(loss.value))(together)
     np.testing.assert_allclose(summed, value, rtol=1e-5)
     # As devices do it: each pulls the slope at the sums of all back through the sums of its own.
@@ -120,7 +118,7 @@ def test_bfloat16_logits_are_computed_in_float32(name):
 
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_edge_cases_have_finite_values_and_gradients(name):
-    of = jax.jit(jax.value_and_grad(losses.build(name)))
+    of = compiled(losses.build(name))
     for case in ("E1", "E2", "F", "nothing valid"):
         truth, probability = CASES[case] if case in CASES else CASES["E1"]
         logits, labels = logits_of(probability), labels_of(truth)
@@ -162,13 +160,13 @@ def test_mcc_of_hard_predictions_is_scikit_learns():
         truth = rng.integers(0, classes, (1, 20, 30))
         guess = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, classes, truth.shape))
         logits = 60.0 * (guess[..., None] == np.arange(classes))
-        found = losses.build("mcc")(jnp.asarray(logits, jnp.float32), jnp.asarray(truth, jnp.int32))
+        found = jax.jit(losses.build("mcc"))(jnp.asarray(logits, jnp.float32), jnp.asarray(truth, jnp.int32))
         assert 1 - float(found) == pytest.approx(matthews_corrcoef(truth.ravel(), guess.ravel()), abs=1e-5)
 
 
 def test_dice_over_images_is_the_mean_of_theirs():
     logits, labels, valid = (jnp.asarray(array) for array in random_case(8, (3, 5, 6)))
-    logits, loss = logits.astype(jnp.float32), losses.build("dice", over="image")
+    logits, loss = logits.astype(jnp.float32), jax.jit(losses.build("dice", over="image"))
     each = [loss(logits[k : k + 1], labels[k : k + 1], valid[k : k + 1]) for k in range(3)]
     np.testing.assert_allclose(loss(logits, labels, valid), np.mean(each), rtol=1e-6)
     unseen = valid.at[1].set(False)
@@ -176,8 +174,8 @@ def test_dice_over_images_is_the_mean_of_theirs():
 
 
 def test_perfect_focal_tversky_has_a_finite_slope():
-    loss = losses.build("focal_tversky")
-    gradient = jax.grad(loss)(logits_of([1 - 1e-9, 1e-9]), labels_of([1, 0]))
+    of = compiled(losses.build("focal_tversky"))
+    _, gradient = of(logits_of([1 - 1e-9, 1e-9]), labels_of([1, 0]), jnp.ones((1, 1, 2), bool))
     assert np.isfinite(gradient).all()
 
 

@@ -29,7 +29,7 @@ def test_the_signed_distance_is_kervadecs_within_the_valid_pixels():
     truth[1], truth[2] = False, True
     valid = np.zeros_like(truth)
     valid[:, :7, :8] = True
-    found = np.asarray(signed_distance(jnp.asarray(truth | ~valid), jnp.asarray(valid)))
+    found = np.asarray(jax.jit(signed_distance)(jnp.asarray(truth | ~valid), jnp.asarray(valid)))
     inner = truth[0, :7, :8]
     outside, inside = distance_transform_edt(~inner), distance_transform_edt(inner)
     np.testing.assert_allclose(found[0, :7, :8], outside * ~inner - (inside - 1) * inner, rtol=1e-6)
@@ -40,23 +40,25 @@ def test_the_signed_distance_is_kervadecs_within_the_valid_pixels():
 def test_the_boundary_loss_of_a_square():
     square = np.zeros((5, 5), int)
     square[1:4, 1:4] = 1
-    phi = signed_distance(jnp.asarray(square == 1), jnp.ones((5, 5), bool))
+    phi = np.asarray(jax.jit(signed_distance)(jnp.asarray(square == 1), jnp.ones((5, 5), bool)))
     assert phi[2, 2] == -1
     assert phi[1, 1] == phi[1, 2] == 0
     assert phi[0, 2] == 1
     assert phi[0, 0] == pytest.approx(2**0.5)
-    loss = losses.build("boundary")
+    loss = jax.jit(losses.build("boundary"))
     assert loss(logits_of(square), labels_of(square)) == pytest.approx(-0.04, abs=1e-6)
     assert loss(logits_of(np.ones((5, 5))), labels_of(square)) == pytest.approx(0.66627, abs=1e-5)
-    both = losses.build("boundary", generalized_dice_weight=2.0)(logits_of(np.ones((5, 5))), labels_of(square))
-    region = losses.build("generalized_dice")(logits_of(np.ones((5, 5))), labels_of(square))
+    both, region = (
+        jax.jit(part)(logits_of(np.ones((5, 5))), labels_of(square))
+        for part in (losses.build("boundary", generalized_dice_weight=2.0), losses.build("generalized_dice"))
+    )
     assert both == pytest.approx(0.66627 + 2 * float(region), abs=1e-5)
 
 
 def skeleton(picture, iterations, valid=None):
     maps = jnp.asarray(picture, jnp.float32)[None, ..., None]
     valid = jnp.ones(maps.shape, bool) if valid is None else jnp.asarray(valid)[None, ..., None]
-    return np.asarray(soft_skeleton(maps, valid, iterations))[0, ..., 0]
+    return np.asarray(jax.jit(soft_skeleton, static_argnums=2)(maps, valid, iterations))[0, ..., 0]
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 10])

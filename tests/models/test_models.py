@@ -10,7 +10,7 @@ from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, arguments, build, describe, unused
 
 SMALLEST = {"denseunet": {"size": "micro"}, "unet": {"width": 2}}
-SHAPED = ["none", "ja9", "attention_gate", "axial"]
+SHAPED = ["none", "ja9", "attention_gate"]
 TRAINED = ["ja9"]  # costs a compilation
 
 
