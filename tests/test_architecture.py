@@ -24,7 +24,7 @@ ALLOWED = {
     "progress": set(),
     "runs": set(),
     "data": {"ahead", "progress", "runs"},
-    "report": {"data", "metrics", "models", "runs"},
+    "report": {"data", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
     "inference": {"ahead", "data", "metrics", "models", "progress", "runs"},

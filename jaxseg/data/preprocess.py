@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,10 @@ class Preprocess:
         off = "(data.clahe.mode 'none' switches CLAHE off)"
         checks.require(self.clip_limit > 0, "data.clahe.clip_limit", self.clip_limit, f"a number above 0 {off}")
         checks.require(self.tiles > 0, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 or more {off}")
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            three = len(numbers) == 3 and all(math.isfinite(number) for number in numbers)
+            checks.require(three, name, numbers, "three finite numbers, one a channel")
+        checks.require(min(self.std) > 0, "std", self.std, "three numbers above 0")
 
     def prepare(self, image: Picture) -> Prepared:
         """Return the image resized and equalised, uint8. This part is done once per image and cached."""
@@ -120,11 +125,9 @@ class Preprocess:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Preprocess:
-        """Return the ``Preprocess`` that ``to_json`` wrote; all numbers are exactly the same."""
-        fields: dict[str, Any] = json.loads(text)
-        fields |= {name: tuple(fields[name]) for name in ("image_size", "mean", "std")}
-        return cls(**fields)
+    def from_json(cls, fields: Mapping[str, Any]) -> Preprocess:
+        """Return the ``Preprocess`` that ``to_json`` wrote, of its JSON object; all numbers are exactly the same."""
+        return cls(**{**fields, **{name: tuple(fields[name]) for name in ("image_size", "mean", "std")}})
 
     @classmethod
     def from_config(cls, data: Mapping) -> Preprocess:

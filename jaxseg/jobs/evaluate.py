@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import operator
 from pathlib import Path
 from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.metrics import Evaluation
-from jaxseg.runs.folder import read_config
+from jaxseg.runs.folder import read, read_config
 
 
 def evaluate(
@@ -40,8 +41,8 @@ def evaluate(
     if data_dir:
         config["data"]["dir"] = data_dir
     splits = data.load(config["data"])
-    known = json.loads((workdir / "data.json").read_text())
-    if known["splits"] != json.loads(json.dumps(splits.description["splits"])):
+    known = read(workdir / "data.json", operator.itemgetter("splits"))
+    if known != json.loads(json.dumps(splits.description["splits"])):
         raise ValueError(
             f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
             "(data.json lists their digests); restore them, or name their folder with --data_dir"

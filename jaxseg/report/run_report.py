@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,11 +13,12 @@ import numpy as np
 from jaxseg.data.records import Record
 from jaxseg.metrics import METRICS, Evaluation
 from jaxseg.models import describe
+from jaxseg.progress import clock
 from jaxseg.report.learning_curves import draw_curves, selection_key, series
 from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.tables import write_scores
-from jaxseg.runs.folder import read_config
+from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 
 _CURVES = "learning_curves.png"
@@ -57,7 +60,7 @@ def write_run(
         ValueError: its ``config.json`` is damaged.
     """
     workdir = Path(workdir)
-    rows = read_metrics(workdir / "metrics.jsonl")
+    rows = read_metrics(workdir)
     config = read_config(workdir)
     select = config["eval"]["select"]
     facts = {
@@ -88,7 +91,7 @@ def write_run(
 
 
 def write_report(workdir: Path) -> Path:
-    """Write ``report.md`` from the files of a run: config, scores of every split, pictures; return its path.
+    """Write ``report.md`` from the files of a run: config, log, scores of every split, pictures; return its path.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -105,6 +108,8 @@ def write_report(workdir: Path) -> Path:
         f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}{told}. All settings: "
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
+        "",
+        _circumstances(workdir),
         "",
     ]
     for split in _SPLITS:
@@ -151,6 +156,23 @@ def _loss(settings: dict[str, Any]) -> str:
     """Return what the training loss is, for the axis of its curve."""
     name = _PAPERS if settings["name"] == "cross_entropy" else f"loss: {settings['name']}"
     return name if settings["region"] == "full" else f"{name}, in the field of view"
+
+
+def _circumstances(workdir: Path) -> str:
+    """Return on how many images a run was trained, in which time, on what, and by which command."""
+    splits = read(workdir / "data.json", operator.itemgetter("splits"))
+    told = ", ".join(f"{split['num_images']} {name}" for name, split in splits.items() if split)
+    lines = [f"Images: {told}."]
+    rows, starts = read_metrics(workdir), read_starts(workdir)
+    if rows and "seconds" in rows[-1]:
+        again = f", over {len(starts)} starts" if len(starts) > 1 else ""
+        lines.append(
+            f"Time, with scoring and compiling: {clock(rows[-1]['seconds'])} up to step {rows[-1]['step']}{again}."
+        )
+    if starts:
+        devices = starts[-1]["devices"]
+        lines.append(f"On {len(devices)} x {devices[0]}, by `{shlex.join(starts[-1]['command'])}`.")
+    return " ".join(lines)
 
 
 def _split(workdir: Path, split: str) -> list[str]:

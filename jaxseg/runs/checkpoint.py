@@ -1,22 +1,52 @@
 """Checkpoints of a run: the latest step and the best one on val, written by Orbax while training goes on.
 
-A checkpoint has two items. ``variables`` is what prediction needs (``params``, ``batch_stats`` and, where one is kept,
-the moving average ``ema``); ``training`` is what an exact resume needs besides. Arrays are saved from host memory, so
-a run of eight GPUs is read on a laptop without any of them.
+A checkpoint has three items. ``variables`` is what prediction needs (``params``, ``batch_stats`` and, where one is
+kept, the moving average ``ema``); ``training`` is what an exact resume needs besides; ``record`` holds the score, the
+state of the log, and a digest of each of the others. Arrays are saved from host memory, so a run of eight GPUs is read
+on a laptop without any of them.
+
+What is read is compared with its digest, so that a damaged file never becomes other weights: this takes a second per
+gigabyte. A damaged checkpoint is skipped, and the next one taken, with a word about it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint import checkpoint_managers
 
 from jaxseg import checks
+from jaxseg.runs.sealed import seal, unseal
 
 Tree = Any  # a pytree of arrays
+T = TypeVar("T")
+
+
+class Damaged(ValueError):
+    """A checkpoint is not what training wrote; the message names its folder and what is wrong with it."""
+
+
+class Record(NamedTuple):
+    """The item ``record``; of a run by a version that wrote none, without digests.
+
+    Attributes:
+        score: on val, higher is better; None where val was not scored at this step.
+        log: what the log needs to go on exactly.
+        digests: of the other items, by name.
+    """
+
+    score: float | None
+    log: dict[str, Any]
+    digests: dict[str, str]
 
 
 class Checkpoints:
@@ -24,81 +54,239 @@ class Checkpoints:
 
     Args:
         directory: the folder; made if it is not there.
-        read_only: open for reading: nothing is created or removed.
+        read_only: open for reading: nothing is created, renamed or removed.
     """
 
     def __init__(self, directory: str | Path, *, read_only: bool = False):
-        self._path = Path(directory)
-        best = checkpoint_managers.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
-        keep = checkpoint_managers.AnyPreservationPolicy([best, checkpoint_managers.LatestN(1)])
-        self._manager = ocp.CheckpointManager(
-            self._path.absolute(),
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=keep, best_fn=_score, best_mode="max", read_only=read_only, create=not read_only
-            ),
-        )
+        self._path = Path(directory).absolute()
+        self._writer: ocp.AsyncCheckpointer | None = None
+        if not read_only:
+            self._path.mkdir(parents=True, exist_ok=True)
+            self._writer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
+            self._clean()
 
-    def save(self, step: int, variables: Tree, training: Tree, *, score: float | None) -> None:
-        """Save in the background; ``score`` (higher is better) is None where val was not scored at this step."""
-        self._manager.save(
-            step,
+    def save(
+        self,
+        step: int,
+        variables: Tree,
+        training: Tree,
+        *,
+        score: float | None,
+        log: dict[str, Any] | None = None,
+    ) -> None:
+        """Save in the background, and remove what is no longer the latest or the best once that is done.
+
+        Args:
+            step: the steps done.
+            variables: the item of that name.
+            training: likewise.
+            score: higher is better; None where val was not scored at this step.
+            log: the state of the log, plain JSON; given back by ``resume``.
+        """
+        assert self._writer is not None, "opened for reading only"
+        self._tidy()
+        variables, training = jax.device_get((variables, training))
+        digests = {"variables": _digest(variables), "training": _digest(training)}
+        record = seal({"step": step, "score": score, "log": log or {}, "digests": digests})
+        self._writer.save(
+            self._path / str(step),
             args=ocp.args.Composite(
-                variables=ocp.args.StandardSave(jax.device_get(variables)),
-                training=ocp.args.StandardSave(jax.device_get(training)),
+                variables=ocp.args.StandardSave(variables),
+                training=ocp.args.StandardSave(training),
+                record=ocp.args.JsonSave(record),
             ),
-            metrics=None if score is None else {"score": score},
         )
 
     def latest(self) -> int | None:
-        """Return the newest finished step, or None before the first."""
-        return self._manager.latest_step()
+        """Return the newest step, or None before the first."""
+        self._wait()
+        return max(self._steps(), default=None)
 
     def best(self) -> int | None:
         """Return the step with the highest score; the newest where no step has one (a run without val)."""
-        best = self._manager.best_step()
-        return self.latest() if best is None else best
+        self._wait()
+        return next(iter(_by_score(self._records([]))), None)
 
-    def restore(self, step: int, variables: Tree, training: Tree) -> tuple[Tree, Tree]:
-        """Return both items of a step, in the structure and dtypes of the two given trees."""
-        items = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                variables=ocp.args.StandardRestore(jax.device_get(variables)),
-                training=ocp.args.StandardRestore(jax.device_get(training)),
-            ),
-        )
-        return items["variables"], items["training"]
+    def resume(self, variables: Tree, training: Tree) -> tuple[int, Tree, Tree, dict[str, Any]] | None:
+        """Return step, both items and the log of the newest sound checkpoint; None where there is no checkpoint.
+
+        Newer ones, which are damaged, are renamed to ``<step>.damaged``: the run will come to their steps again.
+
+        Args:
+            variables: arrays or their shapes, in the structure and dtypes of the item.
+            training: likewise.
+
+        Raises:
+            Damaged: no checkpoint is sound.
+        """
+
+        def read(step: int) -> tuple[Tree, Tree, dict[str, Any]]:
+            record = self._record(step)
+            return (
+                self._item(step, "variables", record, variables),
+                self._item(step, "training", record, training),
+                record.log,
+            )
+
+        found = self._first_sound(sorted(self._steps(), reverse=True), read)
+        if found is None:
+            return None
+        for step in self._steps():
+            if step > found[0]:
+                (self._path / str(step)).rename(_free(self._path / f"{step}.damaged"))
+        return found[0], *found[1]
+
+    def log(self) -> dict[str, Any]:
+        """Return the state of the log at the newest checkpoint whose record is sound; {} where none is."""
+        records = self._records([])
+        return records[max(records)].log if records else {}
 
     def variables(self, step: int) -> Tree:
-        """Return the item ``variables`` of a step as it was saved, in host memory."""
-        self._manager.wait_until_finished()  # The step may be the one that is being written.
-        return self._manager.restore(step, args=ocp.args.Composite(variables=ocp.args.StandardRestore()))["variables"]
+        """Return the item ``variables`` of a step as it was saved, in host memory.
+
+        Raises:
+            Damaged: it is not what was saved.
+        """
+        self._wait()  # The step may be the one that is being written.
+        return self._item(step, "variables", self._record(step))
 
     def load(self, which: str) -> tuple[int, Tree]:
         """Return ``(step, {"params", "batch_stats"})`` for prediction; ``params`` is the moving average where one is.
 
         Args:
-            which: "best" on val, or "latest".
+            which: "best" on val, or "latest". Of damaged checkpoints the next best, or the next newest.
 
         Raises:
             FileNotFoundError: there is no checkpoint yet.
+            Damaged: no checkpoint is sound.
         """
-        step = self.best() if which == "best" else self.latest()
-        if step is None:
+        self._wait()
+        causes: list[str] = []
+        steps = _by_score(self._records(causes)) if which == "best" else sorted(self._steps(), reverse=True)
+        found = self._first_sound(steps, self.variables, causes)
+        if found is None:
             raise FileNotFoundError(
                 f"{self._path} holds no finished checkpoint yet; let the run reach its first evaluation"
             )
-        variables = self.variables(step)
+        step, variables = found
         params = variables["params"] if variables.get("ema") is None else variables["ema"]
         return step, {"params": params, "batch_stats": variables["batch_stats"]}
 
     def close(self) -> None:
         """Wait, then let go of the folder."""
-        self._manager.close()
+        if self._writer is not None:
+            self._tidy()
+            self._writer.close()
+
+    def _wait(self) -> None:
+        if self._writer is not None:
+            self._writer.wait_until_finished()
+
+    def _tidy(self) -> None:
+        """Wait, and remove the checkpoints that are neither the latest nor the best; damaged ones stay."""
+        keep, records = {self.latest(), self.best()}, self._records([])
+        for step in records.keys() - keep:
+            shutil.rmtree(self._path / str(step), ignore_errors=True)
+
+    def _steps(self) -> list[int]:
+        if not self._path.is_dir():
+            return []
+        return [int(child.name) for child in self._path.iterdir() if child.name.isdigit() and child.is_dir()]
+
+    def _records(self, causes: list[str]) -> dict[int, Record]:
+        """Return the records that are sound, and add to ``causes`` what is wrong with the others."""
+        records = {}
+        for step in self._steps():
+            try:
+                records[step] = self._record(step)
+            except Damaged as damage:
+                causes.append(str(damage))
+        return records
+
+    def _first_sound(
+        self, steps: Iterable[int], read: Callable[[int], T], causes: list[str] | None = None
+    ) -> tuple[int, T] | None:
+        """Return the first step that can be read, and what was read; say which were skipped, and why."""
+        causes = causes or []
+        for step in steps:
+            try:
+                found = read(step)
+            except Damaged as damage:
+                causes.append(str(damage))
+                continue
+            for cause in causes:
+                print(f"note: {cause}; taking step {step}", flush=True)
+            return step, found
+        if causes:
+            raise Damaged(f"{'; '.join(causes)}: no checkpoint is sound; restore it from a copy, or train again")
+        return None
+
+    def _record(self, step: int) -> Record:
+        folder = self._path / str(step)
+        try:
+            items = json.loads((folder / "_CHECKPOINT_METADATA").read_text())["item_handlers"]
+            if "record" not in items:  # by jaxseg 0.1
+                scored = "metrics" in items
+                return Record(_json(folder / "metrics", "metrics")["score"] if scored else None, {}, {})
+            record = unseal(_json(folder / "record", "metadata"))
+            if record["step"] != step:
+                raise ValueError(f"it is of step {record['step']}")
+            return Record(record["score"], record["log"], record["digests"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(folder, error) from error
+
+    def _item(self, step: int, name: str, record: Record, like: Tree | None = None) -> Tree:
+        """Return an item of a step, in the structure and dtypes of ``like``, compared with its digest."""
+        folder = self._path / str(step)
+        try:
+            with ocp.StandardCheckpointer() as reader:
+                tree = reader.restore(folder / name, None if like is None else jax.device_get(like))
+            if name in record.digests and _digest(tree) != record.digests[name]:
+                raise ValueError(f"{name} differs from its digest")
+        except MemoryError:
+            raise
+        except Exception as error:  # of whatever kind the many files of an array may cause
+            raise _damaged(folder, error) from error
+        return tree
+
+    def _clean(self) -> None:
+        """Remove what a kill left half written."""
+        for child in self._path.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(child, ignore_errors=True)
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics["score"]
+def _by_score(records: dict[int, Record]) -> list[int]:
+    """Return the steps from the highest score to the lowest, then those without a score, the newest of equals first."""
+
+    def rank(step: int) -> tuple[float, int]:
+        score = records[step].score
+        return (-math.inf if score is None else score), step
+
+    return sorted(records, key=rank, reverse=True)
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or the next one that nothing has yet."""
+    names = itertools.chain([path], (path.with_name(f"{path.name}.{count}") for count in itertools.count(2)))
+    return next(name for name in names if not name.exists())
+
+
+def _damaged(folder: Path, error: Exception) -> Damaged:
+    said = str(error).splitlines() or [type(error).__name__]
+    return Damaged(f"the checkpoint {folder} is damaged ({said[0][:200]})")
+
+
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    return json.loads((folder / name).read_text())
+
+
+def _digest(tree: Tree) -> str:
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {np.shape(leaf)} ".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def load_variables(workdir: str | Path, which: str = "best") -> tuple[int, Tree]:
@@ -106,18 +294,14 @@ def load_variables(workdir: str | Path, which: str = "best") -> tuple[int, Tree]
 
     Args:
         workdir: the run's folder.
-        which: "best" on val, or "latest".
+        which: "best" on val, or "latest"; of damaged checkpoints the next best, or the next newest.
 
     Raises:
-        ValueError: another ``which``.
+        ValueError: another ``which``; or no checkpoint is sound.
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
     """
     checks.one_of("checkpoint", which, ("best", "latest"))
     directory = Path(workdir) / "checkpoints"
     if not directory.is_dir():
         raise FileNotFoundError(f"{workdir} holds no run (no checkpoints/); give the --workdir of a training run")
-    checkpoints = Checkpoints(directory, read_only=True)
-    try:
-        return checkpoints.load(which)
-    finally:
-        checkpoints.close()
+    return Checkpoints(directory, read_only=True).load(which)

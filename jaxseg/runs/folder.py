@@ -1,7 +1,8 @@
 """The folder of a run: what was asked, on what, and what came of it.
 
 ``config.json`` (resolved), ``environment.json`` (one entry per start), ``data.json``, ``preprocess.json``,
-``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.md``.
+``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.md``. The first four carry
+a digest of themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jaxseg.runs.lock import lock
+from jaxseg.runs.log import read_metrics
+from jaxseg.runs.sealed import seal, unseal
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -49,19 +52,36 @@ _MOVES = ("dir", "notes", "rule")
 _PACKAGES = ("jaxseg", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "opencv-python-headless")
 
 
-def read(path: Path, parse: Callable[[str], T]) -> T:
-    """Return ``parse`` of the text of a file that training wrote into a run's folder.
+def read(path: Path, parse: Callable[[Json], T]) -> T:
+    """Return ``parse`` of the JSON object in a file that training wrote into a run's folder.
 
     Raises:
         FileNotFoundError: there is no such file, so the folder holds no run.
         ValueError: the file is damaged.
     """
+    return _read(path, lambda content: parse(unseal(content)))
+
+
+def read_starts(workdir: Path) -> list[Json]:
+    """Return what ``environment.json`` says of each start of a run; nothing where it is gone, for nothing needs it.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = workdir / "environment.json"
+    return _read(path, _parse_starts) if path.exists() else []
+
+
+def _read(path: Path, parse: Callable[[Any], T]) -> T:
+    if not path.is_file() and (path.parent / "config.json").is_file():
+        raise FileNotFoundError(f"{path}: gone, and the run needs it; restore it")
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} holds no trained run (no {path.name}); give the --workdir of a run")
     try:
-        return parse(path.read_text())
+        return parse(json.loads(path.read_bytes()))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"{path}: not what training wrote ({error}); restore it") from error
+        missing = f"no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path}: not what training wrote ({missing}); restore it") from error
 
 
 def read_config(workdir: Path) -> Json:
@@ -74,9 +94,8 @@ def read_config(workdir: Path) -> Json:
     return read(workdir / "config.json", _parse_config)
 
 
-def _parse_config(text: str) -> Json:
-    config: Json = json.loads(text)
-    if absent := [name for name in ("model", "data", "eval") if not isinstance(config, dict) or name not in config]:
+def _parse_config(config: Json) -> Json:
+    if absent := [name for name in ("model", "data", "eval") if not isinstance(config.get(name), dict)]:
         raise ValueError(f"no section {absent[0]!r}")
     return config | {name: later | config.get(name, {}) for name, later in _LATER.items()}
 
@@ -105,6 +124,8 @@ class RunFolder:
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
         if known is not None and self._has_checkpoint():
             self._refuse_another(known, config)
+        elif known is not None:
+            self._refuse_a_second_beginning(known["train"].get("eval_every", 0))
 
     def __enter__(self) -> RunFolder:
         return self
@@ -123,7 +144,11 @@ class RunFolder:
         Raises:
             ValueError: the run began with other images, masks or splits.
         """
-        known = self._read("data.json") if self._has_checkpoint() else None
+        begun = self._has_checkpoint()
+        known = read(self.path / "data.json", dict) if begun else None
+        starts = read_starts(self.path) if begun else []
+        if begun and not starts:
+            print(f"note: {self.path / 'environment.json'} is gone; it begins again with this start", flush=True)
         now = json.loads(json.dumps(description))
         changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
         if changed:
@@ -133,23 +158,34 @@ class RunFolder:
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self._held.enter_context(lock(self.path / ".lock", self._refuse))
-        self._write("config.json", self._config)
-        starts = [*(self._read("environment.json") or []), _environment(devices)]
+        self._write("config.json", seal(self._config))
+        starts.append(_environment(devices))
         if len({len(start["devices"]) for start in starts}) > 1:
             print(
                 "note: the run began on another number of devices; it goes on, and its numbers may differ in the last "
                 "digits from those of an undisturbed run",
                 flush=True,
             )
-        self._write("environment.json", starts)
-        self._write("data.json", now)
-        self._write("preprocess.json", json.loads(preprocess))
+        self._write("environment.json", list(map(seal, starts)))
+        self._write("data.json", seal(now))
+        self._write("preprocess.json", seal(json.loads(preprocess)))
 
     def _refuse(self) -> None:
         raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir")
 
     def _has_checkpoint(self) -> bool:
         return any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*"))
+
+    def _refuse_a_second_beginning(self, eval_every: int) -> None:
+        """Refuse a folder whose run had reached a checkpoint that is gone: starting anew would lose its log."""
+        if (rows := self.path / "metrics.jsonl").exists() and rows.stat().st_size:
+            checkpoints, last = self.path / "checkpoints", read_metrics(self.path)[-1]["step"]
+            unfinished = any(checkpoints.glob("*.orbax-checkpoint-tmp*"))  # a kill came before the first was whole
+            if not checkpoints.is_dir() or (last > eval_every and not unfinished) or (self.path / "report.md").exists():
+                raise ValueError(
+                    f"{rows} tells of {last} steps, and there is no checkpoint to go on from; restore {checkpoints}, "
+                    "or give another --workdir"
+                )
 
     def _refuse_another(self, known: Json, config: Json) -> None:
         # The order of the classes says which index is which, and a comparison of dictionaries would not see it.
@@ -174,12 +210,12 @@ class RunFolder:
         partial.write_text(json.dumps(content, indent=2) + "\n")
         partial.replace(path)  # a reader, or a kill, never sees half of it
 
-    def _read(self, name: str) -> Any:
-        path = self.path / name
-        try:
-            return json.loads(path.read_text()) if path.exists() else None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not JSON ({error}); restore it, or choose another --workdir") from error
+
+def _parse_starts(content: Any) -> list[Json]:
+    starts = [unseal(start) for start in content]
+    if not all(isinstance(start["devices"], list) for start in starts):
+        raise ValueError("a start without its devices")
+    return starts
 
 
 def _flat(tree: Json, prefix: str = "") -> Json:

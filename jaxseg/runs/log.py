@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from jaxseg.runs.checkpoint import Checkpoints
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a ``metrics.jsonl``; none where the file is not there."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+NAME = "metrics.jsonl"
+Row = dict[str, Any]
+
+
+def read_metrics(workdir: Path) -> list[Row]:
+    """Return the rows of a run's ``metrics.jsonl``; none where the file is not there.
+
+    Raises:
+        ValueError: the file is damaged; what the newest checkpoint knows of is compared with its digest.
+    """
+    path = workdir / NAME
+    if not path.exists():
+        return []
+    _check(path, Checkpoints(workdir / "checkpoints", read_only=True).log())
+    return [row for row, _ in _rows(path)]
 
 
 class MetricsLog:
@@ -19,22 +34,39 @@ class MetricsLog:
     Args:
         directory: the run's folder.
         step: where the run starts; rows past it, of a run that was killed after its last checkpoint, are dropped.
+        state: what ``state`` was at that step, {} of a new run.
+
+    Raises:
+        ValueError: the rows up to that step are not those that were written.
     """
 
-    def __init__(self, directory: Path, step: int):
-        path = directory / "metrics.jsonl"
-        rows = path.read_text().splitlines(keepends=True) if path.exists() else []
-        kept = "".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step)
+    def __init__(self, directory: Path, step: int, state: dict[str, Any] | None = None):
+        path, state = directory / NAME, state or {}
+        if step and not path.exists():
+            print(f"note: {path} is gone; it begins again at step {step}", flush=True)
+            state = {**state, "bytes": 0}
+        _check(path, state)
+        kept = "".join(line for row, line in _rows(path) if row["step"] <= step)
         partial = path.with_name(path.name + ".partial")
         partial.write_text(kept)
         partial.replace(path)
         self._file = path.open("a")
         self._events = _events(directory, step)
+        self._digest, self._bytes = hashlib.sha256(kept.encode()), len(kept.encode())
+        self._before, self._began = state.get("seconds", 0.0), time.monotonic()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Seconds that the run has taken, over all its starts, and what was written so far; plain JSON."""
+        return {"seconds": self._seconds(), "bytes": self._bytes, "digest": self._digest.hexdigest()}
 
     def write(self, step: int, figures: dict[str, float]) -> None:
-        """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``."""
-        self._file.write(json.dumps({"step": step, **figures}) + "\n")
+        """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``, and its seconds."""
+        line = json.dumps({"step": step, "seconds": self._seconds(), **figures}) + "\n"
+        self._file.write(line)
         self._file.flush()
+        self._digest.update(line.encode())
+        self._bytes += len(line.encode())
         for name, value in figures.items():
             self._events.add_scalar(name, value, step)
         self._events.flush()
@@ -43,6 +75,37 @@ class MetricsLog:
         """Close both files."""
         self._file.close()
         self._events.close()
+
+    def _seconds(self) -> float:
+        return round(self._before + time.monotonic() - self._began, 3)
+
+
+def _rows(path: Path) -> list[tuple[Row, str]]:
+    """Return every row with its line; the last line is left out where a kill ended it."""
+    rows = []
+    lines = path.read_text(errors="replace").splitlines(keepends=True) if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line.endswith("\n"):
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+                raise ValueError("no row with a step")
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: not what training wrote ({error}); restore the file") from error
+        rows.append((row, line))
+    return rows
+
+
+def _check(path: Path, state: dict[str, Any]) -> None:
+    if length := state.get("bytes", 0):
+        with path.open("rb") as file:
+            written = file.read(length)
+        if hashlib.sha256(written).hexdigest() != state["digest"]:
+            raise ValueError(
+                f"{path}: not what training wrote, by the digest in the checkpoint; restore the file, or move it away "
+                "and resume the run: its curves then begin there"
+            )
 
 
 def _events(directory: Path, step: int) -> Any:

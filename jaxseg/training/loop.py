@@ -65,6 +65,7 @@ class Run:
         self.made_of = [_of_the_programs(plain(config)), splits.preprocess.to_json()]
         # Its variables come with each scoring of val.
         self.predictor = inference.Predictor(self.network, {}, splits.preprocess, **inference.options(plain(config)))
+        self._logged: dict[str, Any] = {}  # the log's state at the step that the run starts from
         self.room = memory.room(devices)  # of a CPU what is free, so before the state lies there
         state = self._restored() or self._new()
         self.start = int(state.step)
@@ -86,12 +87,13 @@ class Run:
         return initial_state(variables, self.optimizer, ema=self.config.train.ema_decay > 0)
 
     def _restored(self) -> TrainState | None:
-        latest = self.checkpoints.latest()
-        if latest is None:
+        if self.checkpoints.latest() is None:
             return None
-        print(f"going on from step {latest} of {self.path}", flush=True)
         wanted = jax.eval_shape(self._init, jax.random.key(0))
-        variables, training = self.checkpoints.restore(latest, *_items(jax.eval_shape(unpacked, wanted)))
+        found = self.checkpoints.resume(*_items(jax.eval_shape(unpacked, wanted)))
+        assert found is not None  # there is a checkpoint: else none was sound, which was told
+        step, variables, training, self._logged = found
+        print(f"going on from step {step} of {self.path}", flush=True)
         return packed_as(wanted, TrainState(**variables, **training))
 
     def _new(self) -> TrainState:
@@ -128,7 +130,7 @@ class Run:
     def _steps(self) -> None:
         program, notes = self._program()
         settings, source = self.config.train, self._feed()
-        log = MetricsLog(self.path, self.start)
+        log = MetricsLog(self.path, self.start, self._logged)
         progress = Progress(settings.steps, "train", start=self.start)
         if program.notes is None:
             progress.say(
@@ -143,6 +145,7 @@ class Run:
             batch_size=settings.batch_size,
             log_every=settings.log_every,
             steps=settings.steps,
+            losses=self._logged.get("losses"),
         )
         try:
             with StopRequest() as stop:
@@ -156,11 +159,12 @@ class Run:
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
                         state = unpacked(on.first(self.state))
-                        self._save(done, state, self._score(done, state, log, progress))
+                        score = self._score(done, state, log, progress)
+                        self._save(done, state, score, log, watch)
                         watch.resume()
                     if stop.signal is not None and done < settings.steps:
                         watch.drain()
-                        self._stop(done, stop.signal)
+                        self._stop(done, stop.signal, log, watch)
         finally:
             progress.close()
             source.close()
@@ -231,12 +235,12 @@ class Run:
         progress.say(f"step {step}: val {heading} {told} (full image, mean over {over}), scored in {took}")
         return score
 
-    def _save(self, step: int, state: TrainState, score: float | None) -> None:
-        self.checkpoints.save(step, *_items(state), score=score)
+    def _save(self, step: int, state: TrainState, score: float | None, log: MetricsLog, watch: Watch) -> None:
+        self.checkpoints.save(step, *_items(state), score=score, log={**log.state, "losses": watch.losses})
 
-    def _stop(self, step: int, signal: int) -> None:
+    def _stop(self, step: int, signal: int, log: MetricsLog, watch: Watch) -> None:
         if self.checkpoints.latest() != step:
-            self._save(step, unpacked(on.first(self.state)), None)
+            self._save(step, unpacked(on.first(self.state)), None, log, watch)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 

@@ -85,7 +85,7 @@ def test_what_is_missing_is_told_with_the_fix(tmp_path, asked):
     ):
         load(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    with pytest.raises(FileNotFoundError, match=r"no preprocess.json"):
+    with pytest.raises(FileNotFoundError, match=r"preprocess.json: gone, and the run needs it; restore it"):
         load(tmp_path)
     (tmp_path / "preprocess.json").write_text(PLAIN.to_json())
     with pytest.raises(FileNotFoundError, match="checkpoint"):

@@ -53,10 +53,10 @@ def test_the_running_mean_keeps_constants_and_averages_noise():
 
 
 def test_the_log_is_read_where_there_is_one(tmp_path):
-    assert read_metrics(tmp_path / "metrics.jsonl") == []
+    assert read_metrics(tmp_path) == []
     (tmp_path / "metrics.jsonl").write_text(
         '{"step": 1, "train/loss": 0.5}\n{"step": 2, "val/full/pooled/dice": null}\n'
     )
-    rows = read_metrics(tmp_path / "metrics.jsonl")
+    rows = read_metrics(tmp_path)
     assert [row["step"] for row in rows] == [1, 2]
     assert curves.series(rows, "val/full/pooled/dice")[0].size == 0

@@ -21,7 +21,12 @@ def workdir(tmp_path, metrics_rows):
     workdir = tmp_path / "demo"
     workdir.mkdir()
     (workdir / "config.json").write_text(json.dumps(CONFIG))
-    (workdir / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics_rows))
+    splits = {"train": {"num_images": 12}, "val": {"num_images": 5}, "test": None}
+    (workdir / "data.json").write_text(json.dumps({"splits": splits}))
+    start = {"devices": ["cpu:cpu", "cpu:cpu"], "command": ["launch/train.py", "--config.data.dir=my images"]}
+    (workdir / "environment.json").write_text(json.dumps([start, start]))
+    rows = [row | {"seconds": 2.5 * row["step"]} for row in metrics_rows]
+    (workdir / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return workdir
 
 
@@ -31,6 +36,8 @@ def test_a_report_holds_every_number_and_picture_of_the_run(workdir, evaluation,
     text = path.read_text()
     assert text.startswith("# demo\n")
     assert "denseunet tiny with attention `ja9`, trained on `synthetic` for 300 steps of 4 images, seed 7" in text
+    assert "Images: 12 train, 5 val. Time, with scoring and compiling: 12 min up to step 300, over 2 starts." in text
+    assert "On 2 x cpu:cpu, by `launch/train.py '--config.data.dir=my images'`." in text
     assert "threshold: 0.5" in text
     assert "checkpoint step: 200; checkpoint rule: best val/full/image_mean/dice" in text
     assert (workdir / "eval" / "val.md").read_text().strip() in text

@@ -1,10 +1,12 @@
 import json
+import shutil
 
 import jax
 import pytest
 
 from jaxseg.config import defaults
 from jaxseg.runs.folder import RunFolder, read_config
+from jaxseg.runs.log import MetricsLog
 
 
 def config(**changes):
@@ -78,6 +80,53 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
             other.begin(jax.devices(), {"splits": {}}, "{}")
 
 
+@pytest.mark.parametrize("name", ["config.json", "environment.json", "data.json"])
+@pytest.mark.parametrize("content", ["{", "[1]", '"text"', '{"splits": 1, "digest": "0"}', None])
+def test_a_damaged_file_stops_a_resumed_run_with_its_name(tmp_path, name, content, capsys):
+    begin(tmp_path)
+    (tmp_path / name).unlink() if content is None else (tmp_path / name).write_text(content)
+    if content is None and name == "environment.json":
+        begin(tmp_path)
+        assert "environment.json is gone; it begins again with this start" in capsys.readouterr().out
+        return
+    with pytest.raises((ValueError, OSError), match=rf"{name}|holds files but no run"):
+        begin(tmp_path)
+
+
+def test_a_setting_that_was_edited_is_seen(tmp_path):
+    begin(tmp_path)
+    text = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").write_text(text.replace('"threshold": 0.5', '"threshold": 0.4'))
+    with pytest.raises(ValueError, match=r"config.json: not what training wrote \(it differs from its 'digest'\)"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["the folder", "the steps", "the steps of a finished run"])
+def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tmp_path, lost):
+    begin(tmp_path, **{"train.eval_every": 10})
+    log = MetricsLog(tmp_path, 0)
+    log.write(5 if lost == "the steps of a finished run" else 15, {"train/loss": 1.0})
+    log.close()
+    shutil.rmtree(tmp_path / "checkpoints")
+    if lost != "the folder":
+        (tmp_path / "checkpoints").mkdir()
+    if lost == "the steps of a finished run":
+        (tmp_path / "report.md").write_text("a report")
+    with pytest.raises(ValueError, match=r"tells of \d+ steps, and there is no checkpoint to go on from; restore"):
+        begin(tmp_path, **{"train.eval_every": 10})
+    assert (tmp_path / "metrics.jsonl").stat().st_size
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path):
+    with RunFolder(tmp_path, config()) as run:
+        run.begin(jax.devices(), {"splits": {}}, "{}")
+    log = MetricsLog(tmp_path, 0)
+    log.write(7, {"train/loss": 1.0})
+    log.close()
+    (tmp_path / "checkpoints").mkdir()
+    begin(tmp_path)
+
+
 def test_a_damaged_config_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config.json: not what training wrote \(.*\); restore it"):
@@ -85,10 +134,10 @@ def test_a_damaged_config_is_named(tmp_path):
 
 
 def test_settings_that_an_older_run_lacks_are_what_it_did(tmp_path):
+    begin(tmp_path)
     old = config(**{"model.size": "tiny"})
     del old["model"]["options"], old["eval"]["select"]
     (tmp_path / "config.json").write_text(json.dumps(old))
-    (tmp_path / "checkpoints" / "10").mkdir(parents=True)
     assert read_config(tmp_path) == config(**{"model.size": "tiny"})
     begin(tmp_path, **{"model.size": "tiny"})  # so the run goes on under today's settings
     with pytest.raises(ValueError, match=r"eval.select: dice -> auc"):
