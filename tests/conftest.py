@@ -14,7 +14,9 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))  # for tests/oracles.py
 
 # Tests compile far more than they compute: LLVM's optimisation costs more than it saves. Set before JAX starts.
+# Each worker has a core of its own, so a program is not cut in parts that several threads compile.
 QUICK = " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK += " --xla_cpu_parallel_codegen_split_count=1"
 if version("jaxlib") < "0.11":  # later ones no longer know the flag, and an unknown one ends the process
     QUICK += " --xla_cpu_use_fusion_emitters=false"
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + QUICK

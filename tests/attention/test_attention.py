@@ -43,7 +43,9 @@ def test_none_is_the_identity():
     assert build("none").apply({}, x, train=True) is x
 
 
-@pytest.mark.parametrize(("grid", "dtype"), [((5, 1), jnp.float32), ((3, 2), jnp.bfloat16)])
+@pytest.mark.parametrize(
+    ("grid", "dtype"), [pytest.param((5, 1), jnp.float32, marks=pytest.mark.slow), ((3, 2), jnp.bfloat16)]
+)
 def test_every_name_keeps_shape_and_type_and_float32_parameters(grid, dtype):
     x = jax.ShapeDtypeStruct((2, *grid, 3), dtype)
     for name in MECHANISMS:

@@ -15,8 +15,8 @@ from jaxseg.models.network import real_cells
 
 CASES = [
     ("neighborhood", {"window": 3}),
-    ("neighborhood", {"window": 4}),
-    ("sa", {"pool": "pre", "pool_size": 3}),
+    pytest.param("neighborhood", {"window": 4}, marks=pytest.mark.slow),
+    pytest.param("sa", {"pool": "pre", "pool_size": 3}, marks=pytest.mark.slow),
     ("sa", {"pool": "post", "pool_size": 2}),
     ("attention_gate", {"sub_sample": 3}),
     ("swin", {"window": 3}),

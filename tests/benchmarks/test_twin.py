@@ -16,12 +16,12 @@ from jaxseg.training import devices as on  # noqa: E402
 
 CPU = torch.device("cpu")
 CASES = [Case("micro", attention, 61, 45) for attention in ATTENTIONS] + [Case("tiny", "ja9", 64, 64)]
-BY_DEFAULT = ("none", "ja9")  # joint attention is made of the two others
+BY_DEFAULT = ("micro:none:61x45", "micro:ja9:61x45")  # joint attention is made of the two others
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case, marks=() if case.attention in BY_DEFAULT else pytest.mark.slow) for case in CASES],
+    params=[pytest.param(case, marks=() if str(case) in BY_DEFAULT else pytest.mark.slow) for case in CASES],
     ids=str,
 )
 def contender(request):
@@ -55,6 +55,7 @@ def test_a_changed_parameter_is_seen(contender):
             apart(contender, other)
 
 
+@pytest.mark.slow
 def test_the_first_step_has_the_same_loss_gradients_and_statistics():
     case = Case("micro", "ja9", 33, 64)
     variables = ours.variables(case)

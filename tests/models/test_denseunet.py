@@ -27,7 +27,9 @@ def count(tree):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("size", COUNTS)
+@pytest.mark.parametrize(
+    "size", [pytest.param(size, marks=pytest.mark.slow if size in ("121", "base") else ()) for size in COUNTS]
+)
 def test_parameter_counts(size):
     for attention, expected in zip(("none", "ja9"), COUNTS[size], strict=True):
         assert count(shapes(build("denseunet", size=size, attention=attention, head="author"))["params"]) == expected

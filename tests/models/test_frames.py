@@ -23,7 +23,7 @@ NETWORKS = {"denseunet": {"size": "micro"}, "unet": {"width": 4}}
 # One of each way to know of a border: gates, windows, tiles, everywhere; lines, sampled, offsets, joint.
 FAMILIES = [
     ("denseunet", ("attention_gate", "neighborhood", "swin", "sa")),
-    ("unet", ("criss_cross", "deformable_conv", "psa_collect", "ja9")),
+    pytest.param("unet", ("criss_cross", "deformable_conv", "psa_collect", "ja9"), marks=pytest.mark.slow),
 ]
 OPTIONS = [
     ("attention_gate", {"sub_sample": 3}),

@@ -77,6 +77,7 @@ def test_a_step_beside_what_there_is(attended, monkeypatch):
         assert f"MiB{told} one cpu, beside the training set:" in attended.text()
 
 
+@pytest.mark.slow
 def test_what_is_computed_again_counts_as_backward():
     plain, again = (
         models.summarise(models.build("unet", width=2, attention="pwa", remat=remat), (1, 32, 32, 3))
