@@ -11,14 +11,8 @@ from jaxseg.attention import MECHANISMS, build
 
 FAMILIES = ["none", "pwa", "pwa_linear", "conv3x3", "sa", "nonlocal_gaussian", "nonlocal_concat", "ja4", "ja9"]
 FRAMED = [
-    *FAMILIES,
-    "attention_gate",
-    "bam",
-    "deformable_conv",
-    "efficient_attention",
-    "axial",
-    "swin",
-    "psa_distribute",
+    *("conv3x3", "nonlocal_gaussian", "ja9", "attention_gate", "bam"),
+    *("deformable_conv", "efficient_attention", "swin", "psa_distribute"),
 ]
 NAMES = [
     *("none", "pwa", "sa", "pwa_linear", "cbam", "bam", "attention_gate"),
