@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from typing import Any
 
@@ -16,7 +17,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from jaxseg import attention, data, losses, models, optimizer
-from jaxseg.checks import fraction, one_of, require, size
+from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
 from jaxseg.metrics import METRICS, REGIONS, check_threshold
 
@@ -142,6 +143,7 @@ def validate(config: Settings) -> models.Network:
         ValueError: naming the setting, what it is, and what it may be.
         FileNotFoundError: no data.dir; the line says where to get the images.
     """
+    _check_names_and_types(config, defaults())
     network = _network(config)
     require(0 <= config.seed < 2**31, "seed", config.seed, "0 to 2**31 - 1")
     _validate_data(config.data)
@@ -171,6 +173,7 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
     Raises:
         ValueError: as ``validate``, and where the images keep sizes of their own, which only their files tell.
     """
+    _check_names_and_types(config, defaults())
     network = _network(config)
     _validate_train(config)
     settings = config.data
@@ -184,6 +187,29 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
     )
     require(len(sides) == 2, "data.patch_size", settings.patch_size, wanted)
     return network, (config.train.batch_size, *sides, 3)
+
+
+def _check_names_and_types(settings: Settings, known: Settings, place: str = "") -> None:
+    """Raise ValueError unless ``settings`` has the names of ``known`` and values of their types, numbers finite."""
+    for name in known:
+        if name not in settings:
+            raise ValueError(f"{place}{name} is missing; begin with jaxseg.config.defaults(), which has every setting")
+    for name, value in settings.items():
+        if name not in known:
+            where = place.removesuffix(".") or "the config"
+            raise ValueError(f"{where} has no setting {name!r}{nearest(name, known)}; it has {', '.join(known)}")
+        default, whole = known[name], f"{place}{name}"
+        if isinstance(default, ConfigDict):
+            require(isinstance(value, ConfigDict), whole, value, "a section of settings (a ConfigDict)")
+            if len(default):  # else a dictionary of any names, such as options
+                _check_names_and_types(value, default, f"{whole}.")
+        elif isinstance(default, bool | str):
+            require(isinstance(value, type(default)), whole, value, "true or false" if default is False else "a text")
+        elif isinstance(default, int | float):
+            kind = "a whole number" if isinstance(default, int) else "a finite number"
+            numbers = int if isinstance(default, int) else (int, float)
+            is_one = isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
+            require(is_one, whole, value, kind)
 
 
 def _network(config: Settings) -> models.Network:

@@ -98,6 +98,47 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(setting):
     assert message in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("trian", {"steps": 3}, r"the config has no setting 'trian' \(did you mean 'train'\?\); it has data, eval"),
+        ("model.sise", "tiny", r"model has no setting 'sise' \(did you mean 'size'\?\); it has attention, "),
+        ("data.augment.flip", True, r"data.augment has no setting 'flip' \(did you mean 'flips'\?\)"),
+        ("train.steps", True, "train.steps is True; want a whole number"),
+        ("train.steps", 2.5, "train.steps is 2.5; want a whole number"),
+        ("seed", "1", "seed is '1'; want a whole number"),
+        ("optimizer.learning_rate", float("nan"), "optimizer.learning_rate is nan; want a finite number"),
+        ("data.device_limit", float("inf"), "data.device_limit is inf; want a finite number"),
+        ("data.augment.rotate", False, "data.augment.rotate is False; want a finite number"),
+        ("data.augment.flips", 1, "data.augment.flips is 1; want true or false"),
+        ("loss.name", None, "loss.name is None; want a text"),
+        ("train", 3, "train is 3; want a section of settings"),
+        ("data.clahe.tiles", 100_000, "data.clahe.tiles is 100000; want a number of tiles, 1 to 256"),
+    ],
+)
+def test_names_and_types_of_a_file_are_checked(name, value, said):
+    """As Python may set them in a config file; the command line checks them as it reads them."""
+    settings, place = defaults().to_dict(), name.split(".")
+    at = settings
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    with pytest.raises(ValueError, match=said):
+        validate(ConfigDict(settings))
+
+
+@pytest.mark.parametrize("name", ["loss", "train.steps", "data.clahe.mode"])
+def test_a_setting_that_is_missing_is_named(name):
+    settings = defaults().to_dict()
+    *place, last = name.split(".")
+    at = settings
+    for key in place:
+        at = at[key]
+    del at[last]
+    with pytest.raises(ValueError, match=f"{name} is missing; begin with jaxseg.config.defaults"):
+        validate(ConfigDict(settings))
+
+
 def test_a_patch_larger_than_the_image_is_refused():
     config = defaults()
     config.data.image_size, config.data.patch_size = (128, 128), (256, 256)

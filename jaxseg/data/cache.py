@@ -1,12 +1,15 @@
-"""Prepared records on disk: ``cache_dir/<content hash>/`` holds those of one set, complete or not at all."""
+"""Prepared records on disk: ``cache_dir/<content hash>/`` holds those of one set, complete or not at all.
+
+``files.json`` there lists every file with its digest. What does not agree with it is prepared again.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -16,7 +19,9 @@ from jaxseg.data.builder import Config, SegmentationBuilder, quiet
 from jaxseg.data.layout import Listing
 from jaxseg.progress import track
 from jaxseg.runs.lock import lock
+from jaxseg.runs.sealed import seal, unseal
 
+_FILES = "files.json"
 Digests = dict[str, dict[str, dict[str, str]]]  # split -> id -> role -> digest of the file's bytes
 
 
@@ -51,7 +56,7 @@ def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, di
 def prepared(
     builder: type[SegmentationBuilder], folder: Path, config: Config, cache_dir: Path, content: str
 ) -> SegmentationBuilder:
-    """Return a builder whose prepared records are in ``cache_dir/<content>``; where they are not yet, prepare them.
+    """Return a builder whose prepared records are in ``cache_dir/<content>``; where they are not sound, prepare them.
 
     They are written to another folder and moved there when complete, so an interrupted preparation leaves nothing that
     could be mistaken for a cache. Of several processes one prepares; the others wait for it.
@@ -60,10 +65,12 @@ def prepared(
         OSError: ``cache_dir`` cannot be made.
     """
     place = cache_dir / content
-    if not place.is_dir():
+    if _damage(place):
         _make(cache_dir)
         with lock(cache_dir / f"{content}.lock", _say_that_it_waits):
-            if not place.is_dir():
+            if damage := _damage(place):  # else another process has just prepared them
+                if place.exists():
+                    print(f"note: {place}: {damage}; the images are prepared again", flush=True)
                 _prepare(builder, folder, config, place)
     return _at(builder, config, place)
 
@@ -79,16 +86,42 @@ def _say_that_it_waits() -> None:
     print("waiting for another process that prepares the same images", flush=True)
 
 
+def _damage(place: Path) -> str:
+    """Return what is wrong with a prepared set, or "": that it is not there, or a file differs from its digest."""
+    try:
+        listed = unseal(json.loads((place / _FILES).read_bytes()))
+    except (FileNotFoundError, NotADirectoryError):
+        return f"no {_FILES}"
+    except ValueError as error:
+        return f"{_FILES}: {error}"
+    for name, known in listed.items():
+        if not (place / name).is_file():
+            return f"{name} is gone"
+        if _digest_of(place / name) != known:
+            return f"{name} is not what was written"
+    return ""
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _prepare(builder: type[SegmentationBuilder], folder: Path, config: Config, place: Path) -> None:
     prefix = f"{place.name}.partial-"
     # The lock is held, so no process is at work in these: whoever made them was killed.
     for left in place.parent.glob(f"{prefix}*"):
         shutil.rmtree(left)
-    partial = Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
+    partial = place.parent / f"{prefix}{os.getpid()}"
+    partial.mkdir()  # with the user's own umask: others may share the folder
     try:
         unprepared = _at(builder, config, partial)
         with quiet():
             unprepared.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
+        files = [path for path in sorted(partial.rglob("*")) if path.is_file()]
+        listed = {path.relative_to(partial).as_posix(): _digest_of(path) for path in files}
+        (partial / _FILES).write_text(json.dumps(seal(listed), indent=2) + "\n")
+        shutil.rmtree(place, ignore_errors=True)
         partial.rename(place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -53,7 +53,7 @@ class Preprocess:
         checks.one_of("data.clahe.mode", self.clahe, MODES)
         off = "(data.clahe.mode 'none' switches CLAHE off)"
         checks.require(self.clip_limit > 0, "data.clahe.clip_limit", self.clip_limit, f"a number above 0 {off}")
-        checks.require(self.tiles > 0, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 or more {off}")
+        checks.require(0 < self.tiles <= 256, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 to 256 {off}")
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             three = len(numbers) == 3 and all(math.isfinite(number) for number in numbers)
             checks.require(three, name, numbers, "three finite numbers, one a channel")

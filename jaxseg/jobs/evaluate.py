@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import data, inference, report
+from jaxseg.checks import require
 from jaxseg.metrics import Evaluation
 from jaxseg.runs.folder import read, read_config
 
@@ -39,6 +40,8 @@ def evaluate(
     predictor = inference.load(workdir, checkpoint, **prediction)
     config = read_config(workdir)
     if data_dir:
+        name = config["data"]["name"]
+        require(name != "synthetic", "--data_dir", data_dir, "nothing: the run's images are generated, not read")
         config["data"]["dir"] = data_dir
     splits = data.load(config["data"])
     known = read(workdir / "data.json", operator.itemgetter("splits"))

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from jaxseg import attention, inference, models, report
 from jaxseg.config import Settings, training_batch
 from jaxseg.data.images import read_image
+from jaxseg.runs.folder import read_config
 
 
 def layer_table(config: Settings, depth: int = 1) -> str:
@@ -56,8 +57,11 @@ def inspect_attention(
         raise ValueError(f"{path}: the picture is a PNG; name a file that ends in .png")
     if path.exists():
         raise FileExistsError(f"{path} is there already; choose another --output, or move it away")
+    read_config(Path(workdir))  # a run that is none, and a pixel off the image, are told before the network is there
+    photograph = read_image(image)
+    models.require_on_image([(y, x)], photograph.shape[:2])
     predictor = inference.load(workdir, checkpoint)
-    seen = scene(predictor, read_image(image), f"{Path(image).name}, step {predictor.step} of {Path(workdir).name}")
+    seen = scene(predictor, photograph, f"{Path(image).name}, step {predictor.step} of {Path(workdir).name}")
     figure = report.draw_pixel(seen, (y, x))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -17,6 +17,7 @@ from jaxseg.models.network import Network as Network
 from jaxseg.models.network import training_pass as training_pass
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
+from jaxseg.models.skips import require_on_image as require_on_image
 from jaxseg.models.skips import skips as skips
 from jaxseg.models.summary import Summary as Summary
 from jaxseg.models.summary import summarise as summarise

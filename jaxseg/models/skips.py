@@ -21,6 +21,19 @@ AnyArray = Array | np.ndarray
 Pixels = Sequence[Sequence[int]] | AnyArray
 
 
+def require_on_image(pixels: Pixels, shown: tuple[int, ...]) -> None:
+    """Raise ValueError unless each of ``pixels``, (row, column), lies on an image of ``shown`` rows and columns."""
+    places = np.asarray(pixels)
+    if places.ndim != 2 or places.shape[1] != 2 or not np.issubdtype(places.dtype, np.integer):
+        raise ValueError(f"pixels are {places.tolist()}; give whole numbers, (y, x) for each")
+    if (off := ((places < 0) | (places >= np.array(shown))).any(1)).any():
+        y, x = places[off][0].tolist()
+        raise ValueError(
+            f"pixel ({y}, {x}) is off the image of {shown[0]} rows and {shown[1]} columns; give y, x counted from "
+            "0 at the top left corner"
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Map:
     """Weights on a grid that lies over an image, its first cell on the top left corner.
@@ -96,14 +109,7 @@ class Skip:
             ValueError: for a pixel off the image.
         """
         places, shown = np.asarray(pixels), np.array(self.shown)
-        if places.ndim != 2 or places.shape[1] != 2 or not np.issubdtype(places.dtype, np.integer):
-            raise ValueError(f"pixels are {places.tolist()}; give whole numbers, (y, x) for each")
-        if (off := ((places < 0) | (places >= shown)).any(1)).any():
-            y, x = places[off][0].tolist()
-            raise ValueError(
-                f"pixel ({y}, {x}) is off the image of {shown[0]} rows and {shown[1]} columns; give y, x counted from "
-                "0 at the top left corner"
-            )
+        require_on_image(pixels, self.shown)
         # The middle of pixel y lies (y + 1/2) / shown down the photograph; in whole numbers, so that none is rounded.
         return (2 * places + 1) * np.array(self.size) // (2 * shown * self.stride)
 

@@ -1,4 +1,6 @@
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -125,3 +127,33 @@ def test_who_comes_second_waits_and_says_so(data, tmp_path, capsys):
     assert place.is_dir()
     assert holder.wait() == 0
     holder.stdout.close()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "its list flipped", "its list gone"])
+def test_a_damaged_cache_is_told_and_prepared_again(data, tmp_path, capsys, damage):
+    whole = load(data)
+    place = tmp_path / "cache" / whole.description["content_hash"]
+    records = max((path for path in place.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    file = place / "files.json" if "list" in damage else records
+    held = bytearray(file.read_bytes())
+    held[len(held) // 2] ^= 1
+    file.write_bytes(held if "flipped" in damage else held[: len(held) // 2])
+    if "gone" in damage:
+        file.unlink()
+    capsys.readouterr()
+    again = load(data)
+    assert f"{place}: " in capsys.readouterr().out
+    assert again.description == whole.description
+    np.testing.assert_array_equal(again.train[1].image, whole.train[1].image)
+    load(data)
+    assert "prepared again" not in capsys.readouterr().out
+
+
+def test_others_may_read_a_cache_as_the_umask_allows(data, tmp_path):
+    before = os.umask(0o022)
+    try:
+        place = tmp_path / "cache" / load(data).description["content_hash"]
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()} == {0o644}
+    assert stat.S_IMODE(place.stat().st_mode) == 0o755

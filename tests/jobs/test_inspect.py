@@ -34,6 +34,7 @@ class Predictor(inference.Predictor):
 def run(tmp_path, monkeypatch):
     """A run's folder with an image of 32 x 24 beside it."""
     monkeypatch.setattr(inspect.inference, "load", lambda workdir, checkpoint: Predictor())
+    monkeypatch.setattr(inspect, "read_config", lambda workdir: {})
     write_png(tmp_path / "eye.png", np.random.default_rng(0).integers(0, 256, (32, 24, 3), np.uint8))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"
@@ -61,6 +62,12 @@ def test_mistakes_are_told_and_leave_nothing(run, image, pixel, output, error, t
     with pytest.raises(error, match=told):
         inspect.inspect_attention(run, run.parent / image, pixel, output=output)
     assert list(run.rglob("*")) == []
+
+
+def test_a_pixel_off_the_image_is_told_before_the_network_is_loaded(run, monkeypatch):
+    monkeypatch.setattr(inspect.inference, "load", None)
+    with pytest.raises(ValueError, match=r"pixel \(-1, 3\) is off the image of 32 rows and 24 columns"):
+        inspect.inspect_attention(run, run.parent / "eye.png", (-1, 3))
 
 
 def test_words_say_what_the_mechanism_is_and_that_tiles_were_not_seen(run):

@@ -85,6 +85,8 @@ def test_it_trains_and_says_what_it_left_out(run, capsys):
 
 
 def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
+    with pytest.raises(ValueError, match="--data_dir is 'x'; want nothing: the run's images are generated, not read"):
+        evaluate(run, "test", data_dir="x")
     scored = evaluate(run, "test")
     assert scored.summary["num_images"] == 2
     assert {path.name for path in (run / "figures").glob("*.png")} >= {"test_examples.png", "learning_curves.png"}
