@@ -88,7 +88,7 @@ WRONG = {
     "data.image_size": ({"image_size": (128,)}, r"is \(128,\); want \(height, width\) in pixels, or \(\) for each"),
     "data.clahe.mode": ({"clahe": {"mode": "hsv"}}, "is 'hsv'; choose one of none, lab"),
     "data.clahe.clip_limit": ({"clahe": {"clip_limit": 0}}, "is 0.0; want a number above 0"),
-    "data.clahe.tiles": ({"clahe": {"tiles": 0}}, "is 0; want a number of tiles, 1 or more"),
+    "data.clahe.tiles": ({"clahe": {"tiles": 0}}, "is 0; want a number of tiles, 1 to 256"),
     "data.holdout": ({"holdout": -1}, "is -1; want a number of images"),
     "data.test": ({"test": -1}, "is -1; want a number of images"),
     "data.split_seed": ({"split_seed": -1}, "is -1; want 0 to"),
