@@ -103,7 +103,7 @@ def save(folder: Path, config: Any, preprocess: Preprocess, variables: dict[str,
     """Write what prediction reads of a run."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(resolved(config, validate(config))))
-    (folder / "preprocess.json").write_text(preprocess.to_json())
+    (folder / "preprocess.json").write_text(json.dumps(preprocess.to_json()))
     checkpoints = Checkpoints(folder / "checkpoints")
     checkpoints.save(1, variables | {"ema": None}, {"step": 1}, score=None)
     checkpoints.close()

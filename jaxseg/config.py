@@ -189,6 +189,15 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
     return network, (config.train.batch_size, *sides, 3)
 
 
+# What a setting may be, by the type of its default.
+_TYPES = {
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: (int | float, "a finite number"),
+    str: (str, "a text"),
+}
+
+
 def _check_names_and_types(settings: Settings, known: Settings, place: str = "") -> None:
     """Raise ValueError unless ``settings`` has the names of ``known`` and values of their types, numbers finite."""
     for name in known:
@@ -203,13 +212,10 @@ def _check_names_and_types(settings: Settings, known: Settings, place: str = "")
             require(isinstance(value, ConfigDict), whole, value, "a section of settings (a ConfigDict)")
             if len(default):  # else a dictionary of any names, such as options
                 _check_names_and_types(value, default, f"{whole}.")
-        elif isinstance(default, bool | str):
-            require(isinstance(value, type(default)), whole, value, "true or false" if default is False else "a text")
-        elif isinstance(default, int | float):
-            kind = "a whole number" if isinstance(default, int) else "a finite number"
-            numbers = int if isinstance(default, int) else (int, float)
-            is_one = isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
-            require(is_one, whole, value, kind)
+        elif type(default) in _TYPES:
+            types, wanted = _TYPES[type(default)]
+            fits = isinstance(value, types) and isinstance(value, bool) == (types is bool)  # to Python, True is an int
+            require(fits and (not isinstance(value, float) or math.isfinite(value)), whole, value, wanted)
 
 
 def _network(config: Settings) -> models.Network:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -120,13 +119,13 @@ class Preprocess:
         std = [variance**0.5 or 1.0 for variance in spread]  # a constant channel normalises to zero
         return dataclasses.replace(self, mean=tuple(mean), std=tuple(std))
 
-    def to_json(self) -> str:
-        """Return this as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+    def to_json(self) -> dict[str, Any]:
+        """Return this as plain JSON, an object."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Preprocess:
-        """Return the ``Preprocess`` that ``to_json`` wrote, of its JSON object; all numbers are exactly the same."""
+        """Return the ``Preprocess`` of what ``to_json`` gave; all numbers are exactly the same."""
         return cls(**{**fields, **{name: tuple(fields[name]) for name in ("image_size", "mean", "std")}})
 
     @classmethod

@@ -8,5 +8,4 @@ from jaxseg.report.choosing import sliders as sliders
 from jaxseg.report.learning_curves import draw_curves as draw_curves
 from jaxseg.report.overlays import Example as Example
 from jaxseg.report.overlays import draw_examples as draw_examples
-from jaxseg.report.run_report import write_report as write_report
 from jaxseg.report.run_report import write_run as write_run

@@ -87,17 +87,11 @@ def write_run(
         draw_examples(examples, path, title=title, threshold=threshold, classes=classes)
         title = f"{split}: {heading} image by image ({evaluation.decision()}, {evaluation.scored_at} size)"
         draw_ranking(evaluation, figures / f"{split}_ranking.png", select=select, title=title)
-    return write_report(workdir)
+    return _write_report(workdir, config, rows)
 
 
-def write_report(workdir: Path) -> Path:
-    """Write ``report.md`` from the files of a run: config, log, scores of every split, pictures; return its path.
-
-    Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: its ``config.json`` is damaged.
-    """
-    config = read_config(workdir)
+def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Path:
+    """Write ``report.md`` of a run's config, log, scores of every split and pictures; return its path."""
     model, data, train = config["model"], config["data"], config["train"]
     loss = _loss(config["loss"])
     told = "" if loss == _PAPERS else f", {loss}"
@@ -109,7 +103,7 @@ def write_report(workdir: Path) -> Path:
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
         "",
-        _circumstances(workdir),
+        _circumstances(workdir, rows),
         "",
     ]
     for split in _SPLITS:
@@ -158,12 +152,12 @@ def _loss(settings: dict[str, Any]) -> str:
     return name if settings["region"] == "full" else f"{name}, in the field of view"
 
 
-def _circumstances(workdir: Path) -> str:
+def _circumstances(workdir: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Return on how many images a run was trained, in which time, on what, and by which command."""
     splits = read(workdir / "data.json", operator.itemgetter("splits"))
     told = ", ".join(f"{split['num_images']} {name}" for name, split in splits.items() if split)
     lines = [f"Images: {told}."]
-    rows, starts = read_metrics(workdir), read_starts(workdir)
+    starts = read_starts(workdir)
     if rows and "seconds" in rows[-1]:
         again = f", over {len(starts)} starts" if len(starts) > 1 else ""
         lines.append(

@@ -16,7 +16,7 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -63,7 +63,8 @@ class Checkpoints:
         if not read_only:
             self._path.mkdir(parents=True, exist_ok=True)
             self._writer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
-            self._clean()
+            for unfinished in self._path.glob("*.orbax-checkpoint-tmp*"):  # a kill left them
+                shutil.rmtree(unfinished, ignore_errors=True)
 
     def save(
         self,
@@ -100,15 +101,15 @@ class Checkpoints:
     def latest(self) -> int | None:
         """Return the newest step, or None before the first."""
         self._wait()
-        return max(self._steps(), default=None)
+        return next(iter(self._steps()), None)
 
     def best(self) -> int | None:
         """Return the step with the highest score; the newest where no step has one (a run without val)."""
         self._wait()
-        return next(iter(_by_score(self._records([]))), None)
+        return next(iter(_by_score(self._records()[0])), None)
 
-    def resume(self, variables: Tree, training: Tree) -> tuple[int, Tree, Tree, dict[str, Any]] | None:
-        """Return step, both items and the log of the newest sound checkpoint; None where there is no checkpoint.
+    def resume(self, variables: Tree, training: Tree) -> tuple[int, Tree, Tree, dict[str, Any]]:
+        """Return step, both items and the log of the newest sound checkpoint.
 
         Newer ones, which are damaged, are renamed to ``<step>.damaged``: the run will come to their steps again.
 
@@ -117,6 +118,7 @@ class Checkpoints:
             training: likewise.
 
         Raises:
+            FileNotFoundError: there is no checkpoint yet.
             Damaged: no checkpoint is sound.
         """
 
@@ -128,17 +130,15 @@ class Checkpoints:
                 record.log,
             )
 
-        found = self._first_sound(sorted(self._steps(), reverse=True), read)
-        if found is None:
-            return None
-        for step in self._steps():
-            if step > found[0]:
-                (self._path / str(step)).rename(_free(self._path / f"{step}.damaged"))
-        return found[0], *found[1]
+        step, found = self._first_sound(self._steps(), read)
+        for newer in self._steps():
+            if newer > step:
+                (self._path / str(newer)).rename(_free(self._path / f"{newer}.damaged"))
+        return step, *found
 
     def log(self) -> dict[str, Any]:
         """Return the state of the log at the newest checkpoint whose record is sound; {} where none is."""
-        records = self._records([])
+        records, _ = self._records()
         return records[max(records)].log if records else {}
 
     def variables(self, step: int) -> Tree:
@@ -161,14 +161,11 @@ class Checkpoints:
             Damaged: no checkpoint is sound.
         """
         self._wait()
-        causes: list[str] = []
-        steps = _by_score(self._records(causes)) if which == "best" else sorted(self._steps(), reverse=True)
-        found = self._first_sound(steps, self.variables, causes)
-        if found is None:
-            raise FileNotFoundError(
-                f"{self._path} holds no finished checkpoint yet; let the run reach its first evaluation"
-            )
-        step, variables = found
+        if which == "best":
+            records, causes = self._records()
+            step, variables = self._first_sound(_by_score(records), self.variables, causes)
+        else:
+            step, variables = self._first_sound(self._steps(), self.variables)
         params = variables["params"] if variables.get("ema") is None else variables["ema"]
         return step, {"params": params, "batch_stats": variables["batch_stats"]}
 
@@ -184,30 +181,39 @@ class Checkpoints:
 
     def _tidy(self) -> None:
         """Wait, and remove the checkpoints that are neither the latest nor the best; damaged ones stay."""
-        keep, records = {self.latest(), self.best()}, self._records([])
-        for step in records.keys() - keep:
-            shutil.rmtree(self._path / str(step), ignore_errors=True)
+        latest, (records, _) = self.latest(), self._records()
+        for step in _by_score(records)[1:]:
+            if step != latest:
+                shutil.rmtree(self._path / str(step), ignore_errors=True)
 
     def _steps(self) -> list[int]:
-        if not self._path.is_dir():
-            return []
-        return [int(child.name) for child in self._path.iterdir() if child.name.isdigit() and child.is_dir()]
+        """Return the steps of all checkpoints, damaged ones too, the newest first."""
+        steps = [int(child.name) for child in self._path.glob("*") if child.name.isdigit() and child.is_dir()]
+        return sorted(steps, reverse=True)
 
-    def _records(self, causes: list[str]) -> dict[int, Record]:
-        """Return the records that are sound, and add to ``causes`` what is wrong with the others."""
-        records = {}
+    def _records(self) -> tuple[dict[int, Record], list[str]]:
+        """Return the records that are sound, by step, and what is wrong with the others."""
+        records, causes = {}, []
         for step in self._steps():
             try:
                 records[step] = self._record(step)
             except Damaged as damage:
                 causes.append(str(damage))
-        return records
+        return records, causes
 
-    def _first_sound(
-        self, steps: Iterable[int], read: Callable[[int], T], causes: list[str] | None = None
-    ) -> tuple[int, T] | None:
-        """Return the first step that can be read, and what was read; say which were skipped, and why."""
-        causes = causes or []
+    def _first_sound(self, steps: Iterable[int], read: Callable[[int], T], causes: Sequence[str] = ()) -> tuple[int, T]:
+        """Return the first step that can be read, and what was read; say which were skipped, and why.
+
+        Args:
+            steps: the steps, in the order of their worth.
+            read: reads one, or raises ``Damaged``.
+            causes: why others are not among the steps.
+
+        Raises:
+            FileNotFoundError: there is no checkpoint.
+            Damaged: none is sound.
+        """
+        causes = [*causes]
         for step in steps:
             try:
                 found = read(step)
@@ -219,16 +225,17 @@ class Checkpoints:
             return step, found
         if causes:
             raise Damaged(f"{'; '.join(causes)}: no checkpoint is sound; restore it from a copy, or train again")
-        return None
+        raise FileNotFoundError(
+            f"{self._path} holds no finished checkpoint yet; let the run reach its first evaluation"
+        )
 
     def _record(self, step: int) -> Record:
         folder = self._path / str(step)
         try:
-            items = json.loads((folder / "_CHECKPOINT_METADATA").read_text())["item_handlers"]
+            items = _json(folder / "_CHECKPOINT_METADATA")["item_handlers"]
             if "record" not in items:  # by jaxseg 0.1
-                scored = "metrics" in items
-                return Record(_json(folder / "metrics", "metrics")["score"] if scored else None, {}, {})
-            record = unseal(_json(folder / "record", "metadata"))
+                return Record(_json(folder / "metrics" / "metrics")["score"] if "metrics" in items else None, {}, {})
+            record = unseal(_json(folder / "record" / "metadata"))
             if record["step"] != step:
                 raise ValueError(f"it is of step {record['step']}")
             return Record(record["score"], record["log"], record["digests"])
@@ -248,11 +255,6 @@ class Checkpoints:
         except Exception as error:  # of whatever kind the many files of an array may cause
             raise _damaged(folder, error) from error
         return tree
-
-    def _clean(self) -> None:
-        """Remove what a kill left half written."""
-        for child in self._path.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(child, ignore_errors=True)
 
 
 def _by_score(records: dict[int, Record]) -> list[int]:
@@ -276,8 +278,8 @@ def _damaged(folder: Path, error: Exception) -> Damaged:
     return Damaged(f"the checkpoint {folder} is damaged ({said[0][:200]})")
 
 
-def _json(folder: Path, name: str) -> dict[str, Any]:
-    return json.loads((folder / name).read_text())
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
 
 
 def _digest(tree: Tree) -> str:

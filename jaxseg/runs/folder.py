@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jaxseg.runs.lock import lock
-from jaxseg.runs.log import read_metrics
+from jaxseg.runs.log import NAME, read_metrics
 from jaxseg.runs.sealed import seal, unseal
 
 Json = dict[str, Any]
@@ -133,13 +133,13 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def begin(self, devices: list[Any], description: Json, preprocess: str) -> None:
+    def begin(self, devices: list[Any], description: Json, preprocess: Json) -> None:
         """Write down what is about to run: ``config.json``, ``environment.json``, ``data.json``, ``preprocess.json``.
 
         Args:
             devices: what the run computes on; added to ``environment.json`` with the versions of this start.
             description: of the data.
-            preprocess: of the images, as JSON text.
+            preprocess: of the images.
 
         Raises:
             ValueError: the run began with other images, masks or splits.
@@ -168,7 +168,7 @@ class RunFolder:
             )
         self._write("environment.json", list(map(seal, starts)))
         self._write("data.json", seal(now))
-        self._write("preprocess.json", seal(json.loads(preprocess)))
+        self._write("preprocess.json", seal(preprocess))
 
     def _refuse(self) -> None:
         raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir")
@@ -178,14 +178,17 @@ class RunFolder:
 
     def _refuse_a_second_beginning(self, eval_every: int) -> None:
         """Refuse a folder whose run had reached a checkpoint that is gone: starting anew would lose its log."""
-        if (rows := self.path / "metrics.jsonl").exists() and rows.stat().st_size:
-            checkpoints, last = self.path / "checkpoints", read_metrics(self.path)[-1]["step"]
-            unfinished = any(checkpoints.glob("*.orbax-checkpoint-tmp*"))  # a kill came before the first was whole
-            if not checkpoints.is_dir() or (last > eval_every and not unfinished) or (self.path / "report.md").exists():
-                raise ValueError(
-                    f"{rows} tells of {last} steps, and there is no checkpoint to go on from; restore {checkpoints}, "
-                    "or give another --workdir"
-                )
+        rows, checkpoints = read_metrics(self.path), self.path / "checkpoints"
+        if not rows:
+            return
+        last = rows[-1]["step"]
+        unfinished = any(checkpoints.glob("*.orbax-checkpoint-tmp*"))  # a kill came before the first was whole
+        reached = (last > eval_every and not unfinished) or (self.path / "report.md").exists()
+        if reached or not checkpoints.is_dir():
+            raise ValueError(
+                f"{self.path / NAME} tells of {last} steps, and there is no checkpoint to go on from; restore "
+                f"{checkpoints}, or give another --workdir"
+            )
 
     def _refuse_another(self, known: Json, config: Json) -> None:
         # The order of the classes says which index is which, and a comparison of dictionaries would not see it.

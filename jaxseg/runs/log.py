@@ -24,8 +24,7 @@ def read_metrics(workdir: Path) -> list[Row]:
     path = workdir / NAME
     if not path.exists():
         return []
-    _check(path, Checkpoints(workdir / "checkpoints", read_only=True).log())
-    return [row for row, _ in _rows(path)]
+    return [row for row, _ in _rows(path, Checkpoints(workdir / "checkpoints", read_only=True).log())]
 
 
 class MetricsLog:
@@ -42,17 +41,16 @@ class MetricsLog:
 
     def __init__(self, directory: Path, step: int, state: dict[str, Any] | None = None):
         path, state = directory / NAME, state or {}
+        rows = _rows(path, state) if path.exists() else []
         if step and not path.exists():
             print(f"note: {path} is gone; it begins again at step {step}", flush=True)
-            state = {**state, "bytes": 0}
-        _check(path, state)
-        kept = "".join(line for row, line in _rows(path) if row["step"] <= step)
+        kept = b"".join(line for row, line in rows if row["step"] <= step)
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(kept)
+        partial.write_bytes(kept)
         partial.replace(path)
-        self._file = path.open("a")
+        self._file = path.open("ab")
         self._events = _events(directory, step)
-        self._digest, self._bytes = hashlib.sha256(kept.encode()), len(kept.encode())
+        self._digest, self._bytes = hashlib.sha256(kept), len(kept)
         self._before, self._began = state.get("seconds", 0.0), time.monotonic()
 
     @property
@@ -62,11 +60,11 @@ class MetricsLog:
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``, and its seconds."""
-        line = json.dumps({"step": step, "seconds": self._seconds(), **figures}) + "\n"
+        line = json.dumps({"step": step, "seconds": self._seconds(), **figures}).encode() + b"\n"
         self._file.write(line)
         self._file.flush()
-        self._digest.update(line.encode())
-        self._bytes += len(line.encode())
+        self._digest.update(line)
+        self._bytes += len(line)
         for name, value in figures.items():
             self._events.add_scalar(name, value, step)
         self._events.flush()
@@ -80,12 +78,16 @@ class MetricsLog:
         return round(self._before + time.monotonic() - self._began, 3)
 
 
-def _rows(path: Path) -> list[tuple[Row, str]]:
-    """Return every row with its line; the last line is left out where a kill ended it."""
-    rows = []
-    lines = path.read_text(errors="replace").splitlines(keepends=True) if path.exists() else []
-    for number, line in enumerate(lines, 1):
-        if not line.endswith("\n"):
+def _rows(path: Path, state: dict[str, Any]) -> list[tuple[Row, bytes]]:
+    """Return every row with its line, compared with a ``state``; a last line that a kill ended is left out."""
+    content, rows = path.read_bytes(), []
+    if "digest" in state and hashlib.sha256(content[: state["bytes"]]).hexdigest() != state["digest"]:
+        raise ValueError(
+            f"{path}: not what training wrote, by the digest in the checkpoint; restore the file, or move it away and "
+            "resume the run: its curves then begin there"
+        )
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
+        if not line.endswith(b"\n"):
             continue
         try:
             row = json.loads(line)
@@ -95,17 +97,6 @@ def _rows(path: Path) -> list[tuple[Row, str]]:
             raise ValueError(f"{path}, line {number}: not what training wrote ({error}); restore the file") from error
         rows.append((row, line))
     return rows
-
-
-def _check(path: Path, state: dict[str, Any]) -> None:
-    if length := state.get("bytes", 0):
-        with path.open("rb") as file:
-            written = file.read(length)
-        if hashlib.sha256(written).hexdigest() != state["digest"]:
-            raise ValueError(
-                f"{path}: not what training wrote, by the digest in the checkpoint; restore the file, or move it away "
-                "and resume the run: its curves then begin there"
-            )
 
 
 def _events(directory: Path, step: int) -> Any:

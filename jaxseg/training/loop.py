@@ -90,9 +90,8 @@ class Run:
         if self.checkpoints.latest() is None:
             return None
         wanted = jax.eval_shape(self._init, jax.random.key(0))
-        found = self.checkpoints.resume(*_items(jax.eval_shape(unpacked, wanted)))
-        assert found is not None  # there is a checkpoint: else none was sound, which was told
-        step, variables, training, self._logged = found
+        items = _items(jax.eval_shape(unpacked, wanted))
+        step, variables, training, self._logged = self.checkpoints.resume(*items)
         print(f"going on from step {step} of {self.path}", flush=True)
         return packed_as(wanted, TrainState(**variables, **training))
 
@@ -145,7 +144,7 @@ class Run:
             batch_size=settings.batch_size,
             log_every=settings.log_every,
             steps=settings.steps,
-            losses=self._logged.get("losses"),
+            state=self._logged,
         )
         try:
             with StopRequest() as stop:
@@ -160,11 +159,11 @@ class Run:
                         watch.drain()
                         state = unpacked(on.first(self.state))
                         score = self._score(done, state, log, progress)
-                        self._save(done, state, score, log, watch)
+                        self._save(done, state, score, watch)
                         watch.resume()
                     if stop.signal is not None and done < settings.steps:
                         watch.drain()
-                        self._stop(done, stop.signal, log, watch)
+                        self._stop(done, stop.signal, watch)
         finally:
             progress.close()
             source.close()
@@ -235,12 +234,12 @@ class Run:
         progress.say(f"step {step}: val {heading} {told} (full image, mean over {over}), scored in {took}")
         return score
 
-    def _save(self, step: int, state: TrainState, score: float | None, log: MetricsLog, watch: Watch) -> None:
-        self.checkpoints.save(step, *_items(state), score=score, log={**log.state, "losses": watch.losses})
+    def _save(self, step: int, state: TrainState, score: float | None, watch: Watch) -> None:
+        self.checkpoints.save(step, *_items(state), score=score, log=watch.state)
 
-    def _stop(self, step: int, signal: int, log: MetricsLog, watch: Watch) -> None:
+    def _stop(self, step: int, signal: int, watch: Watch) -> None:
         if self.checkpoints.latest() != step:
-            self._save(step, unpacked(on.first(self.state)), None, log, watch)
+            self._save(step, unpacked(on.first(self.state)), None, watch)
         raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 

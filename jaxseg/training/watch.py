@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -31,10 +31,7 @@ class Watch:
         batch_size: images per step, over all devices.
         log_every: steps from one row of the log to the next.
         steps: steps of the whole run.
-        losses: what ``losses`` was at the step that the run starts from, None of a new run.
-
-    Attributes:
-        losses: sum and number of the losses since the last row of the log.
+        state: what ``state`` was at the step that the run starts from, None of a new run.
     """
 
     def __init__(
@@ -47,15 +44,20 @@ class Watch:
         batch_size: int,
         log_every: int,
         steps: int,
-        losses: Sequence[float] | None = None,
+        state: Mapping[str, Any] | None = None,
     ):
         self._log, self._progress, self._learning_rate, self._images_of = log, progress, learning_rate, images_of
         self._batch_size, self._log_every, self._steps = batch_size, log_every, steps
         self._pending: deque[tuple[int, int, dict[str, jax.Array]]] = deque()
-        self.losses = (0.0, 0) if losses is None else (float(losses[0]), int(losses[1]))
+        self._loss, self._count = (state or {}).get("losses", (0.0, 0))  # sum and number since the last row of the log
         self._timed, self._seconds = 0, 0.0
         self._read_steps = 0
         self._last: tuple[float, int] | None = None  # when so many steps were done
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the log and this need to go on exactly from the steps that were read; plain JSON."""
+        return {**self._log.state, "losses": (self._loss, self._count)}
 
     def add(self, step: int, figures: dict[str, jax.Array], count: int = 1) -> None:
         """Take the figures of steps that may still be running; those sent ``_LAG`` times before are read.
@@ -94,17 +96,17 @@ class Watch:
                 f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
                 "look at these images, or train with a lower optimizer.learning_rate in another --workdir"
             )
-        self.losses = (self.losses[0] + loss, self.losses[1] + 1)
+        self._loss, self._count = self._loss + loss, self._count + 1
         speed = {"speed": f"{rate:.1f} images/s"} if rate else {}
         self._progress.advance(loss=f"{loss:.4f}", **speed)
         if (step + 1) % self._log_every == 0 or step + 1 == self._steps:
             row = {
-                "train/loss": self.losses[0] / self.losses[1],
+                "train/loss": self._loss / self._count,
                 "train/gradient_norm": norm,
                 "train/learning_rate": float(self._learning_rate(step)),
             }
             self._log.write(step + 1, row | ({"train/images_per_second": rate} if rate else {}))
-            self.losses = (0.0, 0)
+            self._loss, self._count = 0.0, 0
             self._timed, self._seconds = 0, 0.0
 
     def _rate(self, count: int) -> float | None:

@@ -14,7 +14,7 @@ FITTED = Preprocess((64, 48), "lab", mean=(1 / 3, 2.5, 1e-17), std=(0.1, 3.0, 7.
 
 @pytest.mark.parametrize("preprocess", [Preprocess(), FITTED, Preprocess(clahe="gray", clip_limit=1.5, tiles=4)])
 def test_json_round_trip_is_exact(preprocess):
-    assert Preprocess.from_json(json.loads(preprocess.to_json())) == preprocess
+    assert Preprocess.from_json(json.loads(json.dumps(preprocess.to_json()))) == preprocess
 
 
 def test_settings_become_a_preprocess():

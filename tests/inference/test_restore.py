@@ -50,7 +50,7 @@ def trained(tmp_path_factory):
     """A run with its best checkpoint at step 3 and its latest, which calls all foreground, at step 5."""
     workdir = tmp_path_factory.mktemp("run")
     (workdir / "config.json").write_text(json.dumps(CONFIG))
-    (workdir / "preprocess.json").write_text(PLAIN.to_json())
+    (workdir / "preprocess.json").write_text(json.dumps(PLAIN.to_json()))
     everything = {"Dense_0": {"kernel": np.zeros((3, 2), np.float32), "bias": np.array([0, 9], np.float32)}}
     checkpoints = Checkpoints(workdir / "checkpoints")
     for step, params, score in ((3, GREEN["params"], 0.8), (5, everything, 0.7)):
@@ -87,7 +87,7 @@ def test_what_is_missing_is_told_with_the_fix(tmp_path, asked):
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     with pytest.raises(FileNotFoundError, match=r"preprocess.json: gone, and the run needs it; restore it"):
         load(tmp_path)
-    (tmp_path / "preprocess.json").write_text(PLAIN.to_json())
+    (tmp_path / "preprocess.json").write_text(json.dumps(PLAIN.to_json()))
     with pytest.raises(FileNotFoundError, match="checkpoint"):
         load(tmp_path)
     (tmp_path / "checkpoints").mkdir()
@@ -99,7 +99,7 @@ def test_what_is_missing_is_told_with_the_fix(tmp_path, asked):
 @pytest.mark.parametrize("content", ['{"model":', '"a string"', '{"other": 1}'])
 def test_a_damaged_file_is_named(tmp_path, asked, name, content):
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    (tmp_path / "preprocess.json").write_text(PLAIN.to_json())
+    (tmp_path / "preprocess.json").write_text(json.dumps(PLAIN.to_json()))
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=rf"{name}: not what training wrote"):
         load(tmp_path)

@@ -5,7 +5,7 @@ import jax
 import pytest
 
 from jaxseg.config import defaults
-from jaxseg.runs.folder import RunFolder, read_config
+from jaxseg.runs.folder import RunFolder, read_config, read_starts
 from jaxseg.runs.log import MetricsLog
 
 
@@ -18,7 +18,7 @@ def config(**changes):
 def begin(path, description=None, **changes):
     """Begin a run that reaches a checkpoint."""
     with RunFolder(path, config(**changes)) as run:
-        run.begin(jax.devices(), description or {"splits": {}}, "{}")
+        run.begin(jax.devices(), description or {"splits": {}}, {})
         (path / "checkpoints" / "10").mkdir(parents=True, exist_ok=True)
 
 
@@ -68,16 +68,16 @@ def test_data_that_changed_stop_a_resumed_run(tmp_path):
 
 def test_a_run_without_a_checkpoint_has_nothing_to_go_on_from(tmp_path):
     with RunFolder(tmp_path, config()) as run:
-        run.begin(jax.devices(), {"splits": {}}, "{}")
+        run.begin(jax.devices(), {"splits": {}}, {})
     begin(tmp_path, {"splits": {"train": 1}}, seed=3)
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     with RunFolder(tmp_path, config()) as run:
-        run.begin(jax.devices(), {"splits": {}}, "{}")
+        run.begin(jax.devices(), {"splits": {}}, {})
         with RunFolder(tmp_path, config()) as other, pytest.raises(ValueError, match="another process trains in"):
-            other.begin(jax.devices(), {"splits": {}}, "{}")
+            other.begin(jax.devices(), {"splits": {}}, {})
 
 
 @pytest.mark.parametrize("name", ["config.json", "environment.json", "data.json"])
@@ -119,12 +119,21 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tmp_path, lost):
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path):
     with RunFolder(tmp_path, config()) as run:
-        run.begin(jax.devices(), {"splits": {}}, "{}")
+        run.begin(jax.devices(), {"splits": {}}, {})
     log = MetricsLog(tmp_path, 0)
     log.write(7, {"train/loss": 1.0})
     log.close()
     (tmp_path / "checkpoints").mkdir()
     begin(tmp_path)
+    assert len(read_starts(tmp_path)) == 1  # the first was never taken up
+
+
+def test_a_run_that_was_killed_in_its_first_row_begins_again(tmp_path):
+    with RunFolder(tmp_path, config()) as run:
+        run.begin(jax.devices(), {"splits": {}}, {})
+    (tmp_path / "metrics.jsonl").write_text('{"step": 7, "tr')
+    begin(tmp_path)
+    assert len(read_starts(tmp_path)) == 1
 
 
 def test_a_damaged_config_is_named(tmp_path):
