@@ -78,6 +78,12 @@ def flip(path, place):
     path.write_bytes(data)
 
 
+def flip_text(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 def emptied(folder):
     shutil.rmtree(folder)
     folder.mkdir()
@@ -92,12 +98,6 @@ DAMAGES = {
     "cut manifest": lambda folder: os.truncate(folder / "variables" / "manifest.ocdbt", 20),
     "no list of items": lambda folder: (folder / "_CHECKPOINT_METADATA").unlink(),
 }
-
-
-def flip_text(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -142,13 +142,8 @@ def test_where_no_checkpoint_is_sound_all_are_named(three):
 
 
 def test_a_run_goes_on_from_the_newest_sound_checkpoint_and_keeps_the_damaged_one(three):
-    variables, training = (
-        {"params": {"w": np.zeros(3, np.float32)}, "batch_stats": {}, "ema": None},
-        {
-            "step": np.int32(0),
-            "opt_state": (),
-        },
-    )
+    variables = {"params": {"w": np.zeros(3, np.float32)}, "batch_stats": {}, "ema": None}
+    training = {"step": np.int32(0), "opt_state": ()}
     shutil.rmtree(three / "checkpoints" / "30" / "training")
     assert load_variables(three, "latest")[0] == 30  # its variables are sound
     checkpoints = Checkpoints(three / "checkpoints")
