@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import gc
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
 from jaxseg.checks import nearest, one_of
-from jaxseg.runs import programs
-from jaxseg.training import Stopped
+from jaxseg.interrupt import Stopped, leave_at_once
 
 flags.disclaim_key_flags()  # --config is a flag of the launcher that asks for it, and --help shows it there
 
 # What a user's mistake raises, here and in the libraries below.
 _MISTAKES = (ValueError, OSError, FloatingPointError)
 _OUT_OF_MEMORY = (
-    "the device's memory is too small for this; train with a smaller train.batch_size, data.patch_size or network "
+    "the memory is too small for this; train with a smaller train.batch_size, data.patch_size or network "
     "(model.size, or model.options), evaluate and predict with --tile=512"
 )
+# With less, C libraries abort or hang while they are imported; a run of two threads reserves 2.7 GiB.
+_LEAST_ADDRESSES = 3 * 2**30
+# What to do about an error of the system's.
+_ROOM = "make room there"
+_PERMISSION = "name another place, or change who may read and write there"
+_REMEDIES = {
+    "ENOSPC": _ROOM,
+    "EDQUOT": _ROOM,
+    "EFBIG": "raise the limit on the size of files (ulimit -f)",
+    "EROFS": _PERMISSION,
+    "EACCES": _PERMISSION,
+    "EPERM": _PERMISSION,
+    "ENAMETOOLONG": "shorten it",
+    "EMFILE": "raise the limit on open files (ulimit -n)",
+    "ENOTDIR": "a part of the path is a file; name another place",
+    "EISDIR": "a folder is there; name another file",
+    "EEXIST": "something else is there; name another place, or move it away",
+}
 _LISTED = "jaxseg/config.py says what each setting does"
 # What a parser wants, by absl's name for its type. The parser of dictionaries, ml_collections' own, names none.
 _WANTED = {
@@ -101,8 +120,13 @@ def run(main: Callable[[], None]) -> None:
     """Parse the flags, call ``main``, and exit: 0 when done, 1 after a mistake, 128 + signal when asked to stop.
 
     A mistake ends in one line on stderr; the variable ``JAXSEG_TRACEBACK=1`` shows the whole trace instead.
+
+    Neither this module nor a launcher imports more than reads a command line: ``main`` does, so that a signal or a lack
+    of memory during these seconds ends in one line too.
     """
-    programs.allow()
+    leave_at_once()
+    _let_the_main_thread_speak()
+    _require_address_space()
     atexit.register(gc.freeze)  # Python's last look for garbage, among all that was traced, takes a second
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
@@ -114,7 +138,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
         _leave(ValueError(_explain(error)), error)
     if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.ERROR)  # Orbax tells of every file it touches; --verbosity=0 lets it
+        logging.set_verbosity(logging.FATAL)  # Orbax tells of every file it touches; --verbosity=0 lets it
     if len(rest) > 1:
         _leave(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"))
     return rest
@@ -122,26 +146,58 @@ def _parse(arguments: Sequence[str]) -> list[str]:
 
 def _guarded(main: Callable[[], None]) -> None:
     try:
+        from jaxseg.runs import programs
+
+        programs.allow()
         main()
     except _MISTAKES as error:
         _leave(error)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        _leave(MemoryError(_OUT_OF_MEMORY), error)
     except Stopped as stop:
         print(stop, file=sys.stderr)
         sys.exit(128 + stop.signal)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    except (MemoryError, RuntimeError) as error:  # RuntimeError: JAX's, too
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _leave(MemoryError(_OUT_OF_MEMORY), error)
+
+
+def _require_address_space() -> None:
+    with contextlib.suppress(ImportError):
+        import resource  # there is none on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
+            _leave(MemoryError(
+                f"the limit on address space (ulimit -v) is {limit / 2**30:.2g} GiB; the libraries alone take "
+                f"{_LEAST_ADDRESSES / 2**30:.0f}: raise it, or limit the resident memory instead (a control group)"
+            ))  # fmt: skip
+
+
+def _let_the_main_thread_speak() -> None:
+    """Keep other threads from printing what they raise: the main one raises it too, and tells it in a line."""
+    told = sys.excepthook
+
+    def hook(*raised: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            told(*raised)
+
+    if os.environ.get("JAXSEG_TRACEBACK") != "1":
+        sys.excepthook = hook
+        threading.excepthook = lambda _: None
 
 
 def _leave(error: BaseException, cause: BaseException | None = None) -> None:
     if os.environ.get("JAXSEG_TRACEBACK") == "1":
         raise error from (cause or error.__cause__)
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # in one line
+    print(f"error: {' '.join(_said(error).split())}", file=sys.stderr)  # in one line
     sys.exit(1)
+
+
+def _said(error: BaseException) -> str:
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    remedy = _REMEDIES.get(errno.errorcode.get(error.errno or 0, ""))
+    return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
 
 
 class _Numbers(flags.ArgumentParser):

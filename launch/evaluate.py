@@ -9,7 +9,6 @@ from pathlib import Path
 from absl import flags
 
 from jaxseg import cli
-from jaxseg.jobs.evaluate import evaluate
 
 WORKDIR, CHECKPOINT = cli.run_flags()
 SPLIT = flags.DEFINE_enum(
@@ -30,6 +29,8 @@ PREDICTION = cli.prediction_flags()
 
 def main() -> None:
     """Evaluate, and print the table."""
+    from jaxseg.jobs.evaluate import evaluate
+
     evaluate(
         WORKDIR.value,
         SPLIT.value,

@@ -7,7 +7,6 @@ and the weights with which the pixel reads the image.
 from absl import flags
 
 from jaxseg import cli
-from jaxseg.jobs.inspect import inspect_attention
 
 WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGE = flags.DEFINE_string("image", None, "A photograph (png, jpg, tif, gif or bmp). Required.", required=True)
@@ -34,6 +33,8 @@ def two_numbers(pixel: list[str]) -> bool:
 
 def main() -> None:
     """Draw the picture, and print its path."""
+    from jaxseg.jobs.inspect import inspect_attention
+
     y, x = map(int, PIXEL.value)
     print(inspect_attention(WORKDIR.value, IMAGE.value, (y, x), output=OUTPUT.value, checkpoint=CHECKPOINT.value))
 

@@ -8,7 +8,6 @@ trains nothing. Any setting can be overridden on the command line, as in ``--con
 from absl import flags
 
 from jaxseg import cli
-from jaxseg.jobs.inspect import layer_table
 
 CONFIG = cli.config_flag()
 DEPTH = flags.DEFINE_integer(
@@ -22,6 +21,8 @@ DEPTH = flags.DEFINE_integer(
 
 def main() -> None:
     """Print the tables."""
+    from jaxseg.jobs.inspect import layer_table
+
     print(layer_table(CONFIG.value, DEPTH.value))
 
 

@@ -8,7 +8,7 @@ subfolder of its name; and the overlays are taller, by a strip that names the co
 
 from absl import flags
 
-from jaxseg import cli, inference
+from jaxseg import cli
 
 WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGES = flags.DEFINE_string(
@@ -29,6 +29,8 @@ PREDICTION = cli.prediction_flags()
 
 def main() -> None:
     """Predict, and say where the pictures are."""
+    from jaxseg import inference
+
     predictor = inference.load(WORKDIR.value, CHECKPOINT.value, **PREDICTION())
     masks = inference.predict_folder(predictor, IMAGES.value, OUTPUT.value)
     print(f"{len(masks)} images: masks, probabilities and overlays in {OUTPUT.value}")

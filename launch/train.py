@@ -7,7 +7,6 @@ them all. The same command on the same workdir continues a run that was stopped.
 from absl import flags
 
 from jaxseg import cli
-from jaxseg.jobs.train import train
 
 CONFIG = cli.config_flag()
 WORKDIR = flags.DEFINE_string(
@@ -21,6 +20,8 @@ WORKDIR = flags.DEFINE_string(
 
 def main() -> None:
     """Train."""
+    from jaxseg.jobs.train import train
+
     train(CONFIG.value, WORKDIR.value)
 
 

@@ -22,17 +22,19 @@ ALLOWED = {
     "optimizer": set(),
     "metrics": set(),
     "progress": set(),
-    "runs": set(),
-    "data": {"ahead", "progress", "runs"},
-    "report": {"data", "metrics", "models", "progress", "runs"},
+    "files": set(),
+    "runs": {"files"},
+    "data": {"ahead", "files", "progress", "runs"},
+    "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
-    "inference": {"ahead", "data", "metrics", "models", "progress", "runs"},
+    "inference": {"ahead", "counting", "data", "files", "metrics", "models", "progress", "runs"},
     "training": {
         "config",
         "counting",
         "data",
         "inference",
+        "interrupt",
         "losses",
         "metrics",
         "models",
@@ -41,7 +43,8 @@ ALLOWED = {
         "runs",
     },
     "jobs": {"attention", "config", "data", "inference", "metrics", "models", "report", "runs", "training"},
-    "cli": {"runs", "training"},
+    "interrupt": set(),
+    "cli": {"interrupt", "runs"},
 }
 
 # The same inside the attention room, low to high: a module may import those before it.

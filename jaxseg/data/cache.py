@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from jaxseg import files
 from jaxseg.ahead import ahead
 from jaxseg.data.builder import Config, SegmentationBuilder, quiet
 from jaxseg.data.layout import Listing
@@ -62,7 +63,7 @@ def prepared(
     could be mistaken for a cache. Of several processes one prepares; the others wait for it.
 
     Raises:
-        OSError: ``cache_dir`` cannot be made.
+        OSError: ``cache_dir`` cannot be made or written to.
     """
     place = cache_dir / content
     if _damage(place):
@@ -118,11 +119,19 @@ def _prepare(builder: type[SegmentationBuilder], folder: Path, config: Config, p
         unprepared = _at(builder, config, partial)
         with quiet():
             unprepared.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
-        files = [path for path in sorted(partial.rglob("*")) if path.is_file()]
-        listed = {path.relative_to(partial).as_posix(): _digest_of(path) for path in files}
-        (partial / _FILES).write_text(json.dumps(seal(listed), indent=2) + "\n")
+        made = [path for path in sorted(partial.rglob("*")) if path.is_file()]
+        listed = {path.relative_to(partial).as_posix(): _digest_of(path) for path in made}
+        files.write(partial / _FILES, (json.dumps(seal(listed), indent=2) + "\n").encode())
         shutil.rmtree(place, ignore_errors=True)
         partial.rename(place)
+    except (OSError, RuntimeError) as error:  # TFDS says that the disk is full by either, without a path
+        if getattr(error, "filename", None) is not None:
+            raise
+        said = str(error).splitlines()[0]
+        raise OSError(
+            f"{place.parent}: prepared images cannot be written ({said}); make room there, or name another folder by "
+            "--config.data.cache_dir"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8, UInt32
 
+from jaxseg import files
+
 # cv2 is imported inside the functions that need it: training reads prepared records, which works without OpenCV.
 
 LOSSLESS = (".png", ".tif", ".tiff", ".gif", ".bmp")
 SUFFIXES = (*LOSSLESS, ".jpg", ".jpeg")
+MOST_PIXELS = 2**27  # of an image that is read, 11585 x 11585: its prediction takes some 4 GiB beside the network's
+_HEAD = threading.Lock()
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Mask = UInt8[np.ndarray, "height width"]
@@ -30,7 +35,8 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: truncated, not a picture, several frames, not 8 bits, or turned where ``turn`` is False.
+        ValueError: truncated, not a picture, several frames, not 8 bits, more than ``MOST_PIXELS``, or turned where
+            ``turn`` is False.
     """
     import cv2
 
@@ -48,17 +54,22 @@ def read_image(path: Path | str, *, turn: bool = True) -> Picture:
 
 def read_size(path: Path | str) -> tuple[int, int] | None:
     """Return height and width of what ``read_image`` gives, from the file's head; None where that tells nothing."""
+    with contextlib.suppress(Exception):  # the reader says what is wrong
+        return _read_size(path)
+    return None
+
+
+def _read_size(path: Path | str) -> tuple[int, int]:
     from PIL import Image, TiffImagePlugin
 
-    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):  # the reader says what is wrong
-        with open(path, "rb") as file:
-            turned = orientation(file.read(1 << 16)) >= 5
+    # The filters of warnings are those of all threads.
+    with _HEAD, warnings.catch_warnings(action="ignore"), open(path, "rb") as file:
+        turned = orientation(file.read(1 << 16)) >= 5
         with Image.open(path) as picture:
             # Some versions of Pillow have turned the size of a TIFF themselves: as stored, its tags have it.
             tiff = isinstance(picture, TiffImagePlugin.TiffImageFile)
             width, height = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
             return (width, height) if turned else (height, width)
-    return None
 
 
 def read_mask(path: Path | str) -> Mask:
@@ -155,21 +166,7 @@ def write_png(path: Path | str, array: np.ndarray) -> None:
 
     Raises OSError where the file cannot be written.
     """
-    write(path, encode_png(array))
-
-
-def write(path: Path | str, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever stops the writing.
-
-    Raises OSError where it cannot be written.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    files.write(path, encode_png(array))
 
 
 def encode_png(array: np.ndarray) -> bytes:
@@ -228,7 +225,27 @@ def _read(path: Path | str) -> bytes:
     cut_png = data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
     if cut_jpeg or cut_png:
         raise ValueError(f"{path}: truncated; copy or download it again")
+    _require_few_pixels(path)
     return data
+
+
+def _require_few_pixels(path: Path) -> None:
+    """Refuse by its head what would take the memory of everything else once it is decoded."""
+    from PIL import Image
+
+    size = "more"
+    try:
+        height, width = _read_size(path)
+        if height * width <= MOST_PIXELS:
+            return
+        size = f"{width} x {height}"
+    except Image.DecompressionBombError:  # Pillow's own limit, above ours
+        pass
+    except Exception:  # the decoder says what is wrong
+        return
+    raise ValueError(
+        f"{path}: {size} pixels, and {MOST_PIXELS:,} at most are read; cut it in parts, or save it smaller"
+    )
 
 
 def _decode(path: Path | str, data: bytes, flags: int) -> np.ndarray:

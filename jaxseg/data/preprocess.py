@@ -166,10 +166,11 @@ def equalise(image: Picture, mode: str, clip_limit: float, tiles: int) -> Pictur
     if mode == "green":
         return _grey_to_rgb(clahe(np.ascontiguousarray(image[..., 1])))
     # retina-unet, lib/pre_processing.py: grey, z-score over the set, each image stretched to 0..255, CLAHE, gamma. The
-    # stretch undoes any shift and scale before it, so the z-score has no effect and is left out.
-    grey = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    # stretch undoes any shift and scale before it, so the z-score has no effect and is left out. In integers, since a
+    # float32 product rounds as the processor's kernel does, and the images would differ by one from machine to machine.
+    grey = image.astype(np.int32) @ np.array([299, 587, 114], np.int32)
     low, high = grey.min(), grey.max()
-    stretched = np.zeros_like(grey) if high == low else (grey - low) / (high - low) * 255
+    stretched = (grey - low) * 255 // max(high - low, 1)
     curve = ((np.arange(256) / 255) ** (1 / GAMMA) * 255).astype(np.uint8)
     return _grey_to_rgb(cv2.LUT(clahe(stretched.astype(np.uint8)), curve))
 

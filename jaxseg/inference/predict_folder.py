@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from jaxseg import files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
-from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_image, read_size, write
-from jaxseg.inference.predictor import Predictor
+from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_image, read_size
+from jaxseg.inference.predictor import Predictor, TooLarge
 from jaxseg.metrics import decide
 from jaxseg.progress import track
 
@@ -23,6 +27,8 @@ _FAILURES = (ValueError, OSError, jax.errors.JaxRuntimeError)
 
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
 _TINT = np.float32(0.15)  # how much of its colour a mask gets
+_TILES = (1024, 512, 256)  # sides of the tiles of an image that is too large to be predicted at once, tried in turn
+_ALONE = 2**25  # pixels from which on an image is in work alone: beside the network it takes up to 30 bytes a pixel
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
@@ -38,7 +44,8 @@ def predict_folder(
     ``probabilities/<class>/`` are those of one class; ``overlays/`` are taller, by a strip that names the colours.
 
     Several images are in work at once, so that every core and device is busy; files are written in the images' order,
-    each whole or not at all.
+    each whole or not at all. An image that is too large for the memory is predicted in tiles, and a line says so:
+    attention with global support reaches to the edge of its tile then.
 
     Args:
         predictor: the model.
@@ -54,6 +61,7 @@ def predict_folder(
         FileExistsError: a picture to be written exists already; nothing is predicted.
         ValueError: there is no image, or two share a stem, so that nothing is predicted; or some images failed: the
             message says which and why, and all others are done.
+        OSError: a picture cannot be written; those before it are done.
     """
     paths, output = _images(Path(images)), Path(output)
     kinds = ["masks", *_maps(predictor.classes), "overlays"]
@@ -61,15 +69,19 @@ def predict_folder(
     for kind in kinds:
         (output / kind).mkdir(parents=True, exist_ok=True)
     predictor = predictor.expecting(predictor.preprocess.size(size) for size in map(read_size, paths) if size)
-    written, failed = [], []
-    with contextlib.closing(ahead(functools.partial(_attempt, predictor), paths)) as work:
-        for path, pictures in zip(paths, track(work, "predict", total=len(paths)) if progress else work, strict=True):
-            try:
-                _write(pictures, output, path)
-            except _FAILURES as error:
-                failed.append(_cause(path, error))
-            else:
-                written.append(_target(output, "masks", path))
+    written, failed, tiled = [], [], []
+    with contextlib.closing(ahead(functools.partial(_attempt, predictor, threading.Lock()), paths)) as work:
+        for path, done in zip(paths, track(work, "predict", total=len(paths)) if progress else work, strict=True):
+            if isinstance(done, Exception):
+                failed.append(_cause(path, done))
+                continue
+            for kind, data in done.pictures.items():
+                files.write(_target(output, kind, path), data)
+            written.append(_target(output, "masks", path))
+            if done.tile:
+                tiled.append(f"{path.name} ({done.tile} x {done.tile})")
+    if tiled:
+        print(f"note: predicted in tiles, since the memory is too small for the whole: {', '.join(tiled)}", flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(paths)} images failed, the others are done: {'; '.join(failed)}")
     return written
@@ -89,12 +101,39 @@ def overlay(
     return drawn
 
 
-def _attempt(predictor: Predictor, path: Path) -> dict[str, bytes] | Exception:
+class _Done(NamedTuple):
+    pictures: dict[str, bytes]  # PNG files by their folder
+    tile: int = 0  # side of the tiles that it took; 0: none but those that were asked for
+
+
+def _attempt(predictor: Predictor, alone: threading.Lock, path: Path) -> _Done | Exception:
     """Return the pictures of an image, or why there are none; several threads do this at once."""
+    height, width = read_size(path) or (0, 0)
     try:
-        return _pictures(predictor, read_image(path))
+        with alone if height * width >= _ALONE else contextlib.nullcontext():
+            return _fitted(predictor, read_image(path))
     except _FAILURES as error:
         return error
+
+
+def _fitted(predictor: Predictor, image: Picture) -> _Done:
+    """Return the pictures of an image, predicted at once or, where the memory is too small, in tiles."""
+    try:
+        return _Done(_pictures(predictor, image))
+    except (TooLarge, jax.errors.JaxRuntimeError) as error:
+        found = error
+    for side in _TILES:
+        if predictor.tile or not _out_of_memory(found):
+            break
+        try:
+            return _Done(_pictures(predictor.tiled(side), image), side)
+        except (TooLarge, jax.errors.JaxRuntimeError) as error:
+            found = error
+    raise found
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, TooLarge) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:
@@ -113,14 +152,6 @@ def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:
         image = overlay(image, mask == index, colour)
     named = encode_png(palette.with_legend(image, classes))
     return pictures | {"masks": palette.encode_index_png(mask, len(classes)), "overlays": named}
-
-
-def _write(pictures: dict[str, bytes] | Exception, output: Path, path: Path) -> None:
-    """Write the pictures of an image, or raise what prevented them."""
-    if isinstance(pictures, Exception):
-        raise pictures
-    for kind, data in pictures.items():
-        write(_target(output, kind, path), data)
 
 
 def _maps(classes: Sequence[str]) -> list[str]:
@@ -151,15 +182,15 @@ def _target(output: Path, kind: str, path: Path) -> Path:
 
 
 def _refuse_existing(targets: Sequence[Path]) -> None:
-    existing = [path for path in targets if path.exists()]
+    existing = [path for path in targets if os.path.lexists(path)]  # a link to nothing is the user's, too
     if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise FileExistsError(f"{existing[0]} is there already{more}; choose another output folder, or move it away")
 
 
 def _cause(path: Path, error: Exception) -> str:
-    if "RESOURCE_EXHAUSTED" in str(error):
-        return f"{path}: too large for the device's memory; predict it in tiles (--tile=512)"
+    if _out_of_memory(error):
+        return f"{path}: too large for the memory, in tiles too; predict smaller ones (--tile=128)"
     message = str(error)
     return message if str(path) in message else f"{path}: {message}"
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int32
 
-from jaxseg import checks
+from jaxseg import checks, counting
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
@@ -31,6 +31,10 @@ from jaxseg.runs.programs import Program
 AT_ONCE = 2
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
+
+
+class TooLarge(ValueError):
+    """An image takes more memory than there is, predicted at once; the message says how much."""
 
 
 class Predictor:
@@ -105,12 +109,14 @@ class Predictor:
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
         self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
+        self._fitting: set[Size] = set()  # canvases for which there is room
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
 
         Raises:
             ValueError: the image has another dtype or shape.
+            TooLarge: it does not fit the memory; a predictor with ``tile`` predicts it.
         """
         _check(image)
         probability = self.prepared(self.preprocess.prepare(image))
@@ -127,6 +133,12 @@ class Predictor:
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def tiled(self, side: int) -> Predictor:
+        """Return a predictor that predicts in square tiles of this side."""
+        found = copy.copy(self)
+        found.tile = (side, side)
+        return found
 
     def expecting(self, sizes: Iterable[Size]) -> Predictor:
         """Return a predictor for many images, prepared to these sizes, that several threads are to call.
@@ -185,8 +197,23 @@ class Predictor:
         (height, width), laid = image.shape[:2], _laid(image, canvas)
         snug = all(own == canvas for own, shared in self._canvases.items() if shared == canvas)
         with self._place() as variables:
-            found = self._program(canvas, snug, variables, *laid)(variables, *laid)
-            return np.asarray(found)[0, :height, :width]
+            program = self._program(canvas, snug, variables, *laid)
+            self._require_room(program, canvas)
+            return np.asarray(program(variables, *laid))[0, :height, :width]
+
+    def _require_room(self, program: Callable, canvas: Size) -> None:
+        """Raise TooLarge where the program needs more than is free: a CPU's system would kill the process."""
+        if canvas in self._fitting or not hasattr(program, "memory_analysis"):
+            return
+        found, there = program.memory_analysis(), counting.room(jax.local_devices()[0])
+        need = found.temp_size_in_bytes + found.output_size_in_bytes
+        together = AT_ONCE if self._places is not None and jax.default_backend() == "cpu" else 1
+        if there is not None and need * together > there:
+            raise TooLarge(
+                f"{canvas[0]} x {canvas[1]} pixels at once take {counting.memory(need)}, and "
+                f"{counting.memory(there // together)} are free; predict in tiles (--tile=512)"
+            )
+        self._fitting.add(canvas)
 
     def _program(self, canvas: Size, snug: bool, variables: Any, *laid: np.ndarray) -> Callable:
         device = next((getattr(leaf, "device", None) for leaf in jax.tree.leaves(variables)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def inspect_attention(
     path = Path(workdir, "figures", f"attention_{Path(image).stem}_{y}_{x}.png") if output is None else Path(output)
     if path.suffix != ".png":
         raise ValueError(f"{path}: the picture is a PNG; name a file that ends in .png")
-    if path.exists():
+    if os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; choose another --output, or move it away")
     read_config(Path(workdir))  # a run that is none, and a pixel off the image, are told before the network is there
     photograph = read_image(image)
@@ -64,7 +65,7 @@ def inspect_attention(
     seen = scene(predictor, photograph, f"{Path(image).name}, step {predictor.step} of {Path(workdir).name}")
     figure = report.draw_pixel(seen, (y, x))
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    report.save(figure, path)
     return path
 
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from jaxseg.report.figures import literal
 from jaxseg.report.panels import COVERED, Pixel, Sheet, View, aspect, number
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draw_pixel(scene: Scene, pixel: Pixel, figure: Figure | None = None) -> Figu
                 title = f"skip {level}, stride {scene.skips[level].stride}, {rows} × {columns} cells\n{view.caption()}"
                 _draw(sheet, (left, top + _TITLE, _PANEL, panel), view, drawn, title)
         top += step
-    return sheet.figure
+    return literal(sheet.figure)
 
 
 def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, figure: Figure | None = None) -> Figure:
@@ -136,7 +137,7 @@ def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, fi
             if (view := found.get(part)) is not None:
                 _draw(sheet, (left, top + _CAPTION, _SMALL, panel), view, like, view.caption())
         top += step
-    return sheet.figure
+    return literal(sheet.figure)
 
 
 def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, float, float]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxseg.data.palette import colours
 from jaxseg.metrics import METRICS, score_key
+from jaxseg.report.figures import save
 from jaxseg.report.tables import REGION_NAMES
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def draw_curves(
         axis.set_xlim(left=0)
     for axis in axes[-1 - validated :]:
         axis.set_xlabel("training step")
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:

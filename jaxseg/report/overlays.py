@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, UInt8
 from jaxseg.data.palette import colours
 from jaxseg.data.records import IGNORE
 from jaxseg.metrics import decide
+from jaxseg.report.figures import save
 from jaxseg.report.panels import MARK, aspect, thinned
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def draw_examples(
             for axis, heading in zip(axes, columns, strict=True):
                 axis.text(0.5, 1 + (_LINE + 0.06) / panel, heading, transform=axis.transAxes, ha="center", fontsize=11)
             view.legend(figure)
-    figure.savefig(path, dpi=_DPI)
+    save(figure, path, _DPI)
 
 
 class _Foreground:

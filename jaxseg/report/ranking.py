@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxseg.data.palette import colours
 from jaxseg.metrics import METRICS, REGIONS, Evaluation
+from jaxseg.report.figures import save
 from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
 
@@ -70,4 +71,4 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", alpha=0.25)
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
+    save(figure, path)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from jaxseg import files
 from jaxseg.data.records import Record
 from jaxseg.metrics import METRICS, Evaluation
 from jaxseg.models import describe
@@ -112,7 +113,7 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
         lines += ["## Learning curves", "", f"![learning curves](figures/{_CURVES})", ""]
     lines += ["For research; not a medical device."]
     report = workdir / "report.md"
-    report.write_text("\n".join(lines) + "\n")
+    files.write(report, ("\n".join(lines) + "\n").encode())
     return report
 
 

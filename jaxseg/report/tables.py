@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxseg import files
 from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Counts, Evaluation
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
@@ -24,9 +25,12 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
         facts: what else the numbers depend on: ``seed``, ``checkpoint_step`` ...
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{split}.json").write_text(json.dumps(to_json(split, evaluation, facts), indent=2) + "\n")
-    (folder / f"{split}.csv").write_text(to_csv(evaluation))
-    (folder / f"{split}.md").write_text(to_markdown(split, evaluation, facts))
+    for kind, text in {
+        "json": json.dumps(to_json(split, evaluation, facts), indent=2) + "\n",
+        "csv": to_csv(evaluation),
+        "md": to_markdown(split, evaluation, facts),
+    }.items():
+        files.write(folder / f"{split}.{kind}", text.encode())
 
 
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:

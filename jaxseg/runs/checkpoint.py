@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from jaxseg import checks
+from jaxseg import checks, files
 from jaxseg.runs.sealed import seal, unseal
 
 Tree = Any  # a pytree of arrays
@@ -83,10 +84,14 @@ class Checkpoints:
             training: likewise.
             score: higher is better; None where val was not scored at this step.
             log: the state of the log, plain JSON; given back by ``resume``.
+
+        Raises:
+            OSError: there is no room for it, or the one before could not be written.
         """
         assert self._writer is not None, "opened for reading only"
         self._tidy()
         variables, training = jax.device_get((variables, training))
+        self._reserve(sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves((variables, training))))
         digests = {"variables": _digest(variables), "training": _digest(training)}
         record = seal({"step": step, "score": score, "log": log or {}, "digests": digests})
         self._writer.save(
@@ -175,9 +180,22 @@ class Checkpoints:
             self._tidy()
             self._writer.close()
 
+    def _reserve(self, size: int) -> None:
+        """Raise OSError unless so many bytes can be written: Orbax tells it after a while, and in a thousand lines."""
+        reserved = self._path / ".reserved"
+        try:
+            with files.named(self._path), reserved.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+        finally:
+            reserved.unlink(missing_ok=True)
+
     def _wait(self) -> None:
-        if self._writer is not None:
+        if self._writer is None:
+            return
+        try:
             self._writer.wait_until_finished()
+        except Exception as error:  # of whatever kind the many files of a checkpoint may cause
+            raise OSError(f"{self._path}: a checkpoint cannot be written ({_first_line(error)})") from error
 
     def _tidy(self) -> None:
         """Wait, and remove the checkpoints that are neither the latest nor the best; damaged ones stay."""
@@ -274,8 +292,11 @@ def _free(path: Path) -> Path:
 
 
 def _damaged(folder: Path, error: Exception) -> Damaged:
-    said = str(error).splitlines() or [type(error).__name__]
-    return Damaged(f"the checkpoint {folder} is damaged ({said[0][:200]})")
+    return Damaged(f"the checkpoint {folder} is damaged ({_first_line(error)})")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import os
 import stat
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def set_up() -> None:
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", LONG)
+    # Where the disk is full, the next start compiles again.
+    warnings.filterwarnings("ignore", "Error (writing|reading) persistent compilation cache entry")
 
 
 def _compile_quickly() -> None:

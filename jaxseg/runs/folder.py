@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jaxseg import files
 from jaxseg.runs.lock import lock
 from jaxseg.runs.log import NAME, read_metrics
 from jaxseg.runs.sealed import seal, unseal
@@ -120,7 +121,7 @@ class RunFolder:
         if self.path.is_file():
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
         known = read_config(self.path) if (self.path / "config.json").exists() else None
-        if known is None and self.path.is_dir() and any(self.path.iterdir()):
+        if known is None and self.path.is_dir() and not all(map(files.partial, self.path.iterdir())):
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")
         if known is not None and self._has_checkpoint():
             self._refuse_another(known, config)
@@ -208,10 +209,7 @@ class RunFolder:
             )
 
     def _write(self, name: str, content: Any) -> None:
-        path = self.path / name
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(path)  # a reader, or a kill, never sees half of it
+        files.write(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _parse_starts(content: Any) -> list[Json]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from jaxseg import files
 from jaxseg.runs.checkpoint import Checkpoints
 
 NAME = "metrics.jsonl"
@@ -40,16 +42,15 @@ class MetricsLog:
     """
 
     def __init__(self, directory: Path, step: int, state: dict[str, Any] | None = None):
-        path, state = directory / NAME, state or {}
+        self._path = path = directory / NAME
+        state = state or {}
         rows = _rows(path, state) if path.exists() else []
         if step and not path.exists():
             print(f"note: {path} is gone; it begins again at step {step}", flush=True)
         kept = b"".join(line for row, line in rows if row["step"] <= step)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(kept)
-        partial.replace(path)
+        files.write(path, kept)
         self._file = path.open("ab")
-        self._events = _events(directory, step)
+        self._events = Events(directory, step)
         self._digest, self._bytes = hashlib.sha256(kept), len(kept)
         self._before, self._began = state.get("seconds", 0.0), time.monotonic()
 
@@ -60,18 +61,28 @@ class MetricsLog:
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of a step, keyed ``split/region/reduction/metric`` or ``train/...``, and its seconds."""
+        self.check()
         line = json.dumps({"step": step, "seconds": self._seconds(), **figures}).encode() + b"\n"
-        self._file.write(line)
-        self._file.flush()
+        with files.named(self._path):
+            self._file.write(line)
+            self._file.flush()
         self._digest.update(line)
         self._bytes += len(line)
-        for name, value in figures.items():
-            self._events.add_scalar(name, value, step)
-        self._events.flush()
+        self._events.write(step, figures)
+
+    def check(self) -> None:
+        """Raise FileNotFoundError where the file is no longer there: somebody moves or deletes the run's folder."""
+        try:
+            there = os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise FileNotFoundError(f"{self._path} was moved or deleted under its run, which ends here")
 
     def close(self) -> None:
         """Close both files."""
-        self._file.close()
+        with files.named(self._path):
+            self._file.close()
         self._events.close()
 
     def _seconds(self) -> float:
@@ -99,14 +110,43 @@ def _rows(path: Path, state: dict[str, Any]) -> list[tuple[Row, bytes]]:
     return rows
 
 
-def _events(directory: Path, step: int) -> Any:
-    # tensorboardX imports torch where there is one: seconds and 180 MiB, for tensors that nobody gives it.
-    modules: dict[str, Any] = sys.modules
-    if hidden := "torch" not in modules:
-        modules["torch"] = None
-    try:
-        from tensorboardX import SummaryWriter
-    finally:
-        if hidden:
-            del modules["torch"]
-    return SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+class Events:
+    """TensorBoard's events, written at once: tensorboardX's own writer does it in a thread, and hangs if that fails.
+
+    Args:
+        directory: the run's folder.
+        step: where the run starts; TensorBoard forgets what an earlier start wrote of later steps.
+    """
+
+    def __init__(self, directory: Path, step: int):
+        # tensorboardX imports torch where there is one: seconds and 180 MiB, for tensors that nobody gives it.
+        modules: dict[str, Any] = sys.modules
+        if hidden := "torch" not in modules:
+            modules["torch"] = None
+        try:
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto import event_pb2
+            from tensorboardX.summary import scalar
+        finally:
+            if hidden:
+                del modules["torch"]
+        types: Any = event_pb2  # a generated module, which checkers cannot read
+        self._event, self._scalar, self._directory = types.Event, scalar, directory
+        with files.named(directory):
+            self._file = EventsWriter(str(directory / "events"))
+            if step:
+                start = types.SessionLog(status=types.SessionLog.START)
+                self._file.write_event(types.Event(wall_time=time.time(), step=step + 1, session_log=start))
+
+    def write(self, step: int, figures: dict[str, float]) -> None:
+        """Append the figures of a step."""
+        with files.named(self._directory):
+            for name, value in figures.items():
+                summary = self._scalar(name, value)
+                self._file.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        with files.named(self._directory):
+            self._file.close()

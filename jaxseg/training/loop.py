@@ -13,6 +13,7 @@ from jaxseg import data, inference, losses, models, optimizer
 from jaxseg.config import Settings, plain
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
+from jaxseg.interrupt import Stopped, StopRequest
 from jaxseg.metrics import METRICS, flatten
 from jaxseg.progress import Progress, clock
 from jaxseg.runs import checkpoint, programs
@@ -20,7 +21,6 @@ from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import MetricsLog
 from jaxseg.training import devices as on
 from jaxseg.training import feed, memory
-from jaxseg.training.interrupt import StopRequest
 from jaxseg.training.packed import packed_as, unpacked
 from jaxseg.training.step import (
     DEVICES,
@@ -32,14 +32,6 @@ from jaxseg.training.step import (
     steps_at_once,
 )
 from jaxseg.training.watch import Watch
-
-
-class Stopped(Exception):
-    """Training was asked to stop and did, with everything saved; ``signal`` is the signal that asked."""
-
-    def __init__(self, message: str, signal: int):
-        super().__init__(message)
-        self.signal = signal
 
 
 class Run:
@@ -147,8 +139,8 @@ class Run:
             state=self._logged,
         )
         try:
+            step = program.compiled(**notes)
             with StopRequest() as stop:
-                step = program.compiled(**notes)
                 done = self.start
                 while done < settings.steps:
                     count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)

@@ -96,6 +96,7 @@ class Watch:
                 f"step {step + 1}: loss {loss}, gradient norm {norm}, on images {', '.join(self._images_of(step))}; "
                 "look at these images, or train with a lower optimizer.learning_rate in another --workdir"
             )
+        self._log.check()
         self._loss, self._count = self._loss + loss, self._count + 1
         speed = {"speed": f"{rate:.1f} images/s"} if rate else {}
         self._progress.advance(loss=f"{loss:.4f}", **speed)

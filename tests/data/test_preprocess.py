@@ -90,8 +90,8 @@ def equalised_by_opencv(image, mode, clip_limit, tiles):
         lightness, a, b = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2LAB))
         return cv2.cvtColor(cv2.merge([apply(lightness), a, b]), cv2.COLOR_LAB2RGB)
     if mode == "gray":
-        low, high = float(image.min()), float(image.max())
-        stretched = ((image[..., 0] - low) / (high - low) * 255).astype(np.uint8)
+        low, high = int(image.min()), int(image.max())
+        stretched = ((image[..., 0].astype(int) - low) * 255 // (high - low)).astype(np.uint8)
         table = np.array([((i / 255.0) ** (1 / 1.2)) * 255 for i in range(256)]).astype(np.uint8)
         return cv2.merge([cv2.LUT(apply(stretched), table)] * 3)
     channels = cv2.split(image) if mode == "rgb" else [image[..., 1]] * 3

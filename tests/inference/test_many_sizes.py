@@ -14,16 +14,15 @@ from fakes import GREEN, PLAIN, Pixels
 from filling import fill, shapes
 from flax import linen as nn
 
-from jaxseg import data, inference, models, report
+from jaxseg import data, files, inference, models, report
 from jaxseg.ahead import ahead
 from jaxseg.config import defaults, plain
-from jaxseg.data.images import write, write_png
+from jaxseg.data.images import write_png
 from jaxseg.data.records import Record, Records
 from jaxseg.inference import Predictor, canvases, predict_folder, score
 from jaxseg.jobs.evaluate import evaluate_split
 from jaxseg.models import Network
 
-FOLDER = sys.modules["jaxseg.inference.predict_folder"]  # the room gives its function that name
 SIZES = [(16 * (k // 4) + 9, 16 * (k % 4) + 1 + k % 16) for k in range(20)]  # of twenty frames at stride 16
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (*size, 3), np.uint8) for size in SIZES]
@@ -205,7 +204,7 @@ def test_the_images_go_round_the_devices(folder, tmp_path):
 
 
 def test_an_interrupt_leaves_whole_files_and_begins_no_other_image(folder, tmp_path, monkeypatch):
-    begun = []
+    begun, write = [], files.write
 
     def prepared(self, image):
         begun.append(len(begun))
@@ -218,23 +217,26 @@ def test_an_interrupt_leaves_whole_files_and_begins_no_other_image(folder, tmp_p
 
     monkeypatch.setattr(Predictor, "prepared", prepared)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(FOLDER, "write", interrupted)
+    monkeypatch.setattr(files, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         predict_folder(Predictor(Pixels(), GREEN, PLAIN), folder, tmp_path / "out", progress=False)
     assert {path.stem for path in (tmp_path / "out").rglob("*")} == {"masks", "probabilities", "overlays", "00", "01"}
     assert len(begun) <= 6  # three are written or were to be, and a few were in hand
 
 
-def test_what_cannot_be_written_is_told_and_the_others_are_done(folder, tmp_path, monkeypatch):
+def test_a_picture_that_cannot_be_written_ends_the_batch(folder, tmp_path, monkeypatch):
+    """Where there is no room for one there is none for the others: predicting them would be for nothing."""
+    write = files.write
+
     def full(path, data):
         if path.stem == "02":
-            raise OSError(f"{path}: No space left on device")
+            raise OSError(28, "No space left on device", str(path))
         write(path, data)
 
-    monkeypatch.setattr(FOLDER, "write", full)
-    with pytest.raises(ValueError, match=r"^1 of 20 images failed, the others are done: .*02.png: No space left"):
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(OSError, match="No space left on device: .*02.png"):
         predict_folder(Predictor(Pixels(), GREEN, PLAIN), folder, tmp_path / "out", progress=False)
-    assert len(list((tmp_path / "out" / "masks").iterdir())) == 19
+    assert [path.name for path in sorted((tmp_path / "out" / "masks").iterdir())] == ["00.png", "01.png"]
 
 
 def test_evaluation_at_the_original_size_knows_sizes_without_reading(tmp_path):

@@ -1,11 +1,16 @@
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 from fakes import green_probability
+from PIL import Image
 
+from jaxseg import counting
+from jaxseg.data import images
 from jaxseg.data.images import read_image, write_png
-from jaxseg.inference import predict_folder
-from jaxseg.inference.predict_folder import overlay
+from jaxseg.inference import Predictor, predict_folder
+from jaxseg.inference.predict_folder import PROBABILITY_SCALE, overlay
 
 
 @pytest.fixture
@@ -108,5 +113,69 @@ def test_an_image_too_large_for_the_memory_is_told_with_the_remedy(green, folder
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 99 bytes.")
 
     monkeypatch.setattr(green, "prepared", exhausted)
-    with pytest.raises(ValueError, match=r"b.png: too large for the device's memory; predict it in tiles"):
+    with pytest.raises(ValueError, match=r"b.png: too large for the memory, in tiles too; predict smaller ones"):
+        predict_folder(green, folder / "b.png", tmp_path / "out")
+
+
+class Counted:
+    """A program that says what it takes: 100 bytes a pixel."""
+
+    def __init__(self, program, pixels):
+        self._program, self._pixels = program, pixels
+
+    def __call__(self, *arguments):
+        return self._program(*arguments)
+
+    def memory_analysis(self):
+        return SimpleNamespace(temp_size_in_bytes=100 * self._pixels, output_size_in_bytes=0)
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """Room for two images of 260 x 260 pixels."""
+    program = Predictor._program
+
+    def counted(self, canvas, *arguments):
+        return Counted(program(self, canvas, *arguments), canvas[0] * canvas[1])
+
+    monkeypatch.setattr(Predictor, "_program", counted)
+    monkeypatch.setattr(counting, "room", lambda device: 2 * 100 * 260**2)
+
+
+def test_what_the_memory_does_not_hold_is_predicted_in_tiles_and_told(
+    green, tmp_path, make_image, capsys, small_memory
+):
+    (tmp_path / "images").mkdir()
+    for name, size in {"large": (700, 300), "small": (90, 30)}.items():
+        write_png(tmp_path / "images" / f"{name}.png", make_image(*size, seed=3))
+    predict_folder(green, tmp_path / "images", tmp_path / "out", progress=False)
+    told = capsys.readouterr().out
+    assert told == "note: predicted in tiles, since the memory is too small for the whole: large.png (256 x 256)\n"
+    for name in ("large", "small"):
+        expected = green_probability(read_image(tmp_path / "images" / f"{name}.png"))
+        found = _grey(tmp_path / "out" / "probabilities" / f"{name}.png")
+        np.testing.assert_allclose(found / PROBABILITY_SCALE, expected, atol=2e-5)
+
+
+def test_scores_are_never_those_of_tiles_that_nobody_asked_for(green, make_image, small_memory):
+    with pytest.raises(ValueError, match=r"^704 x 320 pixels at once take 21.5 MiB, and 12.9 MiB are free; predict in"):
+        green.prepared(make_image(700, 300, seed=3))
+
+
+def test_a_picture_of_too_many_pixels_does_not_end_the_others(green, folder, make_image, tmp_path, monkeypatch):
+    """It is told by its head, before its pixels take all memory; Pillow has a limit of its own, above ours."""
+    Image.new("1", (30000, 30000)).save(folder / "huge.png")
+    monkeypatch.setattr(images, "MOST_PIXELS", 800)
+    write_png(folder / "large.png", make_image(40, 21, seed=3))
+    with pytest.raises(ValueError, match="failed, the others are done") as told:
+        predict_folder(green, folder, tmp_path / "out", progress=False)
+    assert "huge.png: more pixels, and 800 at most are read" in str(told.value)
+    assert "large.png: 21 x 40 pixels, and 800 at most are read" in str(told.value)
+    assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["a.png", "b.png"]
+
+
+def test_a_link_to_nothing_is_not_replaced(green, folder, tmp_path):
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    (tmp_path / "out" / "masks" / "b.png").symlink_to(tmp_path / "unplugged" / "b.png")
+    with pytest.raises(FileExistsError, match="b.png is there already"):
         predict_folder(green, folder / "b.png", tmp_path / "out")

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxseg import files
 from jaxseg.data.records import Record
 from jaxseg.metrics import Evaluation, Tally
 
@@ -65,13 +66,20 @@ def drawn(monkeypatch):
     """Every figure that is saved, by its file's name."""
     from matplotlib.figure import Figure
 
-    figures, save = {}, Figure.savefig
+    figures, written = {}, []
+    draw, write = Figure.savefig, files.write
 
-    def keep(figure, path, **options):
-        figures[Path(path).name] = figure
-        save(figure, path, **options)
+    def keep(figure, stream, **options):
+        draw(figure, stream, **options)
+        written.append(figure)
+
+    def name(path, data):
+        write(path, data)
+        if written:
+            figures[Path(path).name] = written.pop()
 
     monkeypatch.setattr(Figure, "savefig", keep)
+    monkeypatch.setattr(files, "write", name)
     return figures
 
 

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jaxseg.training.interrupt import StopRequest
+from jaxseg.interrupt import StopRequest
 
 
 def test_the_first_signal_is_noted_and_the_second_acts(capfd):
@@ -10,7 +10,7 @@ def test_the_first_signal_is_noted_and_the_second_acts(capfd):
         assert stop.signal is None
         signal.raise_signal(signal.SIGINT)
         assert stop.signal == signal.SIGINT
-        assert "stopping after this step" in capfd.readouterr().err
+        assert "stopping after this step" in capfd.readouterr().out
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 

@@ -1,0 +1,41 @@
+"""Files that are there whole or not at all, and errors that name them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_PARTIAL = ".jaxseg-partial"
+
+
+def write(path: Path | str, data: bytes) -> None:
+    """Write a file that is there whole or not at all, whatever stops the writing.
+
+    Raises OSError, with its path, where it cannot be written.
+    """
+    path = Path(path)
+    known_by = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # its own name may be as long as names may be
+    partial = path.with_name(f".{known_by}{_PARTIAL}")
+    with named(path):
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def partial(path: Path) -> bool:
+    """Return whether a file is what a kill left of one that ``write`` was writing."""
+    return path.name.endswith(_PARTIAL)
+
+
+@contextlib.contextmanager
+def named(path: Path | str) -> Iterator[None]:
+    """Raise an OSError with this path for any other: that of a write to an open file names none."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
