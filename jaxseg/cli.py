@@ -175,22 +175,17 @@ def _require_address_space() -> None:
 
 def _let_the_main_thread_speak() -> None:
     """Keep other threads from printing what they raise: the main one raises it too, and tells it in a line."""
-    told = sys.excepthook
-
-    def hook(*raised: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            told(*raised)
-
     if os.environ.get("JAXSEG_TRACEBACK") != "1":
-        sys.excepthook = hook
-        threading.excepthook = lambda _: None
+        threading.excepthook = sys.unraisablehook = lambda _: None
 
 
 def _leave(error: BaseException, cause: BaseException | None = None) -> None:
     if os.environ.get("JAXSEG_TRACEBACK") == "1":
         raise error from (cause or error.__cause__)
     print(f"error: {' '.join(_said(error).split())}", file=sys.stderr)  # in one line
-    sys.exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)  # at once: other threads that failed too would write their traces while Python ends
 
 
 def _said(error: BaseException) -> str:
@@ -257,7 +252,7 @@ def _load(path: Path, words: Sequence[str]) -> ConfigDict:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
         get_config = module.__dict__.get("get_config", lambda *_: None)
         config = get_config(*words)
-    except Exception as error:  # whatever a user's file may raise
+    except (Exception, SystemExit) as error:  # whatever a user's file may raise
         said = error.msg if isinstance(error, SyntaxError) else error  # else it would name file and line again
         raise _Mistake(f"{path}{_line(error, path)}: {type(error).__name__}: {said}") from error
     if not isinstance(config, ConfigDict):
@@ -268,7 +263,7 @@ def _load(path: Path, words: Sequence[str]) -> ConfigDict:
     return config
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f", line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

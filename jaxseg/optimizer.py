@@ -90,8 +90,8 @@ def adam(
     checks.one_of("optimizer.weight_decay_kind", weight_decay_kind, WEIGHT_DECAY_KINDS)
     for name, value in (("beta1", beta1), ("beta2", beta2)):
         checks.require(0 <= value < 1, f"optimizer.{name}", value, "0 to below 1")
-    for name, value in (("eps", eps), ("weight_decay", weight_decay)):
-        checks.require(value >= 0, f"optimizer.{name}", value, "0 or more")
+    checks.require(eps > 0, "optimizer.eps", eps, "a number above 0: a gradient of zero is divided by it")
+    checks.require(weight_decay >= 0, "optimizer.weight_decay", weight_decay, "0 or more")
     if weight_decay_kind == "decoupled":
         transform = optax.adamw(learning_rate, beta1, beta2, eps, weight_decay=weight_decay, mask=_kernels)
     else:

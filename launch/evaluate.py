@@ -1,10 +1,10 @@
 """Score a trained run on a split of its images: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
 
 Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
-per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image.
+per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. With another
+checkpoint, threshold, tile, flips or size than the run's own, the files' names say so (``eval/test_threshold0.3.json``)
+and replace none.
 """
-
-from pathlib import Path
 
 from absl import flags
 
@@ -24,6 +24,12 @@ SCORED_AT = flags.DEFINE_enum(
     "Image size at which scores are computed: that of the prepared images (data.image_size), or each image's own. "
     "Default: the run's eval.scored_at.",
 )
+MASKS = flags.DEFINE_boolean(
+    "masks",
+    False,
+    "Save the predictions too, at the size that is scored: masks, probabilities and overlays, as launch/predict.py "
+    "draws them, in the run's eval/<name>_predictions/.",
+)
 PREDICTION = cli.prediction_flags()
 
 
@@ -37,9 +43,9 @@ def main() -> None:
         checkpoint=CHECKPOINT.value,
         data_dir=DATA_DIR.value or "",
         scored_at=SCORED_AT.value,
+        masks=MASKS.value,
         **PREDICTION(),
     )
-    print((Path(WORKDIR.value) / "eval" / f"{SPLIT.value}.md").read_text())
 
 
 if __name__ == "__main__":

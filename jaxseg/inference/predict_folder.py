@@ -65,8 +65,8 @@ def predict_folder(
     """
     paths, output = _images(Path(images)), Path(output)
     kinds = ["masks", *_maps(predictor.classes), "overlays"]
-    _refuse_existing([_target(output, kind, path) for kind in kinds for path in paths])
-    for kind in kinds:
+    _refuse_existing([_target(output, kind, path.stem) for kind in kinds for path in paths])
+    for kind in kinds:  # what cannot be made is told before anything is predicted
         (output / kind).mkdir(parents=True, exist_ok=True)
     predictor = predictor.expecting(predictor.preprocess.size(size) for size in map(read_size, paths) if size)
     written, failed, tiled = [], [], []
@@ -75,9 +75,8 @@ def predict_folder(
             if isinstance(done, Exception):
                 failed.append(_cause(path, done))
                 continue
-            for kind, data in done.pictures.items():
-                files.write(_target(output, kind, path), data)
-            written.append(_target(output, "masks", path))
+            write_pictures(done.pictures, output, path.stem)
+            written.append(_target(output, "masks", path.stem))
             if done.tile:
                 tiled.append(f"{path.name} ({done.tile} x {done.tile})")
     if tiled:
@@ -137,21 +136,35 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:
-    """Return the PNG files of an image by their folder."""
-    classes = predictor.classes
-    probability: Float32[np.ndarray, "height width *classes"] = predictor(image)
-    mask = decide(probability, predictor.threshold)
+    return pictures(image, predictor(image), predictor.threshold, predictor.classes)
+
+
+def pictures(
+    image: Picture,
+    probability: Float32[np.ndarray, "height width *classes"],
+    threshold: float | Sequence[float],
+    classes: Sequence[str],
+) -> dict[str, bytes]:
+    """Return the PNG files of a prediction by their folder; see ``predict_folder``.
+
+    Args:
+        image: the photograph.
+        probability: of a ``Predictor``, at the photograph's size.
+        threshold: of the predictor.
+        classes: likewise.
+    """
+    mask = decide(probability, threshold)
     maps = np.moveaxis(probability, -1, 0)[1:] if classes else [probability]
-    pictures = {
+    drawn = {
         kind: encode_png(np.rint(found * PROBABILITY_SCALE).astype(np.uint16))
         for kind, found in zip(_maps(classes), maps, strict=True)
     }
     if not classes:
-        return pictures | {"masks": encode_png(255 * mask), "overlays": encode_png(overlay(image, mask == 1))}
+        return drawn | {"masks": encode_png(255 * mask), "overlays": encode_png(overlay(image, mask == 1))}
     for index, colour in enumerate(palette.colours(len(classes)).astype(np.float32), 1):
         image = overlay(image, mask == index, colour)
     named = encode_png(palette.with_legend(image, classes))
-    return pictures | {"masks": palette.encode_index_png(mask, len(classes)), "overlays": named}
+    return drawn | {"masks": palette.encode_index_png(mask, len(classes)), "overlays": named}
 
 
 def _maps(classes: Sequence[str]) -> list[str]:
@@ -177,8 +190,16 @@ def _images(source: Path) -> list[Path]:
     return paths
 
 
-def _target(output: Path, kind: str, path: Path) -> Path:
-    return output / kind / f"{path.stem}.png"
+def write_pictures(drawn: dict[str, bytes], output: Path, stem: str) -> None:
+    """Write what ``pictures`` gave into the subfolders of ``output``, which are made where they are not there."""
+    for kind, data in drawn.items():
+        target = _target(output, kind, stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write(target, data)
+
+
+def _target(output: Path, kind: str, stem: str) -> Path:
+    return output / kind / f"{stem}.png"
 
 
 def _refuse_existing(targets: Sequence[Path]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from jaxseg.ahead import ahead
 from jaxseg.data.records import IGNORE, Record, Records
+from jaxseg.inference.predict_folder import pictures, write_pictures
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import Evaluation, Tally, binary
 from jaxseg.progress import track
@@ -20,6 +22,7 @@ def score(
     *,
     prepared: bool = True,
     progress: bool = True,
+    save_to: Path | None = None,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
 
@@ -29,6 +32,7 @@ def score(
         prepared: the records are preprocessed already (resized, CLAHE), and are scored at that size. False: they are
             the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
+        save_to: a folder for the predictions, at the size that is scored; see ``predict_folder``. None: none is saved.
 
     Raises:
         ValueError: there is no record, a mask is not of its image's size or holds other values than the classes, or
@@ -53,6 +57,9 @@ def score(
                 known = truth != IGNORE if classes else None
                 fov = _mask(record, "fov") if record.fov is not None else None
                 model.add(record.id, probability, truth, fov, known)
+                if save_to is not None:
+                    drawn = pictures(record.image, probability, predictor.threshold, classes)
+                    write_pictures(drawn, save_to, record.id)
                 if record.observer2 is None:
                     continue
                 if classes:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.checks import require
 from jaxseg.metrics import Evaluation
-from jaxseg.runs.folder import read, read_config
+from jaxseg.runs.folder import read, read_config, read_starts
+from jaxseg.runs.log import read_metrics
 
 
 def evaluate(
@@ -20,9 +22,13 @@ def evaluate(
     checkpoint: str = "best",
     data_dir: str = "",
     scored_at: str | None = None,
+    masks: bool = False,
     **prediction: Any,
 ) -> Evaluation:
     """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
+
+    The files are named by the split. Those of another checkpoint, threshold or the like than the run's own also name
+    what differs, as in ``test_threshold0.3``, and replace none of the others. The table is printed.
 
     Args:
         workdir: the run's folder.
@@ -30,6 +36,7 @@ def evaluate(
         checkpoint: the best on val, or the latest.
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
+        masks: save the predictions too, as ``inference.predict_folder`` does, in ``eval/<name>_predictions/``.
         prediction: tile, overlap, flips, threshold, in place of the run's; see ``inference.load``.
 
     Raises:
@@ -44,13 +51,36 @@ def evaluate(
         require(name != "synthetic", "--data_dir", data_dir, "nothing: the run's images are generated, not read")
         config["data"]["dir"] = data_dir
     splits = data.load(config["data"])
+    for needed in (read_starts, read_metrics):  # by the report: what is wrong is told now, not after the scoring
+        needed(workdir)
     known = read(workdir / "data.json", operator.itemgetter("splits"))
     if known != json.loads(json.dumps(splits.description["splits"])):
         raise ValueError(
             f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
             "(data.json lists their digests); restore them, or name their folder with --data_dir"
         )
-    return evaluate_split(workdir, config["data"], splits, split, predictor, scored_at or config["eval"]["scored_at"])
+    own = inference.options(config) | {"checkpoint": "best", "scored_at": config["eval"]["scored_at"]}
+    scored_at = scored_at or str(config["eval"]["scored_at"])
+    asked = vars(predictor) | {"checkpoint": checkpoint, "scored_at": scored_at}
+    name = "_".join([split, *(told(asked[key]) for key, told in _PROTOCOL.items() if asked[key] != own[key])])
+    found = evaluate_split(workdir, config["data"], splits, split, predictor, scored_at, name=name, masks=masks)
+    print((workdir / "eval" / f"{name}.md").read_text())
+    return found
+
+
+def _numbers(value: float | tuple[float, ...]) -> str:
+    return "-".join(f"{number:g}" for number in (value if isinstance(value, tuple) else (value,)))
+
+
+# What the name of an evaluation says of each choice that is not the run's own.
+_PROTOCOL: dict[str, Callable[[Any], str]] = {
+    "checkpoint": str,
+    "threshold": lambda value: f"threshold{_numbers(value)}",
+    "tile": lambda value: f"tile{'x'.join(map(str, value))}",
+    "overlap": lambda value: f"overlap{value:g}",
+    "flips": lambda value: "flips" if value else "noflips",
+    "scored_at": str,
+}
 
 
 def evaluate_split(
@@ -60,6 +90,9 @@ def evaluate_split(
     split: str,
     predictor: inference.Predictor,
     scored_at: str,
+    *,
+    name: str = "",
+    masks: bool = False,
 ) -> Evaluation:
     """Do what ``evaluate`` does, for data and a predictor that are loaded already.
 
@@ -70,10 +103,13 @@ def evaluate_split(
         split: train, val or test.
         predictor: what is scored.
         scored_at: "prepared" or "original" size.
+        name: of the files; the split where empty.
+        masks: save the predictions too.
 
     Raises:
         ValueError: the data have no such split.
     """
+    name = name or split
     prepared = scored_at == "prepared"
     records = getattr(splits, split)
     if records is None:
@@ -81,6 +117,7 @@ def evaluate_split(
     if not prepared:
         records = data.load_split(settings, split)
     predictor = inference.expecting(predictor, records, prepared=prepared)  # the pictures need no programs of their own
-    evaluation = inference.score(predictor, records, prepared=prepared)
-    report.write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
+    folder = workdir / "eval" / f"{name}_predictions" if masks else None
+    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder)
+    report.write_run(workdir, evaluation, split=split, name=name, predictor=predictor, records=records)
     return evaluation

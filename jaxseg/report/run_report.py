@@ -41,13 +41,19 @@ class Predicts(Protocol):
 
 
 def write_run(
-    workdir: str | Path, evaluation: Evaluation, *, split: str, predictor: Predicts, records: Sequence[Record]
+    workdir: str | Path,
+    evaluation: Evaluation,
+    *,
+    split: str,
+    predictor: Predicts,
+    records: Sequence[Record],
+    name: str = "",
 ) -> Path:
     """Write the tables and pictures of an evaluation into a run's folder, and return the path of ``report.md``.
 
-    ``eval/<split>.{json,csv,md}``, ``figures/<split>_examples.png``, ``figures/<split>_ranking.png``,
-    ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``, and ``report.md`` with every split that has
-    been evaluated so far. The pictures show and order images by the metric that selected the checkpoint.
+    ``eval/<name>.{json,csv,md}``, ``figures/<name>_examples.png``, ``figures/<name>_ranking.png``,
+    ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``, and ``report.md`` with every evaluation so far.
+    The pictures show and order images by the metric that selected the checkpoint.
 
     Args:
         workdir: the run's folder, with its ``config.json``.
@@ -55,12 +61,13 @@ def write_run(
         split: train, val or test.
         predictor: what was scored; it predicts the examples once more.
         records: what it was scored on, in the evaluation's order.
+        name: of the evaluation: the split, which is the default, and ``_`` with what is not as the run's config says.
 
     Raises:
         FileNotFoundError: the folder holds no run.
         ValueError: its ``config.json`` is damaged.
     """
-    workdir = Path(workdir)
+    workdir, name = Path(workdir), name or split
     rows = read_metrics(workdir)
     config = read_config(workdir)
     select = config["eval"]["select"]
@@ -70,7 +77,7 @@ def write_run(
         "checkpoint_rule": checkpoint_rule(rows, predictor.step, select),
         "prediction": predictor.describe(),
     }
-    write_scores(workdir / "eval", split, evaluation, facts)
+    write_scores(workdir / "eval", split, evaluation, facts, name=name)
     figures, classes = workdir / "figures", tuple(evaluation.summary.get("classes", {}))
     figures.mkdir(exist_ok=True)
     if rows:
@@ -84,10 +91,10 @@ def write_run(
             _example(f"{place}  ·  {row['id']}  ·  {heading} {row[select]:.4f}", row, evaluation, predictor, records)
             for place, row in chosen
         ]
-        path, threshold = figures / f"{split}_examples.png", evaluation.threshold
+        path, threshold = figures / f"{name}_examples.png", evaluation.threshold
         draw_examples(examples, path, title=title, threshold=threshold, classes=classes)
         title = f"{split}: {heading} image by image ({evaluation.decision()}, {evaluation.scored_at} size)"
-        draw_ranking(evaluation, figures / f"{split}_ranking.png", select=select, title=title)
+        draw_ranking(evaluation, figures / f"{name}_ranking.png", select=select, title=title)
     return _write_report(workdir, config, rows)
 
 
@@ -107,8 +114,8 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
         _circumstances(workdir, rows),
         "",
     ]
-    for split in _SPLITS:
-        lines += _split(workdir, split)
+    for name in _evaluations(workdir):
+        lines += _scores(workdir, name)
     if (workdir / "figures" / _CURVES).exists():
         lines += ["## Learning curves", "", f"![learning curves](figures/{_CURVES})", ""]
     lines += ["For research; not a medical device."]
@@ -170,13 +177,18 @@ def _circumstances(workdir: Path, rows: Sequence[dict[str, Any]]) -> str:
     return " ".join(lines)
 
 
-def _split(workdir: Path, split: str) -> list[str]:
-    table = workdir / "eval" / f"{split}.md"
-    if not table.exists():
-        return []
-    csv = f"Image by image: [{split}.csv](eval/{split}.csv)."
-    lines = [f"## Scores on {split}", "", table.read_text().rstrip(), "", csv, ""]
+def _evaluations(workdir: Path) -> list[str]:
+    """Return the names of a run's evaluations by split, that of the run's own protocol first."""
+    names = sorted(path.stem for path in (workdir / "eval").glob("*.md"))
+    return [name for split in _SPLITS for name in names if name == split or name.startswith(f"{split}_")]
+
+
+def _scores(workdir: Path, name: str) -> list[str]:
+    split, _, protocol = name.partition("_")
+    heading = f"## Scores on {split}" + (f", not as configured: {protocol.replace('_', ', ')}" if protocol else "")
+    csv = f"Image by image: [{name}.csv](eval/{name}.csv)."
+    lines = [heading, "", (workdir / "eval" / f"{name}.md").read_text().rstrip(), "", csv, ""]
     for kind in ("examples", "ranking"):
-        if (workdir / "figures" / f"{split}_{kind}.png").exists():
-            lines += [f"![{kind} of {split}](figures/{split}_{kind}.png)", ""]
+        if (workdir / "figures" / f"{name}_{kind}.png").exists():
+            lines += [f"![{kind} of {name}](figures/{name}_{kind}.png)", ""]
     return lines

@@ -15,14 +15,15 @@ from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Counts, Evaluation
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
 
-def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any]) -> None:
-    """Write ``<split>.json``, ``<split>.csv`` and ``<split>.md`` into ``folder``, which is made if it does not exist.
+def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any], *, name: str = "") -> None:
+    """Write ``<name>.json``, ``<name>.csv`` and ``<name>.md`` into ``folder``, which is made if it does not exist.
 
     Args:
         folder: the run's ``eval/``.
         split: train, val or test.
         evaluation: the scores.
         facts: what else the numbers depend on: ``seed``, ``checkpoint_step`` ...
+        name: of the evaluation; the split where empty.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kind, text in {
@@ -30,7 +31,7 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
         "csv": to_csv(evaluation),
         "md": to_markdown(split, evaluation, facts),
     }.items():
-        files.write(folder / f"{split}.{kind}", text.encode())
+        files.write(folder / f"{name or split}.{kind}", text.encode())
 
 
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:
@@ -51,14 +52,19 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
 def to_csv(evaluation: Evaluation) -> str:
     """Return one line per image, region and class: id, region, class, the metrics (empty where undefined), tp fp fn tn.
 
-    There is no column for the class where there is one foreground.
+    There is no column for the class where there is one foreground. A name that a spreadsheet would take for a formula
+    (it begins with ``=``, ``+``, ``-`` or ``@``) gets an apostrophe before it.
     """
     text = io.StringIO()
     place = ["id", "region", *(["class"] if "classes" in evaluation.summary else [])]
     writer = csv.DictWriter(text, [*place, *METRICS, *Counts._fields], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(evaluation.rows)
+    writer.writerows(row | {name: _cell(row[name]) for name in place} for row in evaluation.rows)
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Run by test_launch.py: several command lines in one process, so that the libraries are imported once.
+"""Run by test_mistakes.py: several command lines in one process, so that the libraries are imported once.
 
 Reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell, where
 ``NAME=VALUE`` before the script sets a variable. Prints ``[{"code", "out", "err"}, ...]``.
