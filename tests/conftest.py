@@ -33,7 +33,10 @@ settings.load_profile("jaxseg")
 
 # A worker takes a file at a time: the longest go first, so that no core waits for one at the end.
 LONGEST = (
-    "training/test_resume.py",
+    "faults/test_kills.py",
+    "mistakes/test_mistakes.py",
+    "faults/test_damages.py",
+    "faults/test_resume.py",
     "training/test_loop.py",
     "training/test_devices.py",
     "jobs/test_train.py",

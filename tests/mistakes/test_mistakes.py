@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import CONFIGS, LINES, TRAIN
 from damages import FOLDERS, RUNS, folder, png
+from launches import launched
 from settings import TOGETHER, VALUES, wrong_types
 
 ROOT = Path(__file__).parents[2]
@@ -95,12 +96,7 @@ def ended(tmp_path_factory):
 
     lines = commands(home, run)
     before = everything(home)
-    ran = subprocess.run(
-        [sys.executable, Path(__file__).with_name("launches.py")],
-        input=json.dumps(list(lines.values())), capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    outcomes = dict(zip(lines, json.loads(ran.stdout), strict=True))
+    outcomes = dict(zip(lines, launched(list(lines.values())), strict=True))
     for name in PROCESSES:
         script, *arguments = lines[name]
         command = [sys.executable, ROOT / "launch" / script, *arguments]

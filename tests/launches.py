@@ -1,23 +1,27 @@
-"""Run by test_mistakes.py: several command lines in one process, so that the libraries are imported once.
+"""Several command lines in one process, so that the libraries are imported once.
 
-Reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell, where
-``NAME=VALUE`` before the script sets a variable. Prints ``[{"code", "out", "err"}, ...]``.
+As a script it reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell,
+where ``NAME=VALUE`` before the script sets a variable. It prints ``[{"code", "out", "err"}, ...]``.
 """
 
 import json
 import os
 import runpy
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import jaxseg.cli
-import jaxseg.jobs.evaluate
-import jaxseg.jobs.inspect
-import jaxseg.jobs.train
-import jaxseg.presets  # noqa: F401
+ROOT = Path(__file__).parents[1]
 
-HERE = Path(__file__).parents[2] / "launch"
+
+def launched(lines):
+    """Return what comes of each command line: exit code, stdout and stderr."""
+    ran = subprocess.run(
+        [sys.executable, __file__], input=json.dumps(lines), capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def launch(arguments):
@@ -37,7 +41,7 @@ def run(arguments):
     while "=" in arguments[0]:
         name, value = arguments.pop(0).split("=", 1)
         os.environ[name] = value
-    sys.argv = [str(HERE / arguments[0]), *arguments[1:]]
+    sys.argv = [str(ROOT / "launch" / arguments[0]), *arguments[1:]]
     code = 0
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -51,4 +55,11 @@ def run(arguments):
     return code
 
 
-print(json.dumps([launch(arguments) for arguments in json.load(sys.stdin)]))
+if __name__ == "__main__":
+    import jaxseg.cli
+    import jaxseg.jobs.evaluate
+    import jaxseg.jobs.inspect
+    import jaxseg.jobs.train
+    import jaxseg.presets  # noqa: F401
+
+    print(json.dumps([launch(arguments) for arguments in json.load(sys.stdin)]))
