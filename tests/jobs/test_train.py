@@ -101,6 +101,23 @@ def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
     ]  # fmt: skip
 
 
+def test_another_protocol_has_files_of_its_own(run, capsys):
+    evaluate(run, "val")
+    (own,) = [path.read_bytes() for path in (run / "eval").glob("val.json")]
+    scored = evaluate(run, "val", threshold=0.3, flips=True, checkpoint="latest", masks=True)
+    name = "val_latest_threshold0.3_flips"
+    assert (run / "eval" / "val.json").read_bytes() == own
+    assert json.loads((run / "eval" / f"{name}.json").read_text())["threshold"] == 0.3
+    assert "threshold: 0.3" in capsys.readouterr().out
+    assert "## Scores on val, not as configured: latest, threshold0.3, flips" in (run / "report.md").read_text()
+    assert (run / "figures" / f"{name}_examples.png").exists()
+    evaluate(run, "val", threshold=0.5)  # the run's own
+    assert {path.stem for path in (run / "eval").glob("val*.json")} == {"val", name}
+    for row in (row for row in scored.rows if row["region"] == "full"):  # what is saved is what was scored
+        mask = read_image(run / "eval" / f"{name}_predictions" / "masks" / f"{row['id']}.png")[..., 0]
+        assert (mask == 255).sum() == row["tp"] + row["fp"]
+
+
 def test_its_layer_table(run):
     config = demo(run.with_name("cache"))
     network, images = training_batch(config)

@@ -37,3 +37,12 @@ def test_another_metric_orders_and_names_the_dots(evaluation, tmp_path, drawn):
     assert full.get_label() == f"full image, mean {mean:.4f}"
     assert axis.get_ylabel() == "AUC of one image"
     assert not any(line.get_linestyle() == ":" for line in axis.lines)  # the second observer has no AUC
+
+
+def test_names_are_shown_as_they_are(evaluation, tmp_path, drawn):
+    """A dollar begins no formula: matplotlib would end in an error, or draw it in italics."""
+    names = {row["id"]: f"{row['id']} $x$ \\frac$" for row in evaluation.rows}
+    named = dataclasses.replace(evaluation, rows=[row | {"id": names[row["id"]]} for row in evaluation.rows])
+    draw_ranking(named, tmp_path / "ranking.png", select="dice", title="test: $\\foo$ of a$b")
+    shown = [label.get_text() for label in drawn["ranking.png"].axes[0].get_xticklabels()]
+    assert sorted(shown) == sorted(names.values())

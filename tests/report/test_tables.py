@@ -104,3 +104,9 @@ def test_numbers_have_four_digits(evaluation, value, spread, wanted):
     summary = json.loads(json.dumps(evaluation.summary))
     summary["full"]["image_mean"]["dice"], summary["full"]["image_sd"]["dice"] = value, spread
     assert _cells(tables.to_markdown("test", dataclasses.replace(evaluation, summary=summary), {}))[0]["Dice"] == wanted
+
+
+@pytest.mark.parametrize(("name", "cell"), [("=1+1", "'=1+1"), ("@a", "'@a"), ("-5", "'-5"), ("a=b", "a=b")])
+def test_no_name_is_a_formula_of_a_spreadsheet(evaluation, name, cell):
+    named = dataclasses.replace(evaluation, rows=[row | {"id": name} for row in evaluation.rows])
+    assert {row["id"] for row in csv.DictReader(io.StringIO(tables.to_csv(named)))} == {cell}

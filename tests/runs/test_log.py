@@ -1,4 +1,6 @@
 import re
+import shutil
+import struct
 
 import pytest
 
@@ -63,3 +65,42 @@ def test_a_log_that_is_gone_begins_again(tmp_path, capsys):
     log.close()
     assert re.fullmatch(r"note: .*metrics.jsonl is gone; it begins again at step 1\n", capsys.readouterr().out)
     assert [row["step"] for row in read_metrics(tmp_path)] == [2]
+
+
+def events(folder):
+    """Return (step, name, value) of every event in a folder, and the steps at which TensorBoard forgets later ones."""
+    from tensorboardX.proto import event_pb2
+
+    found, starts = [], []
+    for path in sorted(folder.glob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns):
+        content, place = path.read_bytes(), 0
+        while place < len(content):
+            (size,) = struct.unpack_from("<Q", content, place)
+            event = event_pb2.Event.FromString(content[place + 12 : place + 12 + size])
+            found += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
+            starts += [event.step] if event.session_log.status == event_pb2.SessionLog.START else []
+            place += size + 16
+    return found, starts
+
+
+def test_events_are_those_of_the_rows(tmp_path):
+    for step, name in ((0, "first"), (20, "second")):
+        (tmp_path / name).mkdir()
+        log = MetricsLog(tmp_path / name, step)
+        log.write(step + 1, {"train/loss": 0.5, "val/full/image_mean/dice": 0.25})
+        found, starts = events(tmp_path / name)  # before the file is closed: a run can be watched
+        assert found == [(step + 1, "train/loss", 0.5), (step + 1, "val/full/image_mean/dice", 0.25)]
+        assert starts == ([step + 1] if step else [])
+        log.close()
+
+
+@pytest.mark.parametrize("leave", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
+def test_a_log_whose_folder_is_gone_is_told(tmp_path, leave):
+    (tmp_path / "run").mkdir()
+    log = MetricsLog(tmp_path / "run", 0)
+    log.check()
+    leave(tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match=r"run/metrics.jsonl was moved or deleted under its run"):
+        log.write(1, {"train/loss": 1.0})
+    assert not (tmp_path / "run").exists()
+    log.close()

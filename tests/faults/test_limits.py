@@ -1,0 +1,111 @@
+"""What ends a command from outside ends it in one line: signals in any phase, limits, a folder that is taken away."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from little_run import ROOT, arguments, assert_equal, rows, start
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run and the cache of its images."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = start(*arguments(folder / "run", folder / "cache"))
+    out = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, out
+    return folder / "run", folder / "cache"
+
+
+def begin(*rest, limit="true", **variables):
+    script, *flags = rest
+    command = ["bash", "-c", f'{limit}; exec "$@"', "bash", sys.executable, str(ROOT / "launch" / script), *flags]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([str(word) for word in command], env=os.environ | variables, **streams)
+
+
+def line_of(process, code):
+    """Return the line with which a process ends."""
+    _, err = process.communicate(timeout=120)
+    lines = err.splitlines()
+    assert (process.returncode, len(lines)) == (code, 1), err
+    return lines[0]
+
+
+def wait_for_a_row(process, run):
+    while not rows(run):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3])
+def test_a_signal_ends_imports_and_preparation_at_once(tmp_path, number, seconds):
+    process = begin(*arguments(tmp_path / "run", tmp_path / "cache"))
+    time.sleep(seconds)
+    process.send_signal(number)
+    began = time.monotonic()
+    assert line_of(process, 128 + number) == "interrupted"
+    assert time.monotonic() - began < 1
+
+
+def test_a_signal_ends_a_compile_at_once(tmp_path):
+    """Python itself hears of it when the compiler returns, which takes minutes for a large network."""
+    network = ["--config.model.name=denseunet", "--config.model.options={}", "--config.model.size=121"]
+    process = begin(*arguments(tmp_path / "run", tmp_path / "cache"), *network, XDG_CACHE_HOME=str(tmp_path / "empty"))
+    for line in process.stdout:
+        if "compiles" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert line_of(process, 128 + signal.SIGTERM) == "interrupted"
+    assert time.monotonic() - began < 1
+
+
+def test_a_second_signal_does_not_wait_for_the_step(tmp_path):
+    process = begin(*arguments(tmp_path / "run", tmp_path / "cache"), "--config.train.steps=100000")
+    wait_for_a_row(process, tmp_path / "run")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    said = line_of(process, 128 + signal.SIGINT)
+    assert re.fullmatch(r"interrupted|stopped at step \d+ and saved; the same command goes on from there", said)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("ulimit -f 1", ["config.json: File too large", "ulimit -f"]),
+        ("ulimit -f 60", ["run/checkpoints: File too large", "ulimit -f"]),
+        ("ulimit -v 900000", ["the limit on address space (ulimit -v) is 0.86 GiB", "raise it"]),
+    ],
+)
+def test_a_limit_is_told_and_the_run_goes_on_without_it(tmp_path, undisturbed, limit, words):
+    run, (alone, cache) = tmp_path / "run", undisturbed
+    said = line_of(begin(*arguments(run, cache), limit=limit, JAX_ENABLE_COMPILATION_CACHE="false"), 1)
+    assert said.startswith("error: ")
+    for word in words:
+        assert word in said
+    if "checkpoints" in words[0]:
+        process = start(*arguments(run, cache))
+        out = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, out
+        assert_equal(run, alone)
+
+
+def test_a_run_whose_folder_is_deleted_ends_at_once(tmp_path):
+    run = tmp_path / "run"
+    process = begin(
+        *arguments(run, tmp_path / "cache"), "--config.train.steps=99999", "--config.train.eval_every=99999"
+    )
+    wait_for_a_row(process, run)
+    shutil.rmtree(run)
+    began = time.monotonic()
+    assert "metrics.jsonl was moved or deleted under its run" in line_of(process, 1)
+    assert time.monotonic() - began < 5
+    assert not run.exists()

@@ -1,0 +1,47 @@
+import errno
+
+import pytest
+
+from jaxseg import files
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    files.write(path, b"one")
+    files.write(path, b"two")
+    assert path.read_bytes() == b"two"
+
+    def half(self, data):
+        with self.open("wb") as file:
+            file.write(data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", half)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a.json'"):
+        files.write(path, b"three")
+    assert path.read_bytes() == b"two"
+    assert [child.name for child in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_name_may_be_as_long_as_names_may_be(tmp_path):
+    path = tmp_path / ("ä" * 125 + ".json")  # 255 bytes
+    files.write(path, b"{}")
+    assert path.read_bytes() == b"{}"
+
+
+def test_what_a_kill_leaves_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(SystemExit))
+    monkeypatch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+    with pytest.raises(SystemExit):
+        files.write(tmp_path / "a.json", b"{}")
+    (left,) = tmp_path.iterdir()
+    assert files.partial(left)
+    assert not files.partial(tmp_path / "a.json")
+
+
+def test_an_error_of_an_open_file_gets_its_path():
+    with pytest.raises(OSError, match="/dev/full") as told, files.named("/dev/full"), open("/dev/full", "w") as file:
+        file.write("x" * 100_000)
+    assert told.value.errno == errno.ENOSPC
+    with pytest.raises(FileNotFoundError, match="gone.png"), files.named("gone.png"):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "other.png")
