@@ -8,6 +8,7 @@ import errno
 import gc
 import os
 import re
+import signal
 import sys
 import threading
 import traceback
@@ -150,6 +151,8 @@ def _guarded(main: Callable[[], None]) -> None:
 
         programs.allow()
         main()
+    except BrokenPipeError:  # whoever read stdout, as head does, has read enough
+        os._exit(128 + signal.SIGPIPE)
     except _MISTAKES as error:
         _leave(error)
     except Stopped as stop:

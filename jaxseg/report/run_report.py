@@ -20,7 +20,7 @@ from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.tables import write_scores
 from jaxseg.runs.folder import read, read_config, read_starts
-from jaxseg.runs.log import read_metrics
+from jaxseg.runs.log import NAME, read_metrics
 
 _CURVES = "learning_curves.png"
 _PAPERS = "cross entropy per pixel"  # the loss of the paper and of runs that say nothing else
@@ -132,6 +132,8 @@ def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None, select: st
         step: the checkpoint's step.
         select: the metric that selects the best checkpoint.
     """
+    if not rows:
+        return f"unknown ({NAME} is gone)"
     score = selection_key(select)
     steps, values = series(rows, score)
     if values.size:

@@ -63,7 +63,7 @@ def test_twenty_sizes_take_four_programs_in_a_folder_and_in_an_evaluation(predic
 
 
 def test_pictures_of_an_evaluation_take_its_programs(predictor, monkeypatch, programs):
-    def draw(workdir, evaluation, *, split, predictor, records):
+    def draw(workdir, evaluation, *, split, name, predictor, records):
         for record in records:
             predictor.prepared(record.image)
 

@@ -84,6 +84,7 @@ def test_the_checkpoint_rule_is_read_from_the_log(metrics_rows):
     assert checkpoint_rule(metrics_rows, 300, "dice") == "not the best val/full/image_mean/dice"
     training = [row for row in metrics_rows if "train/loss" in row]
     assert checkpoint_rule(training, 300, "dice") == "latest step (no val split)"
+    assert checkpoint_rule([], 300, "dice") == "unknown (metrics.jsonl is gone)"
 
 
 def test_a_score_that_is_undefined_on_val_selects_no_checkpoint(metrics_rows):
