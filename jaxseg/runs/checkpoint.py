@@ -11,6 +11,7 @@ gigabyte. A damaged checkpoint is skipped, and the next one taken, with a word a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -185,7 +186,11 @@ class Checkpoints:
         reserved = self._path / ".reserved"
         try:
             with files.named(self._path), reserved.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, size)
+                if hasattr(os, "posix_fallocate"):  # there is none on macOS
+                    os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that reserves nothing
+                raise
         finally:
             reserved.unlink(missing_ok=True)
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -171,3 +172,28 @@ def test_a_folder_without_a_run_is_told(tmp_path):
     Checkpoints(tmp_path / "checkpoints").close()
     with pytest.raises(FileNotFoundError, match="no finished checkpoint yet"):
         load_variables(tmp_path)
+
+
+def test_room_is_reserved_before_a_checkpoint_is_written(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    save(checkpoints, 1, 0.5)
+    asked = []
+
+    def refuse(number):
+        def reserve(file, start, size):
+            asked.append(size)
+            raise OSError(number, os.strerror(number))
+
+        return reserve
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse(errno.ENOSPC))
+    with pytest.raises(OSError, match=r"No space left on device: '.*/checkpoints'"):
+        save(checkpoints, 2, 0.6)
+    assert asked == [3 * 4 + 4]
+    assert load_variables(tmp_path, "best")[0] == 1
+    monkeypatch.setattr(os, "posix_fallocate", refuse(errno.EOPNOTSUPP))  # a file system that reserves nothing
+    save(checkpoints, 3, 0.7)
+    monkeypatch.delattr(os, "posix_fallocate")  # a system that has no such call
+    save(checkpoints, 4, 0.8)
+    checkpoints.close()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["4"]
