@@ -148,13 +148,14 @@ def training(bench: Bench) -> None:
     seconds = max(bench.left - SCORING, 60)
     command = ("launch/train.py", *settings, f"--workdir={run}")
     status, _, took = bench.run(*command, seconds=seconds, stop=signal.SIGTERM)
-    cut = status == -signal.SIGKILL  # before its first step was done: a compile cannot be interrupted
+    cut = status != 0 and not any((run / "checkpoints").glob("[0-9]*"))  # before its first step was done
     result: Result = {"settings": settings, "status": status, "cut": cut, "seconds": round(took, 1)}
     with contextlib.suppress(OSError, IndexError):
         result["rows"] = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     bench.write("training", result)
-    if status not in (0, 128 + signal.SIGTERM, -signal.SIGTERM):  # else stopped, with everything saved
-        bench.failed |= not cut
+    stopped = status in (128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGKILL)
+    if cut or not (status == 0 or stopped):
+        bench.failed |= not (cut and stopped)
         return
     scored, printed, _ = bench.run("launch/evaluate.py", f"--workdir={run}", "--split=test", seconds=bench.left)
     bench.failed |= scored > 0
