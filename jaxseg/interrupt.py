@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -29,6 +30,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.heard = 0  # signals, as ``leave_at_once`` counts them
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -40,7 +42,8 @@ class StopRequest:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal = number
-            os.write(1, b"\nstopping after this step; once more leaves at once, without saving\n")
+            with contextlib.suppress(OSError):  # nobody reads
+                os.write(1, b"\nstopping after this step; once more leaves at once, without saving\n")
         else:
             self._restore()
             signal.raise_signal(number)
@@ -58,7 +61,8 @@ def leave_at_once() -> None:
     """From now on the first SIGINT or SIGTERM ends the process: one line on stderr, exit code 128 + signal.
 
     Python runs a handler between two of its own instructions: not before a compiler, which may take minutes, returns.
-    So a thread beside the work waits for the signals. Whoever sets another handler gets them instead.
+    So a thread beside the work waits for the signals. Whoever sets another handler gets them instead, a ``StopRequest``
+    the first.
 
     Nothing is cleaned up: every file is written so that a kill at any moment leaves a whole one.
     """
@@ -76,6 +80,12 @@ def _left_to_the_thread(number: int, frame: FrameType | None) -> None:
 
 def _wait(reader: int) -> None:
     while number := os.read(reader, 1):
-        if signal.getsignal(number[0]) is _left_to_the_thread:
-            os.write(2, b"interrupted\n")
-            os._exit(128 + number[0])
+        handler = signal.getsignal(number[0])
+        request = getattr(handler, "__self__", None)
+        if isinstance(request, StopRequest):
+            request.heard += 1
+        if handler is _left_to_the_thread or (isinstance(request, StopRequest) and request.heard > 1):
+            try:
+                os.write(2, b"interrupted\n")
+            finally:  # nobody may read it
+                os._exit(128 + number[0])

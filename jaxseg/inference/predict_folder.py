@@ -23,7 +23,7 @@ from jaxseg.metrics import decide
 from jaxseg.progress import track
 
 # What may prevent one image and not the others.
-_FAILURES = (ValueError, OSError, jax.errors.JaxRuntimeError)
+_FAILURES = (ValueError, OSError, MemoryError, jax.errors.JaxRuntimeError)
 
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
 _TINT = np.float32(0.15)  # how much of its colour a mask gets
@@ -119,20 +119,20 @@ def _fitted(predictor: Predictor, image: Picture) -> _Done:
     """Return the pictures of an image, predicted at once or, where the memory is too small, in tiles."""
     try:
         return _Done(_pictures(predictor, image))
-    except (TooLarge, jax.errors.JaxRuntimeError) as error:
+    except (TooLarge, MemoryError, jax.errors.JaxRuntimeError) as error:
         found = error
     for side in _TILES:
         if predictor.tile or not _out_of_memory(found):
             break
         try:
             return _Done(_pictures(predictor.tiled(side), image), side)
-        except (TooLarge, jax.errors.JaxRuntimeError) as error:
+        except (TooLarge, MemoryError, jax.errors.JaxRuntimeError) as error:
             found = error
     raise found
 
 
 def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, TooLarge) or "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, TooLarge | MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:

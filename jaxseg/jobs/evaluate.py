@@ -69,7 +69,7 @@ def evaluate(
 
 
 def _numbers(value: float | tuple[float, ...]) -> str:
-    return "-".join(f"{number:g}" for number in (value if isinstance(value, tuple) else (value,)))
+    return "-".join(f"{number}" for number in (value if isinstance(value, tuple) else (value,)))
 
 
 # What the name of an evaluation says of each choice that is not the run's own.

@@ -181,7 +181,7 @@ def _circumstances(workdir: Path, rows: Sequence[dict[str, Any]]) -> str:
 
 def _evaluations(workdir: Path) -> list[str]:
     """Return the names of a run's evaluations by split, that of the run's own protocol first."""
-    names = sorted(path.stem for path in (workdir / "eval").glob("*.md"))
+    names = sorted(path.stem for path in (workdir / "eval").glob("*.md") if path.with_suffix(".json").exists())
     return [name for split in _SPLITS for name in names if name == split or name.startswith(f"{split}_")]
 
 

@@ -32,6 +32,8 @@ from jaxseg.runs.sealed import seal, unseal
 Tree = Any  # a pytree of arrays
 T = TypeVar("T")
 
+_RESERVED = ".reserved"  # a file as large as the checkpoint that is about to be written
+
 
 class Damaged(ValueError):
     """A checkpoint is not what training wrote; the message names its folder and what is wrong with it."""
@@ -65,6 +67,7 @@ class Checkpoints:
         if not read_only:
             self._path.mkdir(parents=True, exist_ok=True)
             self._writer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
+            (self._path / _RESERVED).unlink(missing_ok=True)
             for unfinished in self._path.glob("*.orbax-checkpoint-tmp*"):  # a kill left them
                 shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -183,7 +186,7 @@ class Checkpoints:
 
     def _reserve(self, size: int) -> None:
         """Raise OSError unless so many bytes can be written: Orbax tells it after a while, and in a thousand lines."""
-        reserved = self._path / ".reserved"
+        reserved = self._path / _RESERVED
         try:
             with files.named(self._path), reserved.open("wb") as file:
                 if hasattr(os, "posix_fallocate"):  # there is none on macOS

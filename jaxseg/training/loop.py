@@ -153,7 +153,7 @@ class Run:
                         score = self._score(done, state, log, progress)
                         self._save(done, state, score, watch)
                         watch.resume()
-                    if stop.signal is not None and done < settings.steps:
+                    if stop.signal is not None:
                         watch.drain()
                         self._stop(done, stop.signal, watch)
         finally:

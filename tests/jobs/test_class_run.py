@@ -82,7 +82,7 @@ def test_thresholds_are_told_and_change_the_prediction(run):
     scored = evaluate(run, "test", threshold=(0.0, 1.0))
     counts = {row["class"]: (row["tp"] + row["fp"], row["tn"] + row["fn"]) for row in scored.rows}
     assert (counts["vessel"][1], counts["disc"][0]) == (0, 0)
-    assert json.loads((run / "eval" / "test_threshold0-1.json").read_text())["threshold"] == [0.0, 1.0]
+    assert json.loads((run / "eval" / "test_threshold0.0-1.0.json").read_text())["threshold"] == [0.0, 1.0]
 
 
 def test_weights_of_other_classes_are_refused(run, tmp_path):
