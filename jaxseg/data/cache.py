@@ -51,6 +51,8 @@ def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, di
             for split, entries in listing.splits.items()
         },
     }
+    if config.preprocess.clahe == "gray":
+        content["gray"] = "in integers"  # those of 0.1, in float32, differ by a grey level: they are prepared again
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

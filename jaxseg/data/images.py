@@ -18,7 +18,7 @@ from jaxseg import files
 
 LOSSLESS = (".png", ".tif", ".tiff", ".gif", ".bmp")
 SUFFIXES = (*LOSSLESS, ".jpg", ".jpeg")
-MOST_PIXELS = 2**27  # of an image that is read, 11585 x 11585: its prediction takes some 4 GiB beside the network's
+MOST_PIXELS = 2**27  # of an image that is read, 11585 x 11585: its prediction takes up to 6 GiB beside the network's
 _HEAD = threading.Lock()
 
 Picture = UInt8[np.ndarray, "height width 3"]

@@ -28,7 +28,7 @@ _FAILURES = (ValueError, OSError, MemoryError, jax.errors.JaxRuntimeError)
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
 _TINT = np.float32(0.15)  # how much of its colour a mask gets
 _TILES = (1024, 512, 256)  # sides of the tiles of an image that is too large to be predicted at once, tried in turn
-_ALONE = 2**25  # pixels from which on an image is in work alone: beside the network it takes up to 30 bytes a pixel
+_ALONE = 2**25  # pixels from which on an image is in work alone: beside the network it takes up to 50 bytes a pixel
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
