@@ -82,9 +82,11 @@ def _wait(reader: int) -> None:
     while number := os.read(reader, 1):
         handler = signal.getsignal(number[0])
         request = getattr(handler, "__self__", None)
+        leave = handler is _left_to_the_thread
         if isinstance(request, StopRequest):
             request.heard += 1
-        if handler is _left_to_the_thread or (isinstance(request, StopRequest) and request.heard > 1):
+            leave = request.heard > 1
+        if leave:
             try:
                 os.write(2, b"interrupted\n")
             finally:  # nobody may read it

@@ -1,7 +1,7 @@
 """Several command lines in one process, so that the libraries are imported once.
 
-As a script it reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell,
-where ``NAME=VALUE`` before the script sets a variable. It prints ``[{"code", "out", "err"}, ...]``.
+As a script it reads ``[[script, argument, ...], ...]`` as JSON from stdin; each runs in a fork, as it would in a shell.
+It prints ``[{"code", "out", "err"}, ...]``.
 """
 
 import json
@@ -38,9 +38,6 @@ def launch(arguments):
 
 
 def run(arguments):
-    while "=" in arguments[0]:
-        name, value = arguments.pop(0).split("=", 1)
-        os.environ[name] = value
     sys.argv = [str(ROOT / "launch" / arguments[0]), *arguments[1:]]
     code = 0
     try:

@@ -33,6 +33,14 @@ def start(script, *rest):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
 
 
+def finish(*command):
+    """Run a command to its end, which is a good one; return what it says."""
+    process = start(*command)
+    out = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, out
+    return out
+
+
 def rows(workdir):
     path = workdir / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from launches import launched
-from little_run import arguments, assert_equal, start
+from little_run import arguments, assert_equal, finish
 
 WAYS = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
@@ -22,9 +22,7 @@ def _flipped(content):
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sound")
-    process = start(*arguments(folder / "run", folder / "cache"))
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
+    finish(*arguments(folder / "run", folder / "cache"))
     (scored,) = launched([["evaluate.py", f"--workdir={folder / 'run'}"]])
     assert scored["code"] == 0, scored
     return folder / "run", folder / "cache"

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from little_run import EVERY, arguments, assert_equal, rows, start
+from little_run import EVERY, arguments, assert_equal, finish, rows, start
 
 # What a kill waits for, of a run in a folder and its cache; then a moment more.
 MOMENTS = {
@@ -26,9 +26,7 @@ MOMENTS = {
 def alone(tmp_path_factory):
     """A run that nothing disturbs."""
     folder = tmp_path_factory.mktemp("alone")
-    process = start(*arguments(folder / "run", folder / "cache"))
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
+    finish(*arguments(folder / "run", folder / "cache"))
     return folder / "run"
 
 
@@ -48,14 +46,12 @@ def test_any_number_of_kills_changes_nothing(alone, tmp_path, kills):
     while done < kills:
         run, cache = tmp_path / f"run{finished}", tmp_path / f"cache{finished}"
         for _ in range(min(5, kills - done)):
-            name, ready = next(moments)
+            _, ready = next(moments)
             more = draw.uniform(0, 0.1)
             if draw.random() < 0.3:
-                name, ready, more = "any", lambda *_: True, draw.uniform(0.3, 5)
+                ready, more = lambda *_: True, draw.uniform(0.3, 5)
             done += killed(start(*arguments(run, cache)), lambda: ready(run, cache), more)  # noqa: B023
-        process = start(*arguments(run, cache))
-        out = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, (name, out)
+        finish(*arguments(run, cache))
         assert_equal(run, alone)
         scores = [json.loads((folder / "eval" / "val.json").read_text()) for folder in (run, alone)]
         assert scores[0] == scores[1]
@@ -69,8 +65,6 @@ def test_a_killed_evaluation_leaves_a_run_that_is_evaluated(alone, tmp_path, kil
     evaluate = ("evaluate.py", f"--workdir={alone}", "--split=train", "--masks")
     for _ in range(kills):
         killed(start(*evaluate), lambda: True, draw.uniform(0.5, 3))
-    process = start(*evaluate)
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
+    finish(*evaluate)
     assert json.loads((alone / "eval" / "train.json").read_text())["num_images"] == 6
     assert len(list((alone / "eval" / "train_predictions" / "masks").glob("*.png"))) == 6

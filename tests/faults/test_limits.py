@@ -10,16 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from little_run import ROOT, arguments, assert_equal, rows, start
+from little_run import ROOT, arguments, assert_equal, finish, rows
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """A run and the cache of its images."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = start(*arguments(folder / "run", folder / "cache"))
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
+    finish(*arguments(folder / "run", folder / "cache"))
     return folder / "run", folder / "cache"
 
 
@@ -103,9 +101,7 @@ def test_a_limit_is_told_and_the_run_goes_on_without_it(tmp_path, undisturbed, l
     for word in words:
         assert word in said
     if "checkpoints" in words[0]:
-        process = start(*arguments(run, cache))
-        out = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, out
+        finish(*arguments(run, cache))
         assert_equal(run, alone)
 
 

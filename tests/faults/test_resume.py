@@ -4,7 +4,7 @@ import signal
 import time
 
 import pytest
-from little_run import EVERY, STEPS, arguments, assert_equal, rows, start, untimed
+from little_run import EVERY, STEPS, arguments, assert_equal, finish, rows, start, untimed
 
 
 def stop_after(process, workdir, step, number):
@@ -21,19 +21,15 @@ def stop_after(process, workdir, step, number):
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
     alone, stopped, cache = folder / "alone", folder / "stopped", folder / "cache"
-    process = start(*arguments(alone, cache))
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
+    finish(*arguments(alone, cache))
     process = start(*arguments(stopped, cache))
     told = stop_after(process, stopped, EVERY // 2, signal.SIGTERM)
     asked = process.returncode
     process = start(*arguments(stopped, cache))
     stop_after(process, stopped, EVERY + EVERY // 2, signal.SIGKILL)
     killed = process.returncode
-    process = start(*arguments(stopped, cache))
-    out = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, out
-    return dict(alone=alone, stopped=stopped, told=told, asked=asked, killed=killed, end=out)
+    end = finish(*arguments(stopped, cache))
+    return dict(alone=alone, stopped=stopped, told=told, asked=asked, killed=killed, end=end)
 
 
 def test_sigterm_saves_says_so_and_leaves(runs):
