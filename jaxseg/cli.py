@@ -8,7 +8,6 @@ import errno
 import gc
 import os
 import re
-import signal
 import sys
 import threading
 import traceback
@@ -23,6 +22,7 @@ from ml_collections.config_flags import config_path
 
 from jaxseg.checks import nearest, one_of
 from jaxseg.interrupt import Stopped, leave_at_once
+from jaxseg.streams import outlive_the_reader
 
 flags.disclaim_key_flags()  # --config is a flag of the launcher that asks for it, and --help shows it there
 
@@ -49,6 +49,8 @@ _REMEDIES = {
     "ENOTDIR": "a part of the path is a file; name another place",
     "EISDIR": "a folder is there; name another file",
     "EEXIST": "something else is there; name another place, or move it away",
+    "ENOENT": "look whether it was moved or deleted",
+    "EIO": "the disk or the connection to it fails",
 }
 _LISTED = "jaxseg/config.py says what each setting does"
 # What a parser wants, by absl's name for its type. The parser of dictionaries, ml_collections' own, names none.
@@ -127,6 +129,7 @@ def run(main: Callable[[], None]) -> None:
     """
     leave_at_once()
     _let_the_main_thread_speak()
+    outlive_the_reader()
     _require_address_space()
     atexit.register(gc.freeze)  # Python's last look for garbage, among all that was traced, takes a second
     app.run(lambda _: _guarded(main), flags_parser=_parse)
@@ -151,8 +154,6 @@ def _guarded(main: Callable[[], None]) -> None:
 
         programs.allow()
         main()
-    except BrokenPipeError:  # whoever read stdout, as head does, has read enough
-        os._exit(128 + signal.SIGPIPE)
     except _MISTAKES as error:
         _leave(error)
     except Stopped as stop:
@@ -186,8 +187,9 @@ def _leave(error: BaseException, cause: BaseException | None = None) -> None:
     if os.environ.get("JAXSEG_TRACEBACK") == "1":
         raise error from (cause or error.__cause__)
     print(f"error: {' '.join(_said(error).split())}", file=sys.stderr)  # in one line
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # it may be what failed
+            stream.flush()
     os._exit(1)  # at once: other threads that failed too would write their traces while Python ends
 
 

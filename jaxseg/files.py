@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _PARTIAL = ".jaxseg-partial"
 
@@ -25,6 +27,11 @@ def write(path: Path | str, data: bytes) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write plain data as JSON that people can read, as ``write`` does."""
+    write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def partial(path: Path) -> bool:

@@ -44,7 +44,8 @@ ALLOWED = {
     },
     "jobs": {"attention", "config", "data", "inference", "metrics", "models", "report", "runs", "training"},
     "interrupt": set(),
-    "cli": {"interrupt", "runs"},
+    "streams": {"files"},
+    "cli": {"interrupt", "runs", "streams"},
 }
 
 # The same inside the attention room, low to high: a module may import those before it.

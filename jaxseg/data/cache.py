@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from jaxseg.runs.lock import lock
 from jaxseg.runs.sealed import seal, unseal
 
 _FILES = "files.json"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Digests = dict[str, dict[str, dict[str, str]]]  # split -> id -> role -> digest of the file's bytes
 
 
@@ -123,11 +125,11 @@ def _prepare(builder: type[SegmentationBuilder], folder: Path, config: Config, p
             unprepared.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
         made = [path for path in sorted(partial.rglob("*")) if path.is_file()]
         listed = {path.relative_to(partial).as_posix(): _digest_of(path) for path in made}
-        files.write(partial / _FILES, (json.dumps(seal(listed), indent=2) + "\n").encode())
+        files.write_json(partial / _FILES, seal(listed))
         shutil.rmtree(place, ignore_errors=True)
         partial.rename(place)
     except (OSError, RuntimeError) as error:  # TFDS says that the disk is full by either, without a path
-        if getattr(error, "filename", None) is not None:
+        if not any(os.strerror(number) in str(error) for number in _NO_ROOM) or getattr(error, "filename", None):
             raise
         said = str(error).splitlines()[0]
         raise OSError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import threading
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from jaxseg import files
+from jaxseg import counting, files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
 from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_image, read_size
@@ -28,7 +29,8 @@ _FAILURES = (ValueError, OSError, MemoryError, jax.errors.JaxRuntimeError)
 PROBABILITY_SCALE = 65535  # the 16-bit grey value of probability 1
 _TINT = np.float32(0.15)  # how much of its colour a mask gets
 _TILES = (1024, 512, 256)  # sides of the tiles of an image that is too large to be predicted at once, tried in turn
-_ALONE = 2**25  # pixels from which on an image is in work alone: beside the network it takes up to 50 bytes a pixel
+_ALONE = 2**25  # pixels from which on an image is in work alone, and its own memory is looked for first
+_BYTES, _BYTES_OF_A_CLASS = 50, 20  # a pixel, at most, beside the network's: photograph, probabilities, pictures
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
@@ -107,12 +109,26 @@ class _Done(NamedTuple):
 
 def _attempt(predictor: Predictor, alone: threading.Lock, path: Path) -> _Done | Exception:
     """Return the pictures of an image, or why there are none; several threads do this at once."""
-    height, width = read_size(path) or (0, 0)
+    pixels = math.prod(read_size(path) or (0,))
     try:
-        with alone if height * width >= _ALONE else contextlib.nullcontext():
+        if pixels < _ALONE:
             return _fitted(predictor, read_image(path))
-    except _FAILURES as error:
-        return error
+        with alone:
+            _require_room(path, pixels * (_BYTES + _BYTES_OF_A_CLASS * len(predictor.classes)))
+            return _fitted(predictor, read_image(path))
+    except Exception as error:
+        if isinstance(error, _FAILURES) or type(error).__module__ == "cv2":  # training works without OpenCV
+            return error
+        raise
+
+
+def _require_room(path: Path, need: int) -> None:
+    there = counting.room(jax.devices("cpu")[0])
+    if there is not None and need > there:
+        raise ValueError(
+            f"{path}: such a picture takes {counting.memory(need)} beside the network, and {counting.memory(there)} "
+            "are free; cut it into parts"
+        )
 
 
 def _fitted(predictor: Predictor, image: Picture) -> _Done:
@@ -132,7 +148,8 @@ def _fitted(predictor: Predictor, image: Picture) -> _Done:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, TooLarge | MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    words = ("RESOURCE_EXHAUSTED", "Insufficient memory")  # of JAX and of OpenCV
+    return isinstance(error, TooLarge | MemoryError) or any(word in str(error) for word in words)
 
 
 def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:

@@ -99,7 +99,7 @@ class Predictor:
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
         self._canvases: dict[Size, Size] = {}
-        self._places: queue.SimpleQueue | None = None
+        self._places: Places | None = None
         self.tile = tile
         self.overlap = overlap
         self.flips = flips
@@ -148,7 +148,7 @@ class Predictor:
         images in turn, one at a time each. The variables are those of now.
         """
         found = copy.copy(self)
-        found._places = _places(self.variables)
+        found._places = Places(self.variables)
         if isinstance(self.model, Network) and self.model.any_canvas:
             rows, columns = self.tile or (math.inf, math.inf)
             tiles = ((int(min(height, rows)), int(min(width, columns))) for height, width in sizes)
@@ -198,22 +198,17 @@ class Predictor:
         snug = all(own == canvas for own, shared in self._canvases.items() if shared == canvas)
         with self._place() as variables:
             program = self._program(canvas, snug, variables, *laid)
-            self._require_room(program, canvas)
+            if canvas in self._fitting or _fits(program, self._places.sharing if self._places else 1):
+                self._fitting.add(canvas)
+                return np.asarray(program(variables, *laid))[0, :height, :width]
+        with self._places.all() if self._places else contextlib.nullcontext():  # what others hold is free then
+            if not _fits(program, 1):
+                raise TooLarge(
+                    f"{canvas[0]} x {canvas[1]} pixels at once take {counting.memory(_need(program))}, and "
+                    f"{counting.memory(_room() or 0)} are free; predict in tiles (--tile=512; of a training's val, "
+                    "--config.eval.tile='(512, 512)')"
+                )
             return np.asarray(program(variables, *laid))[0, :height, :width]
-
-    def _require_room(self, program: Callable, canvas: Size) -> None:
-        """Raise TooLarge where the program needs more than is free: a CPU's system would kill the process."""
-        if canvas in self._fitting or not hasattr(program, "memory_analysis"):
-            return
-        found, there = program.memory_analysis(), counting.room(jax.local_devices()[0])
-        need = found.temp_size_in_bytes + found.output_size_in_bytes
-        together = AT_ONCE if self._places is not None and jax.default_backend() == "cpu" else 1
-        if there is not None and need * together > there:
-            raise TooLarge(
-                f"{canvas[0]} x {canvas[1]} pixels at once take {counting.memory(need)}, and "
-                f"{counting.memory(there // together)} are free; predict in tiles (--tile=512)"
-            )
-        self._fitting.add(canvas)
 
     def _program(self, canvas: Size, snug: bool, variables: Any, *laid: np.ndarray) -> Callable:
         device = next((getattr(leaf, "device", None) for leaf in jax.tree.leaves(variables)), None)
@@ -226,29 +221,61 @@ class Predictor:
                 ).compiled()  # fmt: skip
             return self._programs[known_by]
 
+    def _place(self) -> contextlib.AbstractContextManager[Any]:
+        return self._places.one() if self._places else contextlib.nullcontext(self.variables)
+
+
+class Places:
+    """The variables on each device that computes images, as often as it computes several at once.
+
+    Attributes:
+        sharing: images at once in the memory of one device.
+    """
+
+    def __init__(self, variables: Any):
+        if jax.default_backend() == "cpu":  # the devices of a CPU are one: its cores
+            self.sharing, held = AT_ONCE, [variables] * AT_ONCE
+        else:
+            self.sharing, held = 1, [jax.device_put(variables, device) for device in jax.local_devices()]
+        self._free: queue.SimpleQueue = queue.SimpleQueue()
+        self._number, self._gathering = len(held), threading.Lock()
+        for one in held:
+            self._free.put(one)
+
     @contextlib.contextmanager
-    def _place(self) -> Iterator[Any]:
+    def one(self) -> Iterator[Any]:
         """Give variables on a device that is free, once there is one."""
-        if self._places is None:
-            yield self.variables
-            return
-        variables = self._places.get()
+        variables = self._free.get()
         try:
             yield variables
         finally:
-            self._places.put(variables)
+            self._free.put(variables)
+
+    @contextlib.contextmanager
+    def all(self) -> Iterator[None]:
+        """Hold every place, once the images in work are done, so that one may have all the memory."""
+        with self._gathering:  # two that gather would wait for each other
+            held = [self._free.get() for _ in range(self._number)]
+        try:
+            yield
+        finally:
+            for one in held:
+                self._free.put(one)
 
 
-def _places(variables: Any) -> queue.SimpleQueue:
-    """Return the variables on each device that computes images, as often as it computes several at once."""
-    places: queue.SimpleQueue = queue.SimpleQueue()
-    if jax.default_backend() == "cpu":  # the devices of a CPU are one: its cores
-        for _ in range(AT_ONCE):
-            places.put(variables)
-    else:
-        for device in jax.local_devices():
-            places.put(jax.device_put(variables, device))
-    return places
+def _fits(program: Callable, together: int) -> bool:
+    """Return whether so many images at once fit the memory, as far as anything tells: a CPU's kills who takes more."""
+    there = _room()
+    return there is None or not hasattr(program, "memory_analysis") or _need(program) * together <= there
+
+
+def _need(program: Any) -> int:
+    found = program.memory_analysis()
+    return found.temp_size_in_bytes + found.output_size_in_bytes
+
+
+def _room() -> int | None:
+    return counting.room(jax.local_devices()[0])
 
 
 @functools.partial(jax.jit, static_argnames=("model", "snug", "foreground"))

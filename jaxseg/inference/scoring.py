@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ def score(
     prepared: bool = True,
     progress: bool = True,
     save_to: Path | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
 
@@ -33,6 +34,7 @@ def score(
             the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
         save_to: a folder for the predictions, at the size that is scored; see ``predict_folder``. None: none is saved.
+        check: called before every image; what it raises ends the scoring.
 
     Raises:
         ValueError: there is no record, a mask is not of its image's size or holds other values than the classes, or
@@ -50,6 +52,7 @@ def score(
         with _named(record.id):
             return record, predict(record.image)
 
+    check()
     with contextlib.closing(ahead(predicted, range(len(records)))) as work:
         for record, probability in track(work, "evaluate", total=len(records)) if progress else work:
             with _named(record.id):
@@ -57,6 +60,7 @@ def score(
                 known = truth != IGNORE if classes else None
                 fov = _mask(record, "fov") if record.fov is not None else None
                 model.add(record.id, probability, truth, fov, known)
+                check()
                 if save_to is not None:
                     drawn = pictures(record.image, probability, predictor.threshold, classes)
                     write_pictures(drawn, save_to, record.id)

@@ -91,7 +91,7 @@ def evaluate_split(
     predictor: inference.Predictor,
     scored_at: str,
     *,
-    name: str = "",
+    name: str,
     masks: bool = False,
 ) -> Evaluation:
     """Do what ``evaluate`` does, for data and a predictor that are loaded already.
@@ -103,13 +103,12 @@ def evaluate_split(
         split: train, val or test.
         predictor: what is scored.
         scored_at: "prepared" or "original" size.
-        name: of the files; the split where empty.
+        name: of the files.
         masks: save the predictions too.
 
     Raises:
         ValueError: the data have no such split.
     """
-    name = name or split
     prepared = scored_at == "prepared"
     records = getattr(splits, split)
     if records is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Counts, Evaluation
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
 
-def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any], *, name: str = "") -> None:
+def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any], *, name: str) -> None:
     """Write ``<name>.json``, ``<name>.csv`` and ``<name>.md`` into ``folder``, which is made if it does not exist.
 
     Args:
@@ -23,15 +22,12 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
         split: train, val or test.
         evaluation: the scores.
         facts: what else the numbers depend on: ``seed``, ``checkpoint_step`` ...
-        name: of the evaluation; the split where empty.
+        name: of the evaluation.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for kind, text in {
-        "json": json.dumps(to_json(split, evaluation, facts), indent=2) + "\n",
-        "csv": to_csv(evaluation),
-        "md": to_markdown(split, evaluation, facts),
-    }.items():
-        files.write(folder / f"{name or split}.{kind}", text.encode())
+    files.write_json(folder / f"{name}.json", to_json(split, evaluation, facts))
+    files.write(folder / f"{name}.csv", to_csv(evaluation).encode())
+    files.write(folder / f"{name}.md", to_markdown(split, evaluation, facts).encode())
 
 
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:

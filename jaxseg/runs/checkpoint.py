@@ -107,6 +107,17 @@ class Checkpoints:
             ),
         )
 
+    def rate(self, step: int, score: float | None, log: dict[str, Any]) -> None:
+        """Give a checkpoint that was saved before val was scored its score, and the log's state after that.
+
+        Raises:
+            Damaged: its record is not what was saved.
+            OSError: it cannot be written.
+        """
+        digests = self._record(step).digests
+        record = seal({"step": step, "score": score, "log": log, "digests": digests})
+        files.write_json(self._path / str(step) / "record" / "metadata", record)
+
     def latest(self) -> int | None:
         """Return the newest step, or None before the first."""
         self._wait()

@@ -159,7 +159,7 @@ class RunFolder:
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self._held.enter_context(lock(self.path / ".lock", self._refuse))
-        self._write("config.json", seal(self._config))
+        files.write_json(self.path / "config.json", seal(self._config))
         starts.append(_environment(devices))
         if len({len(start["devices"]) for start in starts}) > 1:
             print(
@@ -167,9 +167,9 @@ class RunFolder:
                 "digits from those of an undisturbed run",
                 flush=True,
             )
-        self._write("environment.json", list(map(seal, starts)))
-        self._write("data.json", seal(now))
-        self._write("preprocess.json", seal(preprocess))
+        files.write_json(self.path / "environment.json", list(map(seal, starts)))
+        files.write_json(self.path / "data.json", seal(now))
+        files.write_json(self.path / "preprocess.json", seal(preprocess))
 
     def _refuse(self) -> None:
         raise ValueError(f"another process trains in {self.path}; wait for it, or give another --workdir")
@@ -207,9 +207,6 @@ class RunFolder:
                 f"--workdir {self.path} holds a run of another config ({'; '.join(changed)}); "
                 "give another --workdir, or the config it began with"
             )
-
-    def _write(self, name: str, content: Any) -> None:
-        files.write(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _parse_starts(content: Any) -> list[Json]:

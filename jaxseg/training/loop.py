@@ -33,6 +33,8 @@ from jaxseg.training.step import (
 )
 from jaxseg.training.watch import Watch
 
+_UNSCORED = "unscored"  # in the log's state: val was due at that step, and a signal came before it was scored
+
 
 class Run:
     """A run's network, state and data on its devices.
@@ -108,7 +110,7 @@ class Run:
         """
         self._introduce()
         try:
-            if self.start < self.config.train.steps:
+            if self.start < self.config.train.steps or _UNSCORED in self._logged:
                 self._steps()
             else:
                 print(f"all {self.config.train.steps} steps are done", flush=True)
@@ -142,6 +144,9 @@ class Run:
             step = program.compiled(**notes)
             with StopRequest() as stop:
                 done = self.start
+                if _UNSCORED in self._logged:
+                    score = self._score(done, unpacked(on.first(self.state)), log, progress, stop)
+                    self.checkpoints.rate(done, score, watch.state)
                 while done < settings.steps:
                     count = min(self.at_once, settings.eval_every - done % settings.eval_every, settings.steps - done)
                     self.state, figures = step(self.state, *source(done, count))
@@ -150,12 +155,18 @@ class Run:
                     if done % settings.eval_every == 0 or done == settings.steps:
                         watch.drain()
                         state = unpacked(on.first(self.state))
-                        score = self._score(done, state, log, progress)
-                        self._save(done, state, score, watch)
+                        try:
+                            score = self._score(done, state, log, progress, stop)
+                        except Stopped:  # the next start scores it, before it goes on
+                            self._save(done, state, None, watch.state | {_UNSCORED: True})
+                            raise
+                        self._save(done, state, score, watch.state)
                         watch.resume()
                     if stop.signal is not None:
                         watch.drain()
-                        self._stop(done, stop.signal, watch)
+                        if self.checkpoints.latest() != done:
+                            self._save(done, unpacked(on.first(self.state)), None, watch.state)
+                        raise _stopped(done, stop.signal)
         finally:
             progress.close()
             source.close()
@@ -210,13 +221,21 @@ class Run:
         ids = self.splits.train.ids
         return [ids[i] for i in stream.indices(self.config.seed, step, self.config.train.batch_size, len(ids))]
 
-    def _score(self, step: int, state: TrainState, log: MetricsLog, progress: Progress) -> float | None:
+    def _score(
+        self, step: int, state: TrainState, log: MetricsLog, progress: Progress, stop: StopRequest
+    ) -> float | None:
+        """Score val, and log it; raises Stopped where a signal has come, or comes meanwhile."""
         if self.splits.val is None:
             return None
+
+        def check() -> None:
+            if stop.signal is not None:
+                raise _stopped(step, stop.signal)
+
         began = time.monotonic()
         params = state.params if state.ema is None else state.ema
         self.predictor.variables = jax.device_put({"params": params, "batch_stats": state.batch_stats})
-        summary = inference.score(self.predictor, self.splits.val, progress=False).summary
+        summary = inference.score(self.predictor, self.splits.val, progress=False, check=check).summary
         log.write(step, flatten(summary, "val"))
         select, took = self.config.eval.select, clock(time.monotonic() - began)
         score = summary["full"]["image_mean"][select]
@@ -226,13 +245,12 @@ class Run:
         progress.say(f"step {step}: val {heading} {told} (full image, mean over {over}), scored in {took}")
         return score
 
-    def _save(self, step: int, state: TrainState, score: float | None, watch: Watch) -> None:
-        self.checkpoints.save(step, *_items(state), score=score, log=watch.state)
+    def _save(self, step: int, state: TrainState, score: float | None, log: dict[str, Any]) -> None:
+        self.checkpoints.save(step, *_items(state), score=score, log=log)
 
-    def _stop(self, step: int, signal: int, watch: Watch) -> None:
-        if self.checkpoints.latest() != step:
-            self._save(step, unpacked(on.first(self.state)), None, watch)
-        raise Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
+
+def _stopped(step: int, signal: int) -> Stopped:
+    return Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
 
 
 def _of_the_programs(settings: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,23 @@ def test_a_limit_is_told_and_the_run_goes_on_without_it(tmp_path, undisturbed, l
         assert_equal(run, alone)
 
 
+def test_a_run_outlives_the_reader_of_what_it_prints(tmp_path, undisturbed):
+    run, (alone, cache) = tmp_path / "run", undisturbed
+    process = begin(*arguments(run, cache))
+    process.stdout.readline()
+    process.stdout.close()
+    assert (process.wait(timeout=120), process.stderr.read()) == (0, "")
+    process.stderr.close()
+    assert_equal(run, alone)
+
+
+def test_a_full_disk_under_what_is_printed_is_told(tmp_path, undisturbed):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    said = line_of(begin(*arguments(tmp_path / "run", undisturbed[1]), limit="exec >/dev/full"), 1)
+    assert said.startswith("error: stdout: No space left on device; make room there")
+
+
 def test_a_run_whose_folder_is_deleted_ends_at_once(tmp_path):
     run = tmp_path / "run"
     process = begin(

@@ -1,3 +1,6 @@
+import importlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import jax
@@ -155,6 +158,43 @@ def test_what_the_memory_does_not_hold_is_predicted_in_tiles_and_told(
         expected = green_probability(read_image(tmp_path / "images" / f"{name}.png"))
         found = _grey(tmp_path / "out" / "probabilities" / f"{name}.png")
         np.testing.assert_allclose(found / PROBABILITY_SCALE, expected, atol=2e-5)
+
+
+def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_image, monkeypatch, small_memory):
+    """Two images in work at once would not fit; neither is tiled, and the one waits for the other."""
+    monkeypatch.setattr(counting, "room", lambda device: int(1.5 * 100 * 288 * 320))
+    at_work, most = [], []
+    program = Predictor._program
+
+    def noted(self, canvas, *arguments):
+        counted = program(self, canvas, *arguments)
+
+        def run(*given):
+            at_work.append(1)
+            time.sleep(0.2)
+            most.append(len(at_work))
+            at_work.pop()
+            return counted(*given)
+
+        run.memory_analysis = counted.memory_analysis
+        return run
+
+    monkeypatch.setattr(Predictor, "_program", noted)
+    images = [make_image(288, 320, seed=seed) for seed in range(4)]
+    predictor = green.expecting([(288, 320)])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predictor.prepared, images))
+    assert most == [1, 1, 1, 1]
+    for image, probability in zip(images, found, strict=True):
+        np.testing.assert_allclose(probability, green_probability(image), atol=2e-5)
+
+
+def test_a_picture_without_memory_of_its_own_is_told(green, folder, tmp_path, monkeypatch):
+    module = importlib.import_module("jaxseg.inference.predict_folder")  # the package has the function by this name
+    monkeypatch.setattr(module, "_ALONE", 1)
+    monkeypatch.setattr(counting, "room", lambda device: 1000)
+    with pytest.raises(ValueError, match=r"b.png: such a picture takes .* beside the network, and .* are free; cut it"):
+        predict_folder(green, folder / "b.png", tmp_path / "out")
 
 
 def test_scores_are_never_those_of_tiles_that_nobody_asked_for(green, make_image, small_memory):

@@ -19,7 +19,7 @@ def _cells(markdown):
 
 
 def test_the_three_files_hold_the_same_scores(evaluation, tmp_path):
-    tables.write_scores(tmp_path / "eval", "test", evaluation, FACTS)
+    tables.write_scores(tmp_path / "eval", "test", evaluation, FACTS, name="test")
     told = json.loads((tmp_path / "eval" / "test.json").read_text())
     assert {name: told[name] for name in evaluation.summary} == evaluation.summary
     assert told["observer2"] == evaluation.observer2

@@ -1,6 +1,9 @@
 """The loop's options, on runs of a few steps with the smallest network."""
 
 import json
+import os
+import signal
+import time
 
 import jax
 import numpy as np
@@ -8,8 +11,10 @@ import pytest
 
 from jaxseg import data, inference, models
 from jaxseg.config import defaults, validate
+from jaxseg.interrupt import Stopped
 from jaxseg.jobs.train import train
 from jaxseg.runs.checkpoint import Checkpoints, load_variables
+from jaxseg.runs.log import read_metrics
 from jaxseg.training import Run, devices
 from jaxseg.training.packed import unpacked
 
@@ -133,6 +138,41 @@ def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
     assert 0 <= probability.min() < probability.max() <= 1
     train(small(runs / "cache", **FIRST), runs / "resident")
     assert "all 4 steps are done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_signal_while_val_is_scored_saves_at_once_and_the_score_follows(runs, tmp_path, monkeypatch, step):
+    """At step 4 all steps are done, and only the score is missing."""
+    with monkeypatch.context() as patch:
+        predicted, scored = inference.Predictor.prepared, []
+
+        def interrupted(self, image):
+            scored.append(1)
+            if len(scored) == step:  # two images every second step
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.1)  # the main thread hears of it
+            return predicted(self, image)
+
+        patch.setattr(inference.Predictor, "prepared", interrupted)
+        with pytest.raises(Stopped, match=f"stopped at step {step} and saved"):
+            train(small(runs / "cache", **FIRST), tmp_path / "run")
+    rows = [row for row in read_metrics(tmp_path / "run") if "val/full/pooled/auc" in row]
+    assert [row["step"] for row in rows] == [*range(2, step, 2)]
+    train(small(runs / "cache", **FIRST), tmp_path / "run")
+    found, wanted = (
+        [
+            {key: value for key, value in row.items() if key not in ("seconds", "train/images_per_second")}
+            for row in rows
+        ]
+        for rows in (read_metrics(tmp_path / "run"), read_metrics(runs / "resident"))
+    )
+    assert found == wanted
+    for which in ("best", "latest"):
+        (at, ours), (wanted_at, theirs) = (load_variables(run, which) for run in (tmp_path / "run", runs / "resident"))
+        assert at == wanted_at
+        jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", read_only=True)
+    assert "unscored" not in checkpoints.log()
 
 
 @pytest.mark.slow
