@@ -6,6 +6,7 @@ import contextlib
 import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -219,6 +220,8 @@ def _read(path: Path | str) -> bytes:
     data = path.read_bytes()
     if not data:
         raise ValueError(f"{path}: an empty file; copy or download it again")
+    if data[:2] == b"\x1f\x8b":  # STARE publishes its pictures so
+        data = _unpacked(path, data)
     # A decoder may fill a missing part with grey and report no error, so the end of the file is looked for here. In
     # the coded data of a JPEG, 0xff is always followed by 0x00: the end marker cannot occur there by chance.
     cut_jpeg = data[:3] == b"\xff\xd8\xff" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
@@ -227,6 +230,18 @@ def _read(path: Path | str) -> bytes:
         raise ValueError(f"{path}: truncated; copy or download it again")
     _require_few_pixels(path)
     return data
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    unpacking, most = zlib.decompressobj(wbits=31), 4 * MOST_PIXELS
+    try:
+        found = unpacking.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(f"{path}: a damaged gzip file ({error}); copy or download it again") from error
+    if not unpacking.eof:
+        why = "truncated; copy or download it again" if len(found) < most else f"unpacks to more than {most:,} bytes"
+        raise ValueError(f"{path}: {why}")
+    return found
 
 
 def _require_few_pixels(path: Path) -> None:

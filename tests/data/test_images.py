@@ -1,3 +1,4 @@
+import gzip
 import struct
 import zlib
 
@@ -222,6 +223,19 @@ def test_the_head_of_a_file_tells_the_size_that_reading_gives(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     assert images.read_size(tmp_path / "a.png") is None
     assert images.read_size(tmp_path / "absent.png") is None
+
+
+def test_a_gzipped_picture_is_read_and_a_damaged_one_refused(tmp_path):
+    save(tmp_path / "a.ppm", IMAGE)
+    packed = gzip.compress((tmp_path / "a.ppm").read_bytes())
+    (tmp_path / "a.ppm.gz").write_bytes(packed)
+    np.testing.assert_array_equal(images.read_image(tmp_path / "a.ppm.gz"), IMAGE)
+    for damaged, words in (
+        (packed[:-20], "truncated"), (packed[:40] + b"x" + packed[41:], "a damaged gzip file"),
+    ):  # fmt: skip
+        (tmp_path / "b.ppm.gz").write_bytes(damaged)
+        with pytest.raises(ValueError, match=rf"b\.ppm\.gz: {words}"):
+            images.read_image(tmp_path / "b.ppm.gz")
 
 
 def test_writing_into_no_folder_says_so(tmp_path):
