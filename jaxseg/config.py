@@ -59,6 +59,7 @@ def _data() -> dict[str, Any]:
         # Prepared records live in cache_dir/<content hash>/. Compiled programs do not: see runs/compilation.py.
         cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),
         image_size=(),  # (height, width) to resize to; () keeps the native size
+        window=(),  # (low, high) of photographs of 16 bits that become 0 and 255; () refuses such photographs
         patch_size=(),  # (height, width) of a training crop; () trains on whole images
         holdout=0,  # training images held out as val, where the set has no val split of its own
         test=0,  # images cut off as test, where the set has no test split of its own

@@ -102,7 +102,8 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
             ValueError: a file is damaged, a mask is not of the image's size, or the field of view is empty.
         """
         path = entry.files["image"]
-        image = images.read_image(path, turn=False)
+        image = config.preprocess.read(path)
+        _require_same_turn(entry)
         planes = cls.read_masks(entry, config, image)
         for role, plane in planes._asdict().items():
             if plane is not None and plane.shape != image.shape[:2]:
@@ -202,6 +203,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     def _log_download_bytes(self) -> None: ...
 
     def _log_download_done(self) -> None: ...
+
+
+def _require_same_turn(entry: Entry) -> None:
+    turns = {role: images.orientation(path) for role, path in entry.files.items()}
+    for role, turn in turns.items():
+        if turn != turns["image"]:
+            raise ValueError(
+                f"{entry.files[role]}: its orientation tag ({turn}) is another than that of its image "
+                f"{entry.files['image']} ({turns['image']}), so viewers turn one of the two; rewrite both upright "
+                "(mogrify -auto-orient) and check that they lie over each other"
+            )
 
 
 def decode(example: Mapping[str, Any]) -> Record:

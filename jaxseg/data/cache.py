@@ -44,6 +44,8 @@ def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, di
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in inherited}
     if config.classes is None:
         del options["classes"]  # binary masks have the hash that they had before there were classes
+    if not config.preprocess.window:
+        del options["preprocess"]["window"]  # likewise
     content = {
         "set": builder.name,
         "version": str(builder.VERSION),

@@ -3,74 +3,74 @@
 from __future__ import annotations
 
 import contextlib
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8, UInt32
 
-from jaxseg import files
+from jaxseg import checks, files
+from jaxseg.data import decode, heads
 
 # cv2 is imported inside the functions that need it: training reads prepared records, which works without OpenCV.
 
-LOSSLESS = (".png", ".tif", ".tiff", ".gif", ".bmp")
+LOSSLESS = (".png", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".webp")
 SUFFIXES = (*LOSSLESS, ".jpg", ".jpeg")
-MOST_PIXELS = 2**27  # of an image that is read, 11585 x 11585: its prediction takes up to 6 GiB beside the network's
-_HEAD = threading.Lock()
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Mask = UInt8[np.ndarray, "height width"]
 
 
-def read_image(path: Path | str, *, turn: bool = True) -> Picture:
-    """Return the picture in ``path`` as RGB uint8 [height, width, 3]; grey pictures get three equal channels.
+def read_image(path: Path | str, window: Sequence[int | float] = ()) -> Picture:
+    """Return the picture in ``path`` as RGB uint8 [height, width, 3], turned as viewers show it.
+
+    Grey pictures get three equal channels; an alpha channel is dropped, and colours are not multiplied by it.
 
     Args:
-        path: a PNG, JPEG, TIFF, GIF or BMP file of 8 bits per channel.
-        turn: whether to turn the picture as its EXIF orientation says, as viewers do. False refuses a turned picture:
-            its mask has no such tag, and nobody knows whether it was drawn on the picture turned or not.
+        path: a picture in one of the formats of ``SUFFIXES``.
+        window: (low, high) grey values of a picture of 16 bits a channel that become 0 and 255, linearly, those
+            beyond them cut; () refuses such pictures. One of 8 bits is returned as it is.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: truncated, not a picture, several frames, not 8 bits, more than ``MOST_PIXELS``, or turned where
-            ``turn`` is False.
+        ValueError: truncated, not a picture, several frames, more than ``decode.MOST_PIXELS``, of another kind of
+            numbers, or of 16 bits without a window.
     """
-    import cv2
-
-    data = _read(path)
-    if not turn and (tag := orientation(data)) != 1:
-        raise ValueError(
-            f"{path}: its EXIF orientation ({tag}) shows it turned, and a mask cannot follow; "
-            "rewrite the image upright (mogrify -auto-orient) and check that its mask lies over it"
-        )
-    image = _decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if image.dtype != np.uint8:
+    image = decode.colours(decode.whole(path))
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype != np.uint16:
         raise ValueError(f"{path}: holds {image.dtype} pixels; save the image with 8 bits per channel")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if not window:
+        raise ValueError(
+            f"{path}: holds uint16 pixels from {image.min()} to {image.max()}; say which values are black and white, "
+            "as in --config.data.window='(0, 4095)', or save the image with 8 bits per channel"
+        )
+    low, high = window
+    return np.rint(np.clip((image.astype(np.float32) - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+
+
+def check_window(window: Sequence[int | float]) -> None:
+    """Raise ValueError unless ``data.window`` is (low, high), low below high, or ()."""
+    fine = not window or (len(window) == 2 and all(map(math.isfinite, window)) and window[0] < window[1])
+    checks.require(fine, "data.window", window, "(low, high), the grey values that become black and white, or ()")
 
 
 def read_size(path: Path | str) -> tuple[int, int] | None:
     """Return height and width of what ``read_image`` gives, from the file's head; None where that tells nothing."""
     with contextlib.suppress(Exception):  # the reader says what is wrong
-        return _read_size(path)
+        head = heads.read(path)
+        return head.size if head else None
     return None
 
 
-def _read_size(path: Path | str) -> tuple[int, int]:
-    from PIL import Image, TiffImagePlugin
-
-    # The filters of warnings are those of all threads.
-    with _HEAD, warnings.catch_warnings(action="ignore"), open(path, "rb") as file:
-        turned = orientation(file.read(1 << 16)) >= 5
-        with Image.open(path) as picture:
-            # Some versions of Pillow have turned the size of a TIFF themselves: as stored, its tags have it.
-            tiff = isinstance(picture, TiffImagePlugin.TiffImageFile)
-            width, height = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
-            return (width, height) if turned else (height, width)
+def orientation(path: Path | str) -> int:
+    """Return EXIF's number of the turn with which viewers show a picture: 1, upright, to 8."""
+    with contextlib.suppress(Exception):  # the reader says what is wrong
+        head = heads.read(path)
+        return head.orientation if head else 1
+    return 1
 
 
 def read_mask(path: Path | str) -> Mask:
@@ -193,116 +193,12 @@ def encode_png(array: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def orientation(data: bytes) -> int:
-    """Return the orientation, 1 (upright) to 8, that a JPEG's or PNG's EXIF block or a TIFF's header asks for."""
-    for marker in (b"Exif\x00\x00", b"eXIf"):
-        start = data.find(marker, 0, 1 << 16)
-        if start >= 0:
-            data = data[start + len(marker) :]
-            break
-    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])
-    if order is None:
-        return 1
-    with contextlib.suppress(struct.error):
-        (at,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", data, entry)
-            if tag == 0x0112:
-                return value if 1 <= value <= 8 else 1
-    return 1
-
-
-def _read(path: Path | str) -> bytes:
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    data = path.read_bytes()
-    if not data:
-        raise ValueError(f"{path}: an empty file; copy or download it again")
-    if data[:2] == b"\x1f\x8b":  # STARE publishes its pictures so
-        data = _unpacked(path, data)
-    # A decoder may fill a missing part with grey and report no error, so the end of the file is looked for here. In
-    # the coded data of a JPEG, 0xff is always followed by 0x00: the end marker cannot occur there by chance.
-    cut_jpeg = data[:3] == b"\xff\xd8\xff" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    cut_png = data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
-    if cut_jpeg or cut_png:
-        raise ValueError(f"{path}: truncated; copy or download it again")
-    _require_few_pixels(path)
-    return data
-
-
-def _unpacked(path: Path, data: bytes) -> bytes:
-    unpacking, most = zlib.decompressobj(wbits=31), 4 * MOST_PIXELS
-    try:
-        found = unpacking.decompress(data, most)
-    except zlib.error as error:
-        raise ValueError(f"{path}: a damaged gzip file ({error}); copy or download it again") from error
-    if not unpacking.eof:
-        why = "truncated; copy or download it again" if len(found) < most else f"unpacks to more than {most:,} bytes"
-        raise ValueError(f"{path}: {why}")
-    return found
-
-
-def _require_few_pixels(path: Path) -> None:
-    """Refuse by its head what would take the memory of everything else once it is decoded."""
-    from PIL import Image
-
-    size = "more"
-    try:
-        height, width = _read_size(path)
-        if height * width <= MOST_PIXELS:
-            return
-        size = f"{width} x {height}"
-    except Image.DecompressionBombError:  # Pillow's own limit, above ours
-        pass
-    except Exception:  # the decoder says what is wrong
-        return
-    raise ValueError(
-        f"{path}: {size} pixels, and {MOST_PIXELS:,} at most are read; cut it in parts, or save it smaller"
-    )
-
-
-def _decode(path: Path | str, data: bytes, flags: int) -> np.ndarray:
-    import cv2
-
-    with _silent():
-        try:
-            array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            array = None
-        frames = cv2.imcount(str(path)) if data[:3] in (b"II*", b"MM\x00", b"GIF") else 1
-    if array is None:
-        raise ValueError(f"{path}: truncated, damaged, or no picture; copy or save it again as PNG")
-    if frames > 1:
-        raise ValueError(f"{path}: holds {frames} frames; save the one that is meant")
-    return array
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Keep OpenCV from printing warnings about files that are refused with an error anyway."""
-    import cv2
-
-    # OpenCV 4 has this function at the top level, OpenCV 5 in a module; level 0 prints nothing in both.
-    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
-    level = set_level(0)
-    try:
-        yield
-    finally:
-        set_level(level)
-
-
 def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]:
     """Return a mask as stored: grey values, or RGB where the file has colours (which may all be grey)."""
-    import cv2
-
-    data = _read(path)
-    if data[:3] == b"\xff\xd8\xff":
+    file = decode.whole(path)
+    if file.jpeg:
         raise ValueError(f"{path}: a JPEG; compression changes a mask's values: export the mask again as PNG")
-    if orientation(data) != 1:
-        raise ValueError(f"{path}: a mask with an orientation tag; rewrite it upright (mogrify -auto-orient)")
-    stored = _decode(path, data, cv2.IMREAD_UNCHANGED)
+    stored = decode.stored(file)
     if stored.dtype != np.uint8:
         if stored.min() < 0 or stored.max() > 255 or (stored != np.floor(stored)).any():
             raise ValueError(
@@ -312,5 +208,10 @@ def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]
     if stored.ndim == 2:
         return stored
     if stored.shape[-1] == 4 and (stored[..., 3] != stored[0, 0, 3]).any():
+        if (stored[..., :3] == stored[0, 0, :3]).all():
+            raise ValueError(
+                f"{path}: the mask lies in its alpha channel; save that channel as a grey PNG "
+                "(magick mask.png -alpha extract grey.png)"
+            )
         raise ValueError(f"{path}: a mask with transparency; save it without the alpha channel")
-    return stored[..., 2::-1]
+    return stored[..., :3]

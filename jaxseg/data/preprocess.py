@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped, UInt8
 
 from jaxseg import checks
+from jaxseg.data import images
 from jaxseg.data.images import Mask, Picture
 
 MODES = ("none", "lab", "rgb", "green", "gray")
@@ -35,9 +37,10 @@ class Preprocess:
         tiles: number of tiles along each side.
         mean: mean per channel over all pixels of the prepared training images, in grey levels; set by ``fitted``.
         std: standard deviation per channel, likewise.
+        window: (low, high) grey values of photographs of 16 bits that become 0 and 255; see ``images.read_image``.
 
     Raises:
-        ValueError: image_size, clahe, clip_limit or tiles is wrong; the line names the setting.
+        ValueError: image_size, clahe, clip_limit, tiles or window is wrong; the line names the setting.
     """
 
     image_size: tuple[int, ...] = ()
@@ -46,6 +49,7 @@ class Preprocess:
     tiles: int = 8
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    window: tuple[int | float, ...] = ()
 
     def __post_init__(self) -> None:
         checks.size("data.image_size", self.image_size, "each image's own size")
@@ -57,6 +61,16 @@ class Preprocess:
             three = len(numbers) == 3 and all(math.isfinite(number) for number in numbers)
             checks.require(three, name, numbers, "three finite numbers, one a channel")
         checks.require(min(self.std) > 0, "std", self.std, "three numbers above 0")
+        images.check_window(self.window)
+
+    def read(self, path: Path | str) -> Picture:
+        """Return a photograph as the network was trained on, RGB uint8 [height, width, 3], at its own size.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: as ``images.read_image``.
+        """
+        return images.read_image(path, self.window)
 
     def prepare(self, image: Picture) -> Prepared:
         """Return the image resized and equalised, uint8. This part is done once per image and cached."""
@@ -126,14 +140,19 @@ class Preprocess:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Preprocess:
         """Return the ``Preprocess`` of what ``to_json`` gave; all numbers are exactly the same."""
-        return cls(**{**fields, **{name: tuple(fields[name]) for name in ("image_size", "mean", "std")}})
+        given: dict[str, Any] = {"window": (), **fields}  # runs of 0.1 have no window
+        return cls(**{**given, **{name: tuple(given[name]) for name in ("image_size", "mean", "std", "window")}})
 
     @classmethod
     def from_config(cls, data: Mapping) -> Preprocess:
         """Return the ``Preprocess`` that the settings ``data`` (``config.data`` as a dict) ask for, not yet fitted."""
         clahe = data["clahe"]
         return cls(
-            tuple(data["image_size"]), clahe["mode"], clip_limit=float(clahe["clip_limit"]), tiles=clahe["tiles"]
+            tuple(data["image_size"]),
+            clahe["mode"],
+            clip_limit=float(clahe["clip_limit"]),
+            tiles=clahe["tiles"],
+            window=tuple(data["window"]),
         )
 
     def _resize(self, image: Picture) -> Prepared:

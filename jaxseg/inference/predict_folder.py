@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, UInt8
 from jaxseg import counting, files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
-from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_image, read_size
+from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_size
 from jaxseg.inference.predictor import Predictor, TooLarge
 from jaxseg.metrics import decide
 from jaxseg.progress import track
@@ -112,10 +112,10 @@ def _attempt(predictor: Predictor, alone: threading.Lock, path: Path) -> _Done |
     pixels = math.prod(read_size(path) or (0,))
     try:
         if pixels < _ALONE:
-            return _fitted(predictor, read_image(path))
+            return _fitted(predictor, predictor.preprocess.read(path))
         with alone:
             _require_room(path, pixels * (_BYTES + _BYTES_OF_A_CLASS * len(predictor.classes)))
-            return _fitted(predictor, read_image(path))
+            return _fitted(predictor, predictor.preprocess.read(path))
     except Exception as error:
         if isinstance(error, _FAILURES) or type(error).__module__ == "cv2":  # training works without OpenCV
             return error

@@ -58,8 +58,8 @@ def inspect_attention(
         raise ValueError(f"{path}: the picture is a PNG; name a file that ends in .png")
     if os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; choose another --output, or move it away")
-    read_config(Path(workdir))  # a run that is none, and a pixel off the image, are told before the network is there
-    photograph = read_image(image)
+    # A run that is none, and a pixel off the image, are told before the network is there.
+    photograph = read_image(image, tuple(read_config(Path(workdir))["data"]["window"]))
     models.require_on_image([(y, x)], photograph.shape[:2])
     predictor = inference.load(workdir, checkpoint)
     seen = scene(predictor, photograph, f"{Path(image).name}, step {predictor.step} of {Path(workdir).name}")

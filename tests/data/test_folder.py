@@ -145,7 +145,19 @@ def turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 3
     samples.save(folder / "images" / "b.png", samples.eye(1, 41)[0], exif=exif)
-    return r"images/b\.png: its EXIF orientation \(3\)"
+    return r"masks/b\.png: its orientation tag \(1\) is another than that of its image \S*images/b\.png \(3\)"
+
+
+def test_an_image_and_its_mask_that_turn_alike_are_read_upright(tmp_path):
+    folder, exif = samples.plain(tmp_path / "own", fov=True), Image.Exif()
+    exif[0x0112] = 6
+    image, mask, fov = samples.eye(1, 41)
+    for kind, array in {"images": image, "masks": mask * 255, "fov": fov * 255}.items():
+        samples.save(folder / kind / "b.png", array, exif=exif)
+    splits = load(samples.settings(tmp_path, name="folder", dir=str(folder)))
+    record = next(record for record in splits.train if record.id == "b")
+    for found, stored in ((record.image, image), (record.mask, mask), (record.fov, fov)):
+        np.testing.assert_array_equal(found, np.rot90(stored, -1))
 
 
 def blind(folder):

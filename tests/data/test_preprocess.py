@@ -18,7 +18,7 @@ def test_json_round_trip_is_exact(preprocess):
 
 
 def test_settings_become_a_preprocess():
-    data = {"image_size": [64, 48], "clahe": {"mode": "green", "clip_limit": 3, "tiles": 4}}
+    data = {"image_size": [64, 48], "window": [], "clahe": {"mode": "green", "clip_limit": 3, "tiles": 4}}
     assert Preprocess.from_config(data) == Preprocess((64, 48), "green", 3.0, 4)
 
 
@@ -107,7 +107,12 @@ def test_the_clip_limit_and_the_tiles_of_the_settings_reach_opencv(mode):
     seen = set()
     for clip_limit in (1.0, 2.0, 3.5, 40.0):
         for tiles in (2, 4):
-            data = {"image_size": (), "labels": (), "clahe": {"mode": mode, "clip_limit": clip_limit, "tiles": tiles}}
+            data = {
+                "image_size": (),
+                "labels": (),
+                "window": (),
+                "clahe": {"mode": mode, "clip_limit": clip_limit, "tiles": tiles},
+            }
             prepared = Preprocess.from_config(data).prepare(image)
             np.testing.assert_array_equal(prepared, equalised_by_opencv(image, mode, clip_limit, tiles))
             seen.add(prepared.tobytes())

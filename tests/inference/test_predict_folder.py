@@ -10,7 +10,7 @@ from fakes import green_probability
 from PIL import Image
 
 from jaxseg import counting
-from jaxseg.data import images
+from jaxseg.data import decode
 from jaxseg.data.images import read_image, write_png
 from jaxseg.inference import Predictor, predict_folder
 from jaxseg.inference.predict_folder import PROBABILITY_SCALE, overlay
@@ -205,7 +205,7 @@ def test_scores_are_never_those_of_tiles_that_nobody_asked_for(green, make_image
 def test_a_picture_of_too_many_pixels_does_not_end_the_others(green, folder, make_image, tmp_path, monkeypatch):
     """It is told by its head, before its pixels take all memory; Pillow has a limit of its own, above ours."""
     Image.new("1", (30000, 30000)).save(folder / "huge.png")
-    monkeypatch.setattr(images, "MOST_PIXELS", 800)
+    monkeypatch.setattr(decode, "MOST_PIXELS", 800)
     write_png(folder / "large.png", make_image(40, 21, seed=3))
     with pytest.raises(ValueError, match="failed, the others are done") as told:
         predict_folder(green, folder, tmp_path / "out", progress=False)

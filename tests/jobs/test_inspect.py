@@ -34,7 +34,7 @@ class Predictor(inference.Predictor):
 def run(tmp_path, monkeypatch):
     """A run's folder with an image of 32 x 24 beside it."""
     monkeypatch.setattr(inspect.inference, "load", lambda workdir, checkpoint: Predictor())
-    monkeypatch.setattr(inspect, "read_config", lambda workdir: {})
+    monkeypatch.setattr(inspect, "read_config", lambda workdir: {"data": {"window": []}})
     write_png(tmp_path / "eye.png", np.random.default_rng(0).integers(0, 256, (32, 24, 3), np.uint8))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"
