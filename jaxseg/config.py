@@ -64,6 +64,8 @@ def _data() -> dict[str, Any]:
         holdout=0,  # training images held out as val, where the set has no val split of its own
         test=0,  # images cut off as test, where the set has no test split of its own
         split_seed=0,
+        mask_name="",  # a folder's masks: "" for those of the images or a plain pattern, else "{id}_mask" or the like
+        group_pattern="",  # a folder's people: a regular expression that finds one in a name, such as r"(\d+)[LR]"
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours
         # Several foregrounds: name -> grey value, "#rrggbb" colour, or list of them, in the order of the class numbers.
         classes={},

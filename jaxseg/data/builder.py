@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -19,7 +19,9 @@ import tensorflow_datasets as tfds
 from jaxseg import checks
 from jaxseg.ahead import ahead
 from jaxseg.data import images
-from jaxseg.data.classes import Classes
+from jaxseg.data.classes import Classes, Labels
+from jaxseg.data.facts import Facts, measure
+from jaxseg.data.findings import Finding, Seen, Set
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
@@ -27,7 +29,12 @@ from jaxseg.data.records import Record
 from jaxseg.progress import track
 
 # Settings that say what the values of a mask mean: when they say nothing, and the sets that take them.
-_NAMED = {"labels": ("()", "'folder'"), "classes": ("{}", "'folder' and 'synthetic'")}
+_NAMED = {
+    "labels": ("()", "'folder'"),
+    "classes": ("{}", "'folder' and 'synthetic'"),
+    "mask_name": ("''", "'folder'"),
+    "group_pattern": ("''", "'folder'"),
+}
 
 
 class Planes(NamedTuple):
@@ -49,6 +56,18 @@ class Config(tfds.core.BuilderConfig):
 
     preprocess: Preprocess = dataclasses.field(default_factory=Preprocess)
     classes: Classes | None = None
+
+    @property
+    def values(self) -> Labels:
+        """The values of a mask that the settings name as foreground, as far as ``labels`` looks for them."""
+        return ()
+
+    def described(self, splits: Mapping[str, Sequence[Seen]]) -> Set:
+        """Return a set of these images as ``findings`` look at it."""
+        classes = self.classes
+        values = tuple(", ".join(map(repr, values)) for values in classes.values) if classes else ()
+        labels, names = tuple(map(repr, self.values)), classes.names if classes else ()
+        return Set(splits, names, values, labels, self.preprocess.image_size)
 
 
 class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -90,9 +109,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
             ValueError: a setting is wrong; the line names it and says what it may be.
         """
         for setting, (unset, takers) in _NAMED.items():
-            wanted = f"{unset}: {cls.name} has masks of its own, and {setting} are for data.name {takers}"
+            wanted = f"{unset}: {cls.name} has masks and names of its own, and {setting} is for data.name {takers}"
             checks.require(setting in cls.NAMING or not data[setting], f"data.{setting}", data[setting], wanted)
         return Config(name="prepared", preprocess=Preprocess.from_config(data), classes=Classes.from_config(data))
+
+    @classmethod
+    def survey(cls, folder: Path, config: Config) -> Listing:
+        """Return what ``listing`` does, with what it raises, and all else of that kind, as ``faults``."""
+        try:
+            return cls.listing(folder, config)
+        except (OSError, ValueError) as error:
+            return Listing({}, (), (Finding("layout", "error", (), str(error)),))
 
     @classmethod
     def read(cls, entry: Entry, config: Config) -> Record:
@@ -114,6 +141,17 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         if planes.fov is not None and not planes.fov.any():
             raise ValueError(f"{entry.files['fov']}: an empty field of view; nothing of {path} could be scored")
         return Record(entry.id, image, *planes, entry.group)
+
+    @classmethod
+    def labels(cls, entry: Entry, config: Config) -> list[int]:
+        """Return which values of the settings occur in a mask, by their places there; see ``Facts``."""
+        return []
+
+    @classmethod
+    def facts(cls, entry: Entry, config: Config, published: Record) -> Facts:
+        """Return what ``findings`` are made of, from an image that ``read`` gave."""
+        classes = len(config.classes.names) if config.classes else 1
+        return measure(published, config.preprocess, classes, cls.labels(entry, config))
 
     @classmethod
     def size(cls, entry: Entry, config: Config) -> tuple[int, int] | None:
@@ -138,7 +176,11 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     @classmethod
     def prepare(cls, entry: Entry, config: Config) -> Record:
         """Return an image and its masks, resized and equalised as ``config.preprocess`` says."""
-        record, preprocess = cls.read(entry, config), config.preprocess
+        return cls.prepared(cls.read(entry, config), config.preprocess)
+
+    @classmethod
+    def prepared(cls, record: Record, preprocess: Preprocess) -> Record:
+        """Return a record that ``read`` gave, resized and equalised."""
         fov, observer2 = (
             None if plane is None else preprocess.prepare_mask(plane) for plane in (record.fov, record.observer2)
         )
@@ -155,7 +197,8 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         """Exact integer totals per image, kept with the records (``info.metadata``): split -> name -> one per image.
 
         sizes: [height, width]; foreground: number of foreground pixels, a list of one per class where classes are
-        named; sums, squares: sums of the prepared values and of their squares, per channel.
+        named; sums, squares: sums of the prepared values and of their squares, per channel; facts: a ``Facts``, of the
+        image as published, as a list.
         """
         return cast(dict, self.info.metadata)
 
@@ -186,7 +229,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         return {split: self._generate_examples(split, entries) for split, entries in listing.splits.items()}
 
     def _generate_examples(self, split: str, entries: tuple[Entry, ...]) -> Iterator[tuple[int, dict]]:
-        totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": []}
+        totals: dict[str, list] = {"sizes": [], "foreground": [], "sums": [], "squares": [], "facts": []}
         examples = ahead(self._example, entries)
         for place, (example, found) in enumerate(track(examples, f"prepare {self.name} {split}", total=len(entries))):
             for name, total in found.items():
@@ -196,8 +239,10 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     def _example(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return a prepared image as a TFDS example, and its totals."""
-        record = self.prepare(entry, self.settings)
-        return _encode(record), _totals(record, self.settings.classes)
+        published = self.read(entry, self.settings)
+        record = self.prepared(published, self.settings.preprocess)
+        facts = self.facts(entry, self.settings, published)
+        return _encode(record), _totals(record, self.settings.classes) | {"facts": list(facts)}
 
     # TFDS prints two lines about downloads; these builders download nothing.
     def _log_download_bytes(self) -> None: ...

@@ -24,6 +24,7 @@ from jaxseg.runs.lock import lock
 from jaxseg.runs.sealed import seal, unseal
 
 _FILES = "files.json"
+_TOTALS = 2  # what is kept of every image beside its record; a set that has less is prepared again
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Digests = dict[str, dict[str, dict[str, str]]]  # split -> id -> role -> digest of the file's bytes
 
@@ -41,6 +42,8 @@ def digest(builder: type[SegmentationBuilder], config: Config, listing: Listing)
 def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, digests: Digests) -> str:
     """Return the content hash of a prepared set: of files, names, order, options, and the builder's version."""
     inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
+    # How names are matched and grouped is in the entries.
+    inherited |= {"mask_name", "group_pattern"}
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in inherited}
     if config.classes is None:
         del options["classes"]  # binary masks have the hash that they had before there were classes
@@ -96,12 +99,14 @@ def _say_that_it_waits() -> None:
 def _damage(place: Path) -> str:
     """Return what is wrong with a prepared set, or "": that it is not there, or a file differs from its digest."""
     try:
-        listed = unseal(json.loads((place / _FILES).read_bytes()))
+        content = unseal(json.loads((place / _FILES).read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return f"no {_FILES}"
     except ValueError as error:
         return f"{_FILES}: {error}"
-    for name, known in listed.items():
+    if content.get("totals") != _TOTALS:
+        return "prepared by another version"
+    for name, known in content["files"].items():
         if not (place / name).is_file():
             return f"{name} is gone"
         if _digest_of(place / name) != known:
@@ -127,7 +132,7 @@ def _prepare(builder: type[SegmentationBuilder], folder: Path, config: Config, p
             unprepared.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
         made = [path for path in sorted(partial.rglob("*")) if path.is_file()]
         listed = {path.relative_to(partial).as_posix(): _digest_of(path) for path in made}
-        files.write_json(partial / _FILES, seal(listed))
+        files.write_json(partial / _FILES, seal({"totals": _TOTALS, "files": listed}))
         shutil.rmtree(place, ignore_errors=True)
         partial.rename(place)
     except (OSError, RuntimeError) as error:  # TFDS says that the disk is full by either, without a path

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from jaxseg.data.findings import Finding
+
 SPLITS = ("train", "val", "test")
 
 
@@ -18,6 +20,7 @@ class Entry:
         id: its name, unique within the set.
         group: images of one group (one person) stay together in every split.
         image: its file; likewise ``mask``, ``fov`` (field of view) and ``observer2`` (mask of a second observer).
+        more: further masks of the same observer, united with ``mask``.
     """
 
     id: str
@@ -26,20 +29,29 @@ class Entry:
     mask: Path | None = None
     fov: Path | None = None
     observer2: Path | None = None
+    more: tuple[Path, ...] = ()
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files by role."""
+        """The files by role; further masks are ``mask2`` and on."""
         found = {role: getattr(self, role) for role in ("image", "mask", "fov", "observer2")}
+        found |= {f"mask{number}": path for number, path in enumerate(self.more, 2)}
         return {role: path for role, path in found.items() if path is not None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a folder holds: entries by split, in order, and notes on what was left out and why."""
+    """What a folder holds: entries by split, in order, and notes on what was left out and why.
+
+    Attributes:
+        splits: the entries.
+        notes: the lines.
+        faults: what has to be mended before the set can be used; ``listing`` of a set raises the first one.
+    """
 
     splits: dict[str, tuple[Entry, ...]]
     notes: tuple[str, ...] = ()
+    faults: tuple[Finding, ...] = ()
 
 
 def matching(folder: Path, pattern: str) -> dict[str, Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from jaxseg import checks
-from jaxseg.data import cache
+from jaxseg.data import cache, findings
 from jaxseg.data.builder import Config, SegmentationBuilder, decode
 from jaxseg.data.chase_db1 import ChaseDb1
 from jaxseg.data.drive import Drive
+from jaxseg.data.facts import Facts
+from jaxseg.data.findings import Finding
 from jaxseg.data.folder import Folder
 from jaxseg.data.isic2017 import Isic2017
-from jaxseg.data.layout import SPLITS, Entry, Listing
+from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
 from jaxseg.data.split import Partition, check_settings, partition
@@ -38,6 +39,8 @@ class Splits:
         val: likewise, or None where there are none.
         test: likewise, or None where there are none.
         notes: what was left out and why, one line each.
+        found: what is wrong or strange, from ``findings``; none of it is an error.
+        masks: split -> a line on the foreground of its masks.
         description: what ``data.json`` of a run holds: name, folder, content hash, how the splits were made, and the
             ids and digests of every split.
         preprocess: the preparation, with mean and standard deviation over all pixels of ``train``.
@@ -47,6 +50,8 @@ class Splits:
     val: Records | None
     test: Records | None
     notes: tuple[str, ...]
+    found: tuple[Finding, ...]
+    masks: dict[str, str]
     description: dict[str, Any]
     preprocess: Preprocess
 
@@ -97,14 +102,19 @@ def load(data: Mapping[str, Any]) -> Splits:
     ready = cache.prepared(builder, folder, config, Path(data["cache_dir"]).expanduser().absolute(), content)
 
     splits = {split: _prepared(ready, listing, *part) for split, part in cut.parts.items()}
-    notes = (*listing.notes, *cut.notes, *_shared(splits, cut, digests))
+    seen = _seen(listing, cut, config, digests, ready.totals)
+    found = tuple(findings.find(seen))
+    for one in found:
+        if one.severity == "error":
+            raise ValueError(one.text)
+    notes = (*listing.notes, *cut.notes)
     description = {
         "name": builder.name,
         "dir": str(folder) if data["dir"] else "",
         "builder_version": str(builder.VERSION),
         "content_hash": content,
         "rule": cut.rule,
-        "notes": list(notes),
+        "notes": [*notes, *(one.text for one in found)],
         "splits": {
             split: {
                 "num_images": len(records),
@@ -115,7 +125,9 @@ def load(data: Mapping[str, Any]) -> Splits:
         },
     }
     preprocess = _fit(config, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
-    return Splits(splits["train"], splits.get("val"), splits.get("test"), notes, description, preprocess)
+    masks = {split: findings.foreground(seen, split) for split in splits}
+    train, val, test = splits["train"], splits.get("val"), splits.get("test")
+    return Splits(train, val, test, notes, found, masks, description, preprocess)
 
 
 def load_split(data: Mapping[str, Any], split: str) -> Records:
@@ -166,33 +178,28 @@ def _read_native(builder: type[SegmentationBuilder], config: Config, entries: Se
 
 
 def _fit(config: Config, totals: Mapping[str, list], places: Sequence[int]) -> Preprocess:
-    chosen = {name: np.array(totals[name], dtype=object)[list(places)] for name in totals}
-    for k, count in enumerate(np.atleast_1d(chosen["foreground"].sum(axis=0))):
-        if count:
-            continue
-        if config.classes is None:
+    names = ("sizes", "foreground", "sums", "squares")
+    chosen = {name: np.array(totals[name], dtype=object)[list(places)] for name in names}
+    found = np.atleast_1d(chosen["foreground"].sum(axis=0))
+    for name, count in zip(config.classes.names if config.classes else ("a foreground pixel",), found, strict=True):
+        if not count:
             raise ValueError(
-                "no training mask has a foreground pixel; see data.labels, and whether the masks are empty"
+                f"no training mask holds {name} at data.image_size {config.preprocess.image_size}; take a larger one"
             )
-        name, values = config.classes.names[k], ", ".join(map(repr, config.classes.values[k]))
-        size = config.preprocess.image_size
-        where = f"no training mask holds{f' at data.image_size {size}' if size else ''}"
-        raise ValueError(f"data.classes.{name} is {values}, which {where}; correct the value, or leave the class out")
     pixels = int(chosen["sizes"].prod(axis=1).sum())
     return config.preprocess.fitted(pixels, chosen["sums"].sum(axis=0), chosen["squares"].sum(axis=0))
 
 
-def _shared(splits: Mapping[str, Records], cut: Partition, digests: cache.Digests) -> list[str]:
-    """Return a note on images that are in two splits under different names: training images that are scored."""
-    places: dict[str, dict[str, str]] = defaultdict(dict)
-    for split in SPLITS:
-        for name in splits[split].ids if split in splits else ():
-            places[digests[cut.parts[split][0]][name]["image"]][split] = name
-    twins = [found for found in places.values() if len(found) > 1]
-    if not twins:
-        return []
-    example = " and ".join(f"{name} ({split})" for split, name in twins[0].items())
-    return [
-        f"{len(twins)} images are in more than one split, byte for byte, such as {example}; scores that include an "
-        "image seen in training are too high"
-    ]
+def _seen(
+    listing: Listing, cut: Partition, config: Config, digests: cache.Digests, totals: Mapping[str, Mapping[str, list]]
+) -> findings.Set:
+    """Return the set as the rules look at it."""
+
+    def one(source: str, place: int) -> findings.Seen:
+        entry = listing.splits[source][place]
+        image, mask = (str(entry.files.get(role, entry.id)) for role in ("image", "mask"))
+        digest, facts = digests[source][entry.id]["image"], Facts(*totals[source]["facts"][place])
+        return findings.Seen(entry.id, entry.group, image, mask, digest, facts)
+
+    splits = {split: [one(source, place) for place in places] for split, (source, places) in cut.parts.items()}
+    return config.described(splits)

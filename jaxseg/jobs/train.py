@@ -34,10 +34,13 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
             print(f"note: model.{name} {config.model[name]!r} is not used: {config.model.name} has none", flush=True)
     settings = plain(config.data)
     splits = data.load(settings)
-    for note in splits.notes:
-        print(f"note: {note}", flush=True)
+    for severity, text in [("note", note) for note in splits.notes] + [
+        (one.severity, one.text) for one in splits.found
+    ]:
+        print(f"{severity}: {text}", flush=True)
     for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
-        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')})", flush=True)
+        masks = f"; {splits.masks[part]}" if part in splits.masks else ""
+        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')}){masks}", flush=True)
     run.begin(used, splits.description, splits.preprocess.to_json())
     predictor = Run(config, network, run.path, splits, used).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.

@@ -42,7 +42,7 @@ _FREE = (
 # Settings that came later, and what earlier runs did without them.
 _LATER: Json = {
     "model": {"options": {}, "remat": False},
-    "data": {"classes": {}, "background": [0], "ignore": [], "window": []},
+    "data": {"classes": {}, "background": [0], "ignore": [], "window": [], "mask_name": "", "group_pattern": ""},
     "eval": {"select": "dice", "thresholds": []},
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},

@@ -52,6 +52,7 @@ def test_totals_are_exact_and_read_back(tmp_path):
         for place, example in enumerate(builder.as_data_source("train")):
             pixels = example["image"].reshape(-1, 3).astype(np.int64)
             totals = {name: values[place] for name, values in builder.totals["train"].items()}
+            assert totals.pop("facts")[0] == [96, 100]
             assert totals == {
                 "sizes": [64, 72],
                 "foreground": int(example["mask"].sum()),

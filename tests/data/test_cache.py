@@ -87,7 +87,7 @@ def test_an_interrupted_preparation_leaves_no_cache_and_the_next_one_cleans_up(d
         return read(entry, config)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Folder, "read", stop)
+        patch.setattr(Folder, "read", staticmethod(stop))
         with pytest.raises(KeyboardInterrupt):
             load(data)
     assert calls

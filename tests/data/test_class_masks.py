@@ -53,7 +53,7 @@ def test_values_without_a_meaning_are_listed_with_their_counts():
         ({"ignore": (255,)}, r"data.ignore is \(255,\); want \(\): it is for masks of several classes"),
         ({"background": (7,)}, r"data.background is \(7,\); want \(0,\)"),
         ({"classes": {"a": 1}, "labels": (1,)}, r"data.labels is \(1,\); want \(\) where data.classes says"),
-        ({"classes": {"a": 1}, "name": "drive"}, "data.classes is .*drive has masks of its own"),
+        ({"classes": {"a": 1}, "name": "drive"}, "data.classes is .*drive has masks and names of its own"),
         ({"name": "synthetic", "synthetic": {"kind": "vessels_disc"}}, "such as {'vessel': 1, 'disc': 2}"),
     ],
 )
@@ -103,8 +103,11 @@ def test_a_class_that_no_training_mask_holds_is_refused(tmp_path):
     settings = samples.settings(tmp_path, name="folder", dir=str(tmp_path / "own"), classes=named, ignore=(127,))
     with pytest.raises(ValueError, match="data.classes.cup is '#0000ff', 9, which no training mask holds; correct the"):
         load(settings)
-    with pytest.raises(ValueError, match=r"no training mask holds at data.image_size \(20, 20\); correct the"):
-        load(settings | {"image_size": (20, 20)})
+    with pytest.raises(ValueError, match="no mask holds '#0000fe'; correct the value in the settings, or leave it out"):
+        load(settings | {"classes": {"vessel": [255, "#0000fe"], "disc": "#00ff00"}})
+    settings |= {"classes": {"vessel": 255, "disc": "#00ff00"}}
+    with pytest.raises(ValueError, match=r"no training mask holds disc at data.image_size \(1, 1\); take a larger"):
+        load(settings | {"image_size": (1, 1)})
 
 
 def test_grey_masks_have_grey_codes(tmp_path):

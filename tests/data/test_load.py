@@ -71,8 +71,8 @@ def test_the_same_image_in_two_splits_is_told(data, tmp_path):
     test, train = load_split(data, "test").ids[0], load_split(data, "train").ids[0]
     for room in ("images", "masks", "fov"):
         (tmp_path / "own" / room / f"{test}.png").write_bytes((tmp_path / "own" / room / f"{train}.png").read_bytes())
-    notes = load(data).notes
-    assert any(f"byte for byte, such as {train} (train) and {test} (test)" in note for note in notes)
+    found = load(data).found
+    assert any(f"byte for byte, such as {train} (train) and {test} (test)" in one.text for one in found)
 
 
 def test_unknown_sets_and_splits_are_refused_with_what_there_is(data):
@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_named_before_any_file_is_read(tmp_path, setting):
 
 @pytest.mark.parametrize("name", [name for name in DATASETS if name != "folder"])
 def test_labels_are_for_a_folder_alone(tmp_path, name):
-    words = rf"^data\.labels is \(1,\); want \(\): {name} has masks of its own, and labels are for data.name 'folder'"
+    words = rf"^data\.labels is \(1,\); want \(\): {name} has masks and names of its own, and labels is for data.name"
     with pytest.raises(ValueError, match=words):
         configure(samples.settings(tmp_path, name=name, dir="nowhere", labels=(1,)))
     builder, config = configure(samples.settings(tmp_path, name="folder", dir="nowhere", labels=(1,)))

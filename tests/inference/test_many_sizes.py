@@ -68,7 +68,7 @@ def test_pictures_of_an_evaluation_take_its_programs(predictor, monkeypatch, pro
             predictor.prepared(record.image)
 
     monkeypatch.setattr(report, "write_run", draw)
-    splits = data.Splits(records(), None, records(), (), {}, PLAIN)
+    splits = data.Splits(records(), None, records(), (), (), {}, {}, PLAIN)
     evaluate_split(Path(), {}, splits, "test", predictor, "prepared", name="test")
     assert len(programs) <= canvases.MOST  # none where another test compiled them
 
