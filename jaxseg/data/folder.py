@@ -11,7 +11,7 @@ from jaxseg import checks
 from jaxseg.data import images
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.images import Picture
-from jaxseg.data.layout import SPLITS, Entry, Listing, pair
+from jaxseg.data.layout import SPLITS, Entry, Listing, astray, holds, pair
 
 
 @dataclasses.dataclass
@@ -57,15 +57,16 @@ class Folder(SegmentationBuilder):
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
         """Return the images of ``folder`` with their masks, by split."""
-        for name in ("images", "masks"):
-            if not (folder / name).is_dir():
-                raise cls.nothing(f"{folder}: holds no {name}/")
+        wanted = {f"{name}/": holds(name) for name in ("images", "masks")}
+        if not all(there(folder) for there in wanted.values()):
+            raise cls.nothing(astray(folder, wanted))
         notes: list[str] = []
         pictures = _pictures(folder / "images", notes)
-        if not pictures:
-            kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
-            raise FileNotFoundError(f"{folder / 'images'}: holds no picture; it may hold {kinds}")
         masks = _pictures(folder / "masks", notes)
+        for found, name in ((pictures, "images"), (masks, "masks")):
+            if not found:
+                kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
+                raise FileNotFoundError(f"{astray(folder / name, {'picture': _any_picture})}; it may hold {kinds}")
         pair(pictures, masks, "mask", lambda name: folder / "masks" / f"{name}.png")
         fovs: dict[str, Path] = {}
         if (folder / "fov").is_dir():
@@ -82,6 +83,14 @@ class Folder(SegmentationBuilder):
         return Planes(mask, None if entry.fov is None else images.read_binary(entry.fov))
 
 
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in images.SUFFIXES and path.is_file()
+
+
+def _any_picture(folder: Path) -> bool:
+    return any(_is_picture(path) for path in folder.iterdir())
+
+
 def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:
     """Return the pictures in a folder by stem, in name order; other files are left out, with a line in ``notes``."""
     found: dict[str, Path] = {}
@@ -89,7 +98,7 @@ def _pictures(folder: Path, notes: list[str]) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.suffix.lower() not in images.SUFFIXES or not path.is_file():
+        if not _is_picture(path):
             others.append(path.name)
         elif path.stem in found:
             raise ValueError(f"{found[path.stem]} and {path.name}: the same name twice; remove or rename one of them")

@@ -17,15 +17,17 @@ from jaxseg.data.builder import Config, SegmentationBuilder, decode
 from jaxseg.data.chase_db1 import ChaseDb1
 from jaxseg.data.drive import Drive
 from jaxseg.data.folder import Folder
-from jaxseg.data.isic2017 import Isic2017
+from jaxseg.data.hrf import Hrf
+from jaxseg.data.isic import Isic2016, Isic2017, Isic2018
 from jaxseg.data.layout import SPLITS, Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
 from jaxseg.data.split import Partition, check_settings, partition
+from jaxseg.data.stare import Stare
 from jaxseg.data.synthetic import Synthetic
 
 DATASETS: dict[str, type[SegmentationBuilder]] = {
-    builder.name: builder for builder in (Synthetic, Drive, Isic2017, ChaseDb1, Folder)
+    builder.name: builder for builder in (Synthetic, Drive, Stare, ChaseDb1, Hrf, Isic2016, Isic2017, Isic2018, Folder)
 }
 
 
