@@ -91,16 +91,12 @@ def _disc(fov: Mask, straight: bool) -> Mask:
     contours, _ = cv2.findContours(fov, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     x, y = max(contours, key=len)[:, 0].T
     free = (np.minimum(x - left, right - x) > _RIM) & (np.minimum(y - top, bottom - y) > _RIM)
-    disc = np.zeros_like(fov)
-    if free.sum() < 3:
-        return disc
     # x^2 + y^2 = 2 a x + 2 b y + c with the centre (a, b), least squares
     x, y = x[free].astype(np.float64), y[free].astype(np.float64)
     a, b, c = np.linalg.lstsq(np.stack([2 * x, 2 * y, np.ones_like(x)], axis=1), x**2 + y**2, rcond=None)[0]
     rows, columns = np.ogrid[: fov.shape[0], : fov.shape[1]]
     within = (rows >= top) & (rows <= bottom) & (columns >= left) & (columns <= right)
-    disc[((rows - b) ** 2 + (columns - a) ** 2 <= c + a**2 + b**2) & within] = 1
-    return disc
+    return (((rows - b) ** 2 + (columns - a) ** 2 <= c + a**2 + b**2) & within).astype(np.uint8)
 
 
 def _overlap(one: Mask, other: Mask) -> float:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import samples
+import tensorflow_datasets as tfds
 
 from jaxseg.data import DATASETS, load
 from jaxseg.data.builder import Config
@@ -36,6 +37,10 @@ def test_the_official_parts_are_the_splits_and_superpixels_are_no_masks(tmp_path
             assert record.observer2 is None
             assert record.group == record.id
     assert (splits.val is None) == (year == 2016)
+
+
+def test_what_the_years_share_is_no_data_set():
+    assert "isic" not in tfds.core.registered.list_imported_builders()
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,10 @@ def test_of_a_file_that_is_there_packed_and_unpacked_the_unpacked_one_is_read(tm
     folder = samples.stare(tmp_path / "STARE")
     path = folder / "stare-images" / "im0002.ppm.gz"
     path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-    entries = Stare.listing(folder, NATIVE).splits["train"]
-    assert [entry.image.name for entry in entries] == ["im0001.ppm.gz", "im0002.ppm", "im0044.ppm.gz"]
+    for _ in range(2):  # packed as well, then no longer
+        entries = Stare.listing(folder, NATIVE).splits["train"]
+        assert [entry.image.name for entry in entries] == ["im0001.ppm.gz", "im0002.ppm", "im0044.ppm.gz"]
+        path.unlink(missing_ok=True)
 
 
 def test_a_copy_without_the_second_observer_is_read_and_says_so(tmp_path):
@@ -123,12 +125,24 @@ def test_a_disc_on_any_of_the_known_grounds_is_found_with_its_straight_cuts(grou
     assert (found != disc).mean() < 0.003
 
 
+def test_a_disc_that_is_cut_to_half_its_height_is_told_by_its_rim_and_refused_where_none_should_be_cut():
+    y, x = np.mgrid[:605, :700]
+    disc = (np.hypot(y - 302, x - 350) < 345) & (abs(y - 302) < 172)
+    image = np.repeat(disc[..., None], 3, axis=-1).astype(np.uint8) * 100
+    assert (field_of_view(image, "im0001.ppm", OPENING) != disc).mean() < 0.002
+    with pytest.raises(
+        ValueError, match=r"^im0001\.ppm: its lit region covers 5\d% of the frame and overlaps a disc by"
+    ):
+        field_of_view(image, "im0001.ppm")
+
+
 def test_of_several_grey_levels_the_lowest_with_a_round_region_is_taken():
-    """A dim rim is part of the field of view, though what is brighter than it is as round."""
+    """A dim rim is part of the field of view, though what is brighter than it is a little rounder."""
     y, x = np.mgrid[:605, :700]
     radius = np.hypot(y - 302, x - 350)
     image = np.zeros((605, 700, 3), np.uint8)
     image[radius < 300] = (45, 20, 10)
+    image[(radius < 300) & (radius > 285) & (x > 300) & (x < 330)] = 0
     image[radius < 280] = (200, 110, 50)
     assert (field_of_view(image, "im0001.ppm", OPENING) != (radius < 300)).mean() < 0.003
 
