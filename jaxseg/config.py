@@ -54,7 +54,7 @@ def _model() -> dict[str, Any]:
 
 def _data() -> dict[str, Any]:
     return dict(
-        name="synthetic",  # synthetic, drive, isic2017, chase_db1, folder
+        name="synthetic",  # synthetic, drive, stare, chase_db1, hrf, isic2016, isic2017, isic2018, folder
         dir="",  # the owner's layout, or images/ masks/ [fov/]
         # Prepared records live in cache_dir/<content hash>/. Compiled programs do not: see runs/compilation.py.
         cache_dir=os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxseg"),

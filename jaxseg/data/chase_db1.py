@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
-from jaxseg.data.images import Mask, Picture
-from jaxseg.data.layout import Entry, Listing, matching, pair
+from jaxseg.data.field_of_view import Opening, field_of_view
+from jaxseg.data.images import Picture
+from jaxseg.data.layout import Entry, Listing, astray, matching, pair
 
 PUBLISHED = 28
 TEST_CHILDREN = ("11", "12", "13", "14")  # the last 8 images in file order; the first 20 train
-DARK = 20  # grey level that no channel exceeds outside the field of view: it is 6 at most, bar the rim's blur
-PLAUSIBLE = (0.4, 0.9)  # fraction of the frame that a field of view takes; the published images: 0.65 to 0.70
-ROUND = 0.97  # least overlap (intersection over union) with a disc; the published images: 0.994 and above
+# Outside the field of view grey levels are 6 at most, bar the rim's blur. The published images: 0.65 to 0.70 of the
+# frame, and an overlap with a disc of 0.995 and above.
+OPENING = Opening(dark=(20,), part=(0.4, 0.9), round=0.97)
+PICTURE = r"(Image_\d\d[LR])\.jpg"
 
 
 class ChaseDb1(SegmentationBuilder):
@@ -35,9 +35,9 @@ class ChaseDb1(SegmentationBuilder):
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
         """Return the images of children 01 to 10 as train, 11 to 14 as test."""
-        pictures = matching(folder, r"(Image_\d\d[LR])\.jpg")
+        pictures = matching(folder, PICTURE)
         if not pictures:
-            raise cls.nothing(f"{folder}: holds no Image_NNL.jpg")
+            raise cls.nothing(astray(folder, {"Image_NNL.jpg": lambda at: matching(at, PICTURE)}))
         observers = [matching(folder, rf"(Image_\d\d[LR])_{observer}HO\.png") for observer in ("1st", "2nd")]
         for found, observer in zip(observers, ("1st", "2nd"), strict=True):
             kind, suffix = f"mask by the {observer} observer", f"_{observer}HO.png"
@@ -56,41 +56,4 @@ class ChaseDb1(SegmentationBuilder):
     def read_masks(cls, entry: Entry, config: Config, image: Picture) -> Planes:
         """Return both observers' masks and the derived field of view."""
         planes = super().read_masks(entry, config, image)
-        return planes._replace(fov=field_of_view(image, entry.files["image"]))
-
-
-def field_of_view(image: Picture, path: Path | str) -> Mask:
-    """Return the field of view of a fundus photograph on black, {0, 1} [height, width].
-
-    The convex hull of the largest connected region that is brighter than black in any channel. Raises ValueError naming
-    ``path`` where that is no plausible opening of a camera: too small or large a part of the frame, or no disc.
-    """
-    import cv2
-
-    lit = (image.max(axis=-1) > DARK).astype(np.uint8)
-    count, regions, figures, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
-    if count == 1:
-        raise ValueError(f"{path}: black all over, so it shows no field of view; copy or download it again")
-    largest = (regions == 1 + figures[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
-    # A disc is convex, even where the frame cuts it: the hull fills holes, and gaps at a dark rim.
-    fov = cv2.fillConvexPoly(np.zeros_like(largest), cv2.convexHull(cv2.findNonZero(largest)), 1)
-    part, overlap = float(fov.mean()), _overlap(largest, _disc(fov))
-    if not PLAUSIBLE[0] <= part <= PLAUSIBLE[1] or overlap < ROUND:
-        raise ValueError(
-            f"{path}: its lit region covers {part:.0%} of the frame and overlaps a disc by {overlap:.2f}; a field of "
-            f"view covers {PLAUSIBLE[0]:.0%} to {PLAUSIBLE[1]:.0%} and overlaps by {ROUND} or more. Is this a whole "
-            "photograph on black? Otherwise use --config.data.name=folder with masks in fov/"
-        )
-    return fov
-
-
-def _disc(mask: Mask) -> Mask:
-    """Return the disc of a region's centre and area, cut by the frame."""
-    rows, columns = np.nonzero(mask)
-    y, x = np.ogrid[: mask.shape[0], : mask.shape[1]]
-    return ((y - rows.mean()) ** 2 + (x - columns.mean()) ** 2 <= rows.size / np.pi).astype(np.uint8)
-
-
-def _overlap(one: Mask, other: Mask) -> float:
-    """Return the intersection over union."""
-    return float((one & other).sum() / (one | other).sum())
+        return planes._replace(fov=field_of_view(image, entry.files["image"], OPENING))

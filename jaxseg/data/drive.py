@@ -11,9 +11,10 @@ import numpy as np
 from jaxseg.data import images
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.images import Mask, Picture
-from jaxseg.data.layout import Entry, Listing, matching, pair
+from jaxseg.data.layout import Entry, Listing, astray, holds, matching, pair
 
 PUBLISHED = 20  # images in either half
+TRAINING = r"(\d\d)_training\.tif"
 CUT = 127  # grey values of 2nd_manual above this are vessel
 
 
@@ -34,14 +35,13 @@ class Drive(SegmentationBuilder):
     @classmethod
     def listing(cls, folder: Path, config: Config) -> Listing:
         """Return the two halves of ``folder``; test only where its labels were published or added."""
-        if not (folder / "training" / "images").is_dir():
-            nested = next((path.parent for path in folder.glob("*/training") if path.is_dir()), None)
-            hint = f" (but {nested} has it: is that the folder?)" if nested else ""
-            raise cls.nothing(f"{folder}: holds no training/images{hint}")
+        pictures = folder / "training" / "images"
+        if not pictures.is_dir():
+            raise cls.nothing(astray(folder, {half: holds(half) for half in ("training/images", "test/images")}))
+        if not matching(pictures, TRAINING):
+            raise cls.nothing(astray(pictures, {"NN_training.tif": lambda at: matching(at, TRAINING)}))
         notes: list[str] = []
         splits = {"train": _half(folder / "training", "training", notes)}
-        if not splits["train"]:
-            raise cls.nothing(f"{folder / 'training' / 'images'}: holds no NN_training.tif")
         test = folder / "test"
         if not test.is_dir():
             notes.append(f"its own test split is left out: {test} does not exist")

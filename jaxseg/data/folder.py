@@ -15,7 +15,7 @@ from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.classes import Labels
 from jaxseg.data.findings import Finding
 from jaxseg.data.images import Mask, Picture
-from jaxseg.data.layout import Entry, Listing
+from jaxseg.data.layout import Entry, Listing, astray, holds
 
 # Faults for which a file is missing, and not wrong.
 _MISSING = ("missing mask", "mask without image")
@@ -101,15 +101,16 @@ class Folder(SegmentationBuilder):
 
     @classmethod
     def _examined(cls, folder: Path, config: FolderConfig) -> Listing:
+        wanted = {f"{name}/": holds(name) for name in ("images", "masks")}
+        if not all(there(folder) for there in wanted.values()):
+            raise cls.nothing(astray(folder, wanted))
         for name in ("images", "masks"):
-            if not (folder / name).is_dir():
-                raise cls.nothing(f"{folder}: holds no {name}/")
+            if not _any_picture(folder / name):
+                kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
+                raise FileNotFoundError(f"{astray(folder / name, {'picture': _any_picture})}; it may hold {kinds}")
         notes: list[str] = []
         faults: list[Finding] = []
         pictures = _pictures(folder / "images", notes, faults)
-        if not pictures and not faults:
-            kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
-            raise FileNotFoundError(f"{folder / 'images'}: holds no picture; it may hold {kinds}")
         masks = _paired(folder / "masks", pictures, config.mask_name, "mask", notes, faults)
         fovs = {}
         if (folder / "fov").is_dir():
@@ -160,6 +161,14 @@ class Folder(SegmentationBuilder):
         return [place for place, value in enumerate(values) if images.code(value) in found]
 
 
+def _picture(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(images.SUFFIXES) and path.is_file()
+
+
+def _any_picture(folder: Path) -> bool:
+    return any(_picture(path) for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _masks(entry: Entry) -> list[Path]:
     return [entry.files["mask"], *entry.more]
 
@@ -186,7 +195,7 @@ def _pictures(folder: Path, notes: list[str], faults: list[Finding]) -> dict[str
         if not names.readable(path):
             text = f"{folder}: the name {path.name!a} is not UTF-8 (a zip of another encoding?); rename the file"
             faults.append(Finding("name not UTF-8", "error", (ascii(path.name),), text))
-        elif not path.name.lower().removesuffix(".gz").endswith(images.SUFFIXES) or not path.is_file():
+        elif not _picture(path):
             others.append(f"{path.name}/" if path.is_dir() else path.name)
         elif name in found:
             text = f"{found[name]} and {path.name}: the same name twice; remove or rename one of them"

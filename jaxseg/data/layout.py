@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jaxseg.data.findings import Finding
 
 SPLITS = ("train", "val", "test")
+_MOST = 1000  # folders beside one another that are looked into for a set that is not where it should be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,79 @@ def matching(folder: Path, pattern: str) -> dict[str, Path]:
         return {}
     matches = ((re.fullmatch(pattern, path.name), path) for path in sorted(folder.iterdir()))
     return {match[1]: path for match, path in matches if match}
+
+
+def unpacked(folder: Path, pattern: str) -> dict[str, Path]:
+    """Return the files as ``matching``; where ``folder`` has none, those in a folder of its own name inside it.
+
+    Some tools unpack an archive into a folder of its name, though it holds one of that name already.
+    """
+    return matching(folder, pattern) or matching(folder / folder.name, pattern)
+
+
+def holds(name: str) -> Callable[[Path], bool]:
+    """Return what tells whether a folder holds a folder ``name``, for ``astray``."""
+    return lambda folder: (folder / name).is_dir()
+
+
+def astray(folder: Path, wanted: Mapping[str, Callable[[Path], object]], *, listed: bool = True) -> str:
+    """Return the words for a folder that lacks what it should hold: what lies there instead, and where the rest is.
+
+    Folders up to two levels above and below are looked at: a folder is easily given a level too high or too low, and an
+    archive unpacked into a folder of its own.
+
+    Args:
+        folder: the folder that was given.
+        wanted: words for each thing that it should hold, and what tells whether a folder holds it.
+        listed: whether to say what lies there.
+    """
+    lacking = [name for name, there in wanted.items() if not _true(there, folder)]
+    words = f"{folder}: holds no {' and no '.join(lacking)}" + (_only(folder) if listed else "")
+    near = list(_near(folder))
+    for place in near:
+        if all(_true(there, place) for there in wanted.values()):
+            return f"{words}, but {place} has {'it' if len(lacking) == 1 else 'them'}"
+    places = {name: next((place for place in near if _true(wanted[name], place)), None) for name in lacking}
+    found = {name: place for name, place in places.items() if place}
+    if not found:
+        return words
+    words += f", but {' and '.join(f'{place} has {name}' for name, place in found.items())}"
+    scattered = len(set(found.values())) > 1 or len(lacking) < len(wanted)
+    return f"{words}: put all of it into one folder" if scattered else words
+
+
+def _true(there: Callable[[Path], object], folder: Path) -> bool:
+    with contextlib.suppress(OSError):  # a folder that may not be read holds nothing that could be used
+        return bool(there(folder))
+    return False
+
+
+def _near(folder: Path) -> Iterator[Path]:
+    """Yield the folders one and two levels below, then those above."""
+    below = _folders(folder)
+    yield from below
+    for place in itertools.islice(below, _MOST):
+        yield from _folders(place)
+    yield from folder.parents[:2]
+
+
+def _folders(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        inside = (path for path in folder.iterdir() if path.is_dir() and _named(path))
+        return sorted(itertools.islice(inside, _MOST))
+    return []
+
+
+def _named(path: Path) -> bool:
+    return not path.name.startswith((".", "__MACOSX"))  # nor what macOS adds to archives
+
+
+def _only(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir() if _named(path))
+        if names:
+            return f", only {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return ""
 
 
 def pair(pictures: Mapping[str, Path], others: Mapping[str, Path], kind: str, wanted: Callable[[str], Path]) -> None:

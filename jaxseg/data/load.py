@@ -18,15 +18,17 @@ from jaxseg.data.drive import Drive
 from jaxseg.data.facts import Facts
 from jaxseg.data.findings import Finding
 from jaxseg.data.folder import Folder
-from jaxseg.data.isic2017 import Isic2017
+from jaxseg.data.hrf import Hrf
+from jaxseg.data.isic import Isic2016, Isic2017, Isic2018
 from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
 from jaxseg.data.split import Partition, check_settings, partition
+from jaxseg.data.stare import Stare
 from jaxseg.data.synthetic import Synthetic
 
 DATASETS: dict[str, type[SegmentationBuilder]] = {
-    builder.name: builder for builder in (Synthetic, Drive, Isic2017, ChaseDb1, Folder)
+    builder.name: builder for builder in (Synthetic, Drive, Stare, ChaseDb1, Hrf, Isic2016, Isic2017, Isic2018, Folder)
 }
 
 

@@ -1,5 +1,7 @@
 """Small data sets in their owners' exact layouts and file formats."""
 
+import gzip
+
 import numpy as np
 from PIL import Image
 
@@ -42,18 +44,62 @@ def observer2(mask):
     return np.roll(mask, 1, axis=1)
 
 
-def isic(folder, *, parts=(("Training", 3), ("Validation", 1), ("Test_v2", 2))):
+ISIC = {
+    2016: ("ISBI2016_ISIC_Part1_{}_Data", "ISBI2016_ISIC_Part1_{}_GroundTruth", "_Segmentation.png"),
+    2017: ("ISIC-2017_{}_Data", "ISIC-2017_{}_Part1_GroundTruth", "_segmentation.png"),
+    2018: ("ISIC2018_Task1-2_{}_Input", "ISIC2018_Task1_{}_GroundTruth", "_segmentation.png"),
+}
+
+
+def isic(folder, *, year=2017, parts=(("Training", 3), ("Validation", 1), ("Test_v2", 2))):
     """JPEG images beside superpixel maps and a table; PNG masks of {0, 255}."""
     number = 0
     for part, count in parts:
-        data, truth = folder / f"ISIC-2017_{part}_Data", folder / f"ISIC-2017_{part}_Part1_GroundTruth"
+        data, truth, suffix = (name.format(part) for name in ISIC[year])
         for _ in range(count):
             image, mask, _ = eye(number)
-            save(data / f"ISIC_{number:07d}.jpg", image, quality=95)
-            save(data / f"ISIC_{number:07d}_superpixels.png", image)
-            save(truth / f"ISIC_{number:07d}_segmentation.png", mask * 255)
+            save(folder / data / f"ISIC_{number:07d}.jpg", image, quality=95)
+            save(folder / data / f"ISIC_{number:07d}_superpixels.png", image)
+            save(folder / truth / f"ISIC_{number:07d}{suffix}", mask * 255)
             number += 1
-        (data / f"ISIC-2017_{part}_Data_metadata.csv").write_text("image_id,age_approximate,sex\n")
+        (folder / data / f"{data}_metadata.csv").write_text("image_id,age_approximate,sex\n")
+    return folder
+
+
+def stare(folder, *, numbers=(1, 2, 44), rooms=("stare-images", "labels-ah", "labels-vk"), packed=True):
+    """PPM images and masks of {0, 255} by two observers, gzipped as published or unpacked."""
+    for number in numbers:
+        image, mask, _ = slide(number)
+        files = {".ppm": image, ".ah.ppm": mask * 255, ".vk.ppm": np.repeat(observer2(mask)[..., None] * 255, 3, -1)}
+        for room, (suffix, pixels) in zip(rooms, files.items(), strict=True):
+            path = folder / room / f"im{number:04d}{suffix}"
+            save(path, pixels)
+            if packed:
+                path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+                path.unlink()
+    return folder
+
+
+def slide(seed=0, height=121, width=140):
+    """Return a scanned slide: a disc on a noisy ground, cut at its top and bottom; its vessels, and the disc."""
+    rng = np.random.default_rng(seed)
+    y, x = np.ogrid[:height, :width]
+    fov = (y - height / 2 + 0.5) ** 2 + (x - width / 2 + 0.5) ** 2 <= (0.46 * width) ** 2
+    fov = (fov & (abs(y - height / 2 + 0.5) < 0.46 * height)).astype(np.uint8)
+    ground = rng.integers(0, 45, (height, width, 3), dtype=np.uint8)
+    lit = rng.integers(90, 220, (height, width, 3), dtype=np.uint8)
+    mask = (rng.random((height, width)) < 0.2).astype(np.uint8) * fov
+    return np.where(fov[..., None] == 1, lit, ground), mask, fov
+
+
+def hrf(folder, *, names=("01_dr", "01_g", "01_h", "02_h"), channels=1):
+    """JPEG images with suffixes of both cases; TIFF masks of {0, 255}, fields of view of one or three channels."""
+    for seed, name in enumerate(names):
+        image, mask, fov = eye(seed)
+        save(folder / "images" / f"{name}.{'JPG' if name.endswith('dr') else 'jpg'}", image, quality=95)
+        save(folder / "manual1" / f"{name}.tif", mask * 255)
+        field = fov * 255
+        save(folder / "mask" / f"{name}_mask.tif", field if channels == 1 else np.repeat(field[..., None], 3, axis=-1))
     return folder
 
 

@@ -7,7 +7,8 @@ import samples
 
 from jaxseg.data import load
 from jaxseg.data.builder import Config
-from jaxseg.data.chase_db1 import ChaseDb1, field_of_view
+from jaxseg.data.chase_db1 import ChaseDb1
+from jaxseg.data.field_of_view import field_of_view
 
 NATIVE = Config(name="native")
 DATA = os.environ.get("JAXSEG_DATA")

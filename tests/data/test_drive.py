@@ -71,10 +71,14 @@ def test_without_the_data_the_error_says_where_to_get_it_and_where_to_put_it(tmp
     assert "\n" not in str(caught.value)
 
 
-def test_the_folder_above_is_recognised(tmp_path):
-    samples.drive(tmp_path / "DRIVE")
-    with pytest.raises(FileNotFoundError, match=r"but \S*DRIVE has it"):
-        Drive.listing(tmp_path, NATIVE)
+def test_photographs_a_level_deeper_are_told(tmp_path):
+    folder = samples.drive(tmp_path / "DRIVE")
+    (folder / "training" / "images").rename(tmp_path / "images")
+    (folder / "training" / "images").mkdir()
+    (tmp_path / "images").rename(folder / "training" / "images" / "images")
+    words = r"training/images: holds no NN_training\.tif, only images/, but \S*training/images/images has it"
+    with pytest.raises(FileNotFoundError, match=words):
+        Drive.listing(folder, NATIVE)
 
 
 def test_the_cut_is_written_down_and_middle_greys_are_refused(tmp_path):

@@ -109,14 +109,31 @@ def test_the_same_name_twice_is_refused(tmp_path):
 
 
 def test_missing_and_empty_folders_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds no images/\. Give the folder .*--config\.data\.dir="):
+    with pytest.raises(
+        FileNotFoundError, match=r"holds no images/ and no masks/\. Give the folder .*--config\.data\.dir="
+    ):
         listing(tmp_path)
     (tmp_path / "images").mkdir()
-    with pytest.raises(FileNotFoundError, match="holds no masks/"):
+    with pytest.raises(FileNotFoundError, match=r"holds no masks/, only images/\. "):
         listing(tmp_path)
     (tmp_path / "masks").mkdir()
-    with pytest.raises(FileNotFoundError, match="images: holds no picture"):
+    with pytest.raises(FileNotFoundError, match=r"images: holds no picture; it may hold png, "):
         listing(tmp_path)
+    samples.save(tmp_path / "images" / "a.png", samples.eye(0)[0])
+    with pytest.raises(FileNotFoundError, match=r"masks: holds no picture; it may hold png, "):
+        listing(tmp_path)
+
+
+@pytest.mark.parametrize("room", ["images", "masks"])
+def test_pictures_a_level_deeper_are_told(tmp_path, room):
+    folder = samples.plain(tmp_path / "own")
+    (folder / room).rename(tmp_path / "moved")
+    (folder / room).mkdir()
+    (tmp_path / "moved").rename(folder / room / room)
+    with pytest.raises(
+        FileNotFoundError, match=rf"{room}: holds no picture, only {room}/, but \S*{room}/{room} has it"
+    ):
+        listing(folder)
 
 
 def wrong_size(folder):
