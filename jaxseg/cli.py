@@ -68,15 +68,15 @@ class _Mistake(flags.Error):
     """The command line is wrong; the message is the sentence for the user."""
 
 
-def config_flag() -> flags.FlagHolder:
+def config_flag(*, required: bool = True) -> flags.FlagHolder:
     """Define ``--config``, a file with settings, each of which ``--config.<section>.<name>=VALUE`` overrides."""
-    holder = config_flags.DEFINE_config_file(
-        "config", help_string="A file with the settings, one of configs/ or your own. Required."
-    )
+    help_string = "A file with the settings, one of configs/ or your own."
+    holder = config_flags.DEFINE_config_file("config", help_string=help_string + " Required." * required)
     flag = flags.FLAGS["config"]
     flag.parser = _ConfigFile()
     flag.default_as_str = None  # absl's help would show the default 'None'
-    flags.mark_flag_as_required("config")
+    if required:
+        flags.mark_flag_as_required("config")
     return holder
 
 

@@ -8,6 +8,7 @@ import pytest
 import samples
 
 from jaxseg.data import DATASETS, Preprocess, configure, load, load_split
+from jaxseg.jobs import doctor
 
 DATA = os.environ.get("JAXSEG_DATA")
 
@@ -145,3 +146,13 @@ def test_isic_is_prepared_in_seconds_and_cut_by_permuted_id(tmp_path):
     assert set(splits.test.ids) == {ids[i] for i in permuted}
     assert sum("left out" in note for note in splits.notes) == 2
     assert 0.1 < np.mean([record.mask.mean() for record in splits.test]) < 0.4
+
+
+@pytest.mark.parametrize("name", ["drive", "chase_db1", "isic2017", "folder"])
+def test_the_doctor_knows_a_set_by_its_layout(tmp_path, name):
+    write = {"drive": samples.drive, "chase_db1": samples.chase, "isic2017": samples.isic, "folder": samples.plain}[
+        name
+    ]
+    found = doctor.examine(str(write(tmp_path / "set")), None, progress=False)
+    assert found.about[0].startswith(f"{name} in ")
+    assert all(one.severity == "note" for one in found.findings), found.findings
