@@ -18,7 +18,8 @@ def outlive_the_reader() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, it stays open
             continue
         heard = io.BufferedWriter(_Heard(descriptor, name))
-        kept = io.TextIOWrapper(heard, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+        # A name that is not UTF-8 is printed with its bytes written out.
+        kept = io.TextIOWrapper(heard, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
         setattr(sys, name, kept)
 
 

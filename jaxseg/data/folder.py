@@ -161,19 +161,15 @@ class Folder(SegmentationBuilder):
         return [place for place, value in enumerate(values) if images.code(value) in found]
 
 
-def _picture(path: Path) -> bool:
-    return path.name.lower().removesuffix(".gz").endswith(images.SUFFIXES) and path.is_file()
-
-
 def _any_picture(folder: Path) -> bool:
-    return any(_picture(path) for path in folder.iterdir() if not path.name.startswith("."))
+    return any(map(images.is_picture, folder.iterdir()))
 
 
 def _masks(entry: Entry) -> list[Path]:
     return [entry.files["mask"], *entry.more]
 
 
-def _united(one: Mask, other: Mask, path: Path) -> Mask:
+def _united(one: np.ndarray, other: np.ndarray, path: Path) -> Mask:
     """Return a mask with the foreground of both."""
     if one.shape != other.shape:
         raise ValueError(
@@ -187,24 +183,18 @@ def _united(one: Mask, other: Mask, path: Path) -> Mask:
 def _pictures(folder: Path, notes: list[str], faults: list[Finding]) -> dict[str, Path]:
     """Return the pictures in a folder by stem, in name order; other files are left out, with a line in ``notes``."""
     found: dict[str, Path] = {}
-    others: list[str] = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
+    for path in filter(images.is_picture, sorted(folder.iterdir())):
         name = names.stem(path)
         if not names.readable(path):
             text = f"{folder}: the name {path.name!a} is not UTF-8 (a zip of another encoding?); rename the file"
             faults.append(Finding("name not UTF-8", "error", (ascii(path.name),), text))
-        elif not _picture(path):
-            others.append(f"{path.name}/" if path.is_dir() else path.name)
         elif name in found:
             text = f"{found[name]} and {path.name}: the same name twice; remove or rename one of them"
             faults.append(Finding("name twice", "error", (str(found[name]), str(path)), text))
         else:
             found[name] = path
-    if others:
-        listed = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        notes.append(f"{folder}: {len(others)} other files passed over ({listed})")
+    if others := images.passed_over(folder):
+        notes.append(others)
     return found
 
 

@@ -57,6 +57,19 @@ def check_window(window: Sequence[int | float]) -> None:
     checks.require(fine, "data.window", window, "(low, high), the grey values that become black and white, or ()")
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether a file has the suffix of a picture, ``.gz`` behind it or not, and is not hidden."""
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES) and not path.name.startswith(".") and path.is_file()
+
+
+def passed_over(folder: Path) -> str:
+    """Return a line on what lies in a folder beside pictures and hidden files, or "" where nothing does."""
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not is_picture(path))
+    named = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found[:3])
+    more = ", ..." if len(found) > 3 else ""
+    return f"{folder}: {len(found)} other files passed over ({named}{more})" if found else ""
+
+
 def read_size(path: Path | str) -> tuple[int, int] | None:
     """Return height and width of what ``read_image`` gives, from the file's head; None where that tells nothing."""
     with contextlib.suppress(Exception):  # the reader says what is wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from jaxseg import checks
@@ -52,10 +52,10 @@ def groups(folder: Path, names: Collection[str], pattern: str) -> dict[str, str]
     path = _file(folder, "groups")
     if pattern:
         checks.require(path is None, "data.group_pattern", pattern, f"'', for {path} says which image is whose")
-        found = {name: match for name in names if (match := re.search(pattern, name))}
+        found = groups_by(pattern, names)
         if not found:
             raise ValueError(f"data.group_pattern {pattern!r} finds nothing in the names, such as {next(iter(names))}")
-        return {name: match[1] if match.re.groups else match[0] for name, match in found.items()}
+        return found
     given: dict[str, str] = {}
     for number, line in _lines(path) if path else ():
         parts = [part.strip() for part in re.split(r"[\t;,]", line, maxsplit=1)]
@@ -70,6 +70,12 @@ def groups(folder: Path, names: Collection[str], pattern: str) -> dict[str, str]
         if given.setdefault(name, parts[1]) != parts[1]:
             raise ValueError(f"{path}, line {number}: {name!r} is in group {given[name]!r} already; keep one")
     return given
+
+
+def groups_by(pattern: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the group of each name that a regular expression finds one in: its first group, or all that it finds."""
+    found = {name: match for name in names if (match := re.search(pattern, name))}
+    return {name: match[1] if match.re.groups else match[0] for name, match in found.items()}
 
 
 def check_pattern(pattern: str) -> None:

@@ -61,9 +61,10 @@ def match(images: Sequence[str], masks: Mapping[str, Path], template: str = "") 
     best = _by_template(images, masks, ID)
     if 2 * len(best.files) >= len(images):
         return best
-    found = [best, *_by_what_changes(images, masks)]
+    found = [best]
     for template in _templates(images, masks):
         found += [_by_template(images, masks, template, numbered) for numbered in (False, True)]
+    found += _by_what_changes(images, masks)
     # The most images, then the most masks; of equals the first.
     return max(found, key=lambda one: (len(one.files), -len(one.alone)))
 

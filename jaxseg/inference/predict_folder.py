@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, UInt8
 from jaxseg import counting, files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
-from jaxseg.data.images import SUFFIXES, Picture, encode_png, read_size
+from jaxseg.data.images import SUFFIXES, Picture, encode_png, is_picture, passed_over, read_size
 from jaxseg.inference.predictor import Predictor, TooLarge
 from jaxseg.metrics import decide
 from jaxseg.progress import track
@@ -194,9 +194,11 @@ def _images(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise FileNotFoundError(f"{source}: no such folder; give a folder of images, or one image")
-    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    paths, others = sorted(filter(is_picture, source.iterdir())), passed_over(source)
     if not paths:
-        raise ValueError(f"{source} holds no images ({', '.join(SUFFIXES)}); subfolders are not searched")
+        raise ValueError(f"{source} holds no images ({', '.join(SUFFIXES)}); subfolders are not searched. {others}")
+    if others:
+        print(f"note: {others}", flush=True)
     by_stem: dict[str, Path] = {}
     for path in paths:
         if path.stem in by_stem:

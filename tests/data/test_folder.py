@@ -1,9 +1,12 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import samples
 from PIL import Image
 
-from jaxseg.data import load, load_split
+from jaxseg.data import images, load, load_split
 from jaxseg.data.folder import Folder, FolderConfig
 
 NATIVE = FolderConfig(name="native")
@@ -210,3 +213,77 @@ def test_labels_name_the_foreground(tmp_path):
     np.testing.assert_array_equal(load(data | {"labels": (7,)}).train[2].mask, samples.eye(2, samples.HEIGHT + 2)[1])
     with pytest.raises(ValueError, match=r"no training mask has a foreground pixel; see data\.labels"):
         load(data | {"labels": ("#080808",)})
+
+
+def test_masks_with_a_suffix_and_several_a_picture_are_taken_and_told(tmp_path):
+    folder = samples.plain(tmp_path / "own", count=4)
+    first = "a"
+    for path in sorted((folder / "masks").iterdir()):
+        path.rename(path.with_name(f"{path.stem}_mask{path.suffix}"))
+    whole = images.read_binary(folder / "masks" / f"{first}_mask.png")
+    half = whole.copy()
+    half[:, : half.shape[1] // 2] = 0
+    samples.save(folder / "masks" / f"{first}_mask.png", half)
+    samples.save(folder / "masks" / f"{first}_mask_1.png", (whole - half) * 255)
+    splits = load(samples.settings(tmp_path, name="folder", dir=str(folder)))
+    np.testing.assert_array_equal(splits.train[splits.train.ids.index(first)].mask, whole)
+    assert any(
+        "files are taken as {id}_mask; --config.data.mask_name='{id}_mask' says so" in one for one in splits.notes
+    )
+    assert any("1 images have several masks, which are united, such as a: a_mask.png, a_mask_1.png" in one
+               for one in splits.notes)  # fmt: skip
+    told = load(samples.settings(tmp_path, name="folder", dir=str(folder), mask_name="{id}_mask*"))
+    assert not any("taken as" in one for one in told.notes)
+
+
+def test_masks_of_one_image_that_contradict_each_other_are_refused(tmp_path):
+    folder = tmp_path / "own"
+    image = samples.eye(0)[0]
+    one, other = np.zeros(image.shape[:2], np.uint8), np.zeros(image.shape[:2], np.uint8)
+    one[:20], other[10:30] = 1, 2
+    samples.save(folder / "images" / "a.png", image)
+    samples.save(folder / "masks" / "a_1.png", one)
+    samples.save(folder / "masks" / "a_2.png", other)
+    named = {"classes": {"one": 1, "two": 2}, "mask_name": "{id}*"}
+    settings = samples.settings(tmp_path, name="folder", dir=str(folder), **named)
+    with pytest.raises(ValueError, match=r"a_2\.png: gives pixels another class than another mask of its image"):
+        load(settings)
+    other[10:20] = 0
+    samples.save(folder / "masks" / "a_2.png", other)
+    np.testing.assert_array_equal(load(settings).train[0].mask, one + other)
+    samples.save(folder / "masks" / "a_2.png", other[1:])
+    with pytest.raises(ValueError, match=r"a_2\.png: .* high, unlike the other masks of its image"):
+        load(settings)
+
+
+def test_images_of_one_person_stay_together(tmp_path):
+    folder = tmp_path / "own"
+    for place, name in enumerate(f"{person:02d}{side}" for person in range(6) for side in "LR"):
+        image, mask, _ = samples.eye(place)
+        samples.save(folder / "images" / f"{name}.png", image)
+        samples.save(folder / "masks" / f"{name}.png", mask * 255)
+    settings = samples.settings(tmp_path, name="folder", dir=str(folder), holdout=4, test=2)
+    assert any("12 names differ by a side alone, such as 00L and 00R" in note for note in load(settings).notes)
+    splits = load(settings | {"group_pattern": r"(\d+)[LR]"})
+    assert not any("by a side alone" in note for note in splits.notes)
+    people = [{name[:2] for name in records.ids} for records in (splits.train, splits.val, splits.test)]
+    assert [len(one) for one in people] == [3, 2, 1]
+    assert not people[0] & people[1] | people[0] & people[2] | people[1] & people[2]
+    (folder / "groups.txt").write_text(
+        "".join(f"{person:02d}{side},{person}\n" for person in range(6) for side in "LR")
+    )
+    again = load(settings)
+    assert [again.train.ids, again.val.ids] == [splits.train.ids, splits.val.ids]
+    (folder / "test.txt").write_text("00L\n")
+    assert [one.rule for one in load(settings | {"test": 0}).found] == ["group in two splits"]
+
+
+def test_a_name_that_is_not_utf8_is_told_in_one_line(tmp_path):
+    folder = samples.plain(tmp_path / "own", count=3)
+    bad = os.fsencode(folder / "images") + b"/caf\xe9.png"
+    try:
+        Path(os.fsdecode(bad)).write_bytes((folder / "masks").joinpath(next((folder / "masks").iterdir())).read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    with pytest.raises(ValueError, match=r"images: the name 'caf\\udce9\.png' is not UTF-8"):
+        load(samples.settings(tmp_path, name="folder", dir=str(folder)))
