@@ -71,7 +71,9 @@ class _Mistake(flags.Error):
 def config_flag(*, required: bool = True) -> flags.FlagHolder:
     """Define ``--config``, a file with settings, each of which ``--config.<section>.<name>=VALUE`` overrides."""
     help_string = "A file with the settings, one of configs/ or your own."
-    holder = config_flags.DEFINE_config_file("config", help_string=help_string + " Required." * required)
+    holder = config_flags.DEFINE_config_file(
+        "config", help_string=f"{help_string} {'Required.' if required else 'Default: none.'}"
+    )
     flag = flags.FLAGS["config"]
     flag.parser = _ConfigFile()
     flag.default_as_str = None  # absl's help would show the default 'None'

@@ -60,12 +60,13 @@ def measure(record: Record, preprocess: Preprocess, classes: int, labels: Sequen
     import cv2
 
     mask = record.mask
-    any_class = (mask > 0) & (mask <= classes)
-    grey = cv2.resize(cv2.cvtColor(record.image, cv2.COLOR_RGB2GRAY), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    planes = [mask == number for number in range(1, 1 + classes)]
+    any_class = planes[0] if classes == 1 else (mask > 0) & (mask <= classes)
+    grey = cv2.cvtColor(_halved(record.image), cv2.COLOR_RGB2GRAY)
+    grey = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     look = cv2.resize(grey, (LOOK, LOOK), interpolation=cv2.INTER_AREA)
     mean, spread = cv2.meanStdDev(grey)
     edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1]
-    planes = [mask == number for number in range(1, 1 + classes)]
     return Facts(
         size=list(mask.shape),
         foreground=list(map(_count, planes)),
@@ -79,6 +80,16 @@ def measure(record: Record, preprocess: Preprocess, classes: int, labels: Sequen
         reached=[_reached(plane, preprocess) for plane in planes] if preprocess.size(mask.shape) != mask.shape else [],
         labels=list(labels),
     )
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    """Return an image halved as often as it stays at least ``_SIDE``: a fifth of the time of one step to there."""
+    import cv2
+
+    while min(image.shape[:2]) >= 2 * _SIDE:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        image = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return image
 
 
 def _count(plane: np.ndarray) -> int:

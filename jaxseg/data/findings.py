@@ -140,7 +140,7 @@ def _lookalikes(data: Set) -> Iterator[Finding]:
             pairs["note"].append((one, other))
     for severity, words in (
         ("warning", "in two splits; scores that include an image seen in training are too high"),
-        ("note", "of one split; keep such images together (groups.txt) when a split is drawn"),
+        ("note", "of one split; a split that is drawn from it may divide them"),
     ):
         if found := pairs[severity]:
             files = tuple(dict.fromkeys(one.image for pair in found for one in pair))

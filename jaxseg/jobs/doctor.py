@@ -76,7 +76,7 @@ def examine(folder: str, config: Settings | None, *, progress: bool = True) -> D
     settings = plain((config or defaults()).data)
     settings["dir"] = folder or settings["dir"]
     if config is None:
-        if not Path(folder).is_dir():
+        if not folder or not Path(folder).is_dir():
             raise FileNotFoundError(f"--data_dir {folder!r} is no folder; give that of the images, or a --config")
         settings["name"] = _looks_like(settings)
     elif folder:

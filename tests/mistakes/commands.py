@@ -80,6 +80,16 @@ LINES = {
         ["evaluate.py", "--workdir=RUN", "--data_dir=HOME/photographs"],
         ["--data_dir", "generated, not read"],
     ),
+    "doctor without a folder": (["doctor.py"], ["--data_dir '' is no folder", "--config"]),
+    "doctor of no folder": (["doctor.py", "--data_dir=HOME/nowhere"], ["nowhere' is no folder", "--data_dir"]),
+    "doctor of a wrong config": (
+        ["doctor.py", "--config=CONFIGS/demo_ja9.py", "--config.seed=-1", "--output=HOME/out"],
+        ["seed is -1", "0 to"],
+    ),
+    "doctor to a file": (
+        ["doctor.py", "--config=CONFIGS/demo_ja9.py", "--config.data.synthetic.train=1", "--output=PHOTO/x"],
+        ["Not a directory", "name another place"],
+    ),
     "predict": (
         ["predict.py", "--workdir=HOME", "--images=HOME", "--output=HOME/out"],
         ["no trained run", "--workdir"],
