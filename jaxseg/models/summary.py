@@ -50,6 +50,12 @@ class Summary(NamedTuple):
     parameters: int
     parameter_bytes: int
     peak: int  # bytes alive at most in the forward and backward pass, parameters and gradients included
+    moved: int  # bytes that the two passes read and write
+
+    @property
+    def operations(self) -> int:
+        """Operations of the forward and backward pass."""
+        return sum(layer.forward + layer.backward for layer in self.layers)
 
     @property
     def kept(self) -> int:
@@ -160,6 +166,7 @@ def summarise(model: Network, images: Sequence[int]) -> Summary:
         sum(math.prod(leaf.shape) for leaf in leaves),
         sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves),
         program.peak,
+        program.moved,
     )
 
 
