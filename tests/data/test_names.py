@@ -52,6 +52,7 @@ def test_a_template_says_how_masks_are_named():
     )
     assert files == {"a": ["a_lesion_1.png", "a_lesion_2.png"], "b": ["b_lesion.png"]}
     assert matched(["a", "a_b"], ["a_b_m.png", "a_m.png"], "{id}_m")[0] == {"a_b": ["a_b_m.png"], "a": ["a_m.png"]}
+    assert matched(["a", "ab"], ["ab_1.png", "a_1.png"], "{id}*")[0] == {"ab": ["ab_1.png"], "a": ["a_1.png"]}
     assert [names.check_template(one) for one in ("", "{id}", "x{id}*", "mask", "*{id}", "{id}{id}")] == [
         True, True, True, False, False, False
     ]  # fmt: skip
