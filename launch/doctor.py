@@ -27,6 +27,7 @@ def main() -> None:
     """Examine, print, and leave the page."""
     from jaxseg.jobs import doctor
 
+    Path(OUTPUT.value).mkdir(parents=True, exist_ok=True)  # what cannot be made is told before all is read
     found = doctor.examine(DATA_DIR.value or "", CONFIG.value, progress=not JSON.value)
     page = doctor.write_page(found, Path(OUTPUT.value))
     print(json.dumps(found.to_json(), indent=2) if JSON.value else f"{found}\n{page}")

@@ -14,7 +14,7 @@ WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGES = flags.DEFINE_string(
     "images",
     None,
-    "A folder of photographs (png, jpg, tif, gif, bmp; subfolders are not searched), or one photograph. Required.",
+    "A folder of photographs (png, jpg, tif, gif, bmp, ppm, webp; subfolders are not searched), or one. Required.",
     required=True,
 )
 OUTPUT = flags.DEFINE_string(

@@ -65,7 +65,7 @@ class Config(tfds.core.BuilderConfig):
     def described(self, splits: Mapping[str, Sequence[Seen]]) -> Set:
         """Return a set of these images as ``findings`` look at it."""
         classes = self.classes
-        values = tuple(", ".join(map(repr, values)) for values in classes.values) if classes else ()
+        values = tuple(tuple(map(repr, values)) for values in classes.values) if classes else ()
         labels, names = tuple(map(repr, self.values)), classes.names if classes else ()
         return Set(splits, names, values, labels, self.preprocess.image_size)
 
@@ -81,7 +81,9 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     """
 
     NAMING: ClassVar[tuple[str, ...]] = ()  # the settings that a set takes of data.labels and data.classes
-    VERSION = tfds.core.Version("1.0.0")  # part of the cache's key: raised whenever reading or preparation changes
+    VERSION = tfds.core.Version(
+        "1.0.0"
+    )  # part of the cache's key: raised whenever sound files are read or prepared otherwise
     ABOUT: ClassVar[str] = ""
     HOMEPAGE: ClassVar[str] = ""
     BUILDER_CONFIGS: ClassVar[list] = [Config(name="native", description="as published, neither resized nor equalised")]

@@ -7,6 +7,7 @@ channel by Pillow, since libtiff's own conversion multiplies the colours by it; 
 from __future__ import annotations
 
 import contextlib
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,12 @@ from jaxseg.data.heads import Head
 # cv2 is imported inside the functions that need it: training reads prepared records, which works without OpenCV.
 
 MOST_PIXELS = 2**27  # of an image that is read, 11585 x 11585: its prediction takes up to 6 GiB beside the network's
-_BROKEN = ("premature end", "Huffman", "instead of RST")  # what libjpeg says of data that do not make up the picture
+_BROKEN = (
+    "premature end",
+    "Huffman",
+    "instead of RST",
+    "Unsupported marker",
+)  # what libjpeg says of data that do not make up the picture
 
 
 class File(NamedTuple):
@@ -135,11 +141,21 @@ def _jpeg(file: File) -> np.ndarray | None:
     try:
         return simplejpeg.decode_jpeg(file.data, "RGB", strict=True)
     except ValueError as error:
-        if any(word in str(error) for word in _BROKEN):
+        if any(word in str(error) for word in _BROKEN) or _left_over(file.data, str(error)):
             raise ValueError(f"{file.path}: truncated or damaged ({error}); copy or download it again") from error
     with contextlib.suppress(ValueError):  # what it told of loses no pixel
         return simplejpeg.decode_jpeg(file.data, "RGB", strict=False)
     return None
+
+
+def _left_over(data: bytes, said: str) -> bool:
+    """Return whether libjpeg tells of coded data behind the last pixel, which are those of damaged ones before.
+
+    Some cameras fill the file up behind the pixels, with one byte over and over.
+    """
+    found = re.search(r"(\d+) extraneous bytes before marker 0xd9", said)
+    end = data.rfind(b"\xff\xd9")
+    return found is not None and len(set(data[end - int(found[1]) : end])) > 1
 
 
 def _by_pillow(file: File) -> bool:

@@ -20,6 +20,7 @@ _NAMED = 3  # files named in a line, at most
 # Two images are one, cropped, compressed or brightened by little, where so few of the 552 bits of their hashes differ
 # and their small pictures correlate so well: 4 pairs of the 2000 images of ISIC-2017, and none of CHASE_DB1.
 _BITS, _CORRELATION = 60, 0.99
+_BLOCK = 1024  # images that are compared with all others at once
 _FAR = 6.0  # robust standard deviations beyond which an image is unlike the others
 _FEW = 20  # images below which nothing is said of that
 
@@ -64,7 +65,7 @@ class Set(NamedTuple):
 
     splits: Mapping[str, Sequence[Seen]]
     classes: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
+    values: tuple[tuple[str, ...], ...] = ()
     labels: tuple[str, ...] = ()
     resized: tuple[int, ...] = ()
 
@@ -76,7 +77,7 @@ class Set(NamedTuple):
 
 def find(data: Set) -> list[Finding]:
     """Return what all rules find, errors first."""
-    found = [finding for rule in RULES for finding in rule(data)]
+    found = [finding for rule in RULES for finding in rule(data)] if data.images else []
     return sorted(found, key=lambda one: SEVERITIES.index(one.severity))
 
 
@@ -120,19 +121,16 @@ def _twins(data: Set) -> Iterator[Finding]:
 def _lookalikes(data: Set) -> Iterator[Finding]:
     """Find images that are nearly the same: across splits as a warning, within one as a note."""
     images = data.images
-    if len(images) < 2:
-        return
     small = looks([one.facts for one in images])
     bits = hashes(small)
     flat = small.reshape(len(small), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6
-    ones = bits.sum(axis=1)
-    differ = ones[:, None] + ones[None] - 2 * (bits @ bits.T)  # exact: whole numbers in float32
-    alike = np.triu((differ <= _BITS) & (flat @ flat.T > _CORRELATION), 1)
     split_of = [split for split, held in data.splits.items() for _ in held]
     pairs = {"warning": [], "note": []}
-    for a, b in np.argwhere(alike):
+    for a, b in _near(bits):
+        if flat[a] @ flat[b] <= _CORRELATION:
+            continue
         one, other = images[a], images[b]
         if split_of[a] != split_of[b] and one.digest != other.digest:
             pairs["warning"].append((one, other))
@@ -149,6 +147,17 @@ def _lookalikes(data: Set) -> Iterator[Finding]:
                 "nearly the same image", severity, files,
                 f"{len(found)} pairs of nearly the same image, such as {one.id} and {other.id}, {words}",
             )  # fmt: skip
+
+
+def _near(bits: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of hashes that differ in few bits; a block of rows at a time, for the memory's sake."""
+    ones = bits.sum(axis=1)
+    for first in range(0, len(bits), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        differ = ones[block, None] + ones[None] - 2 * (bits[block] @ bits.T)  # exact: whole numbers in float32
+        for a, b in np.argwhere(differ <= _BITS):
+            if first + a < b:
+                yield int(first + a), int(b)
 
 
 def _divided_groups(data: Set) -> Iterator[Finding]:
@@ -179,7 +188,7 @@ def _nothing(data: Set) -> Iterator[Finding]:
             yield Finding("no foreground", severity, files, text)
         for name, values, total in zip(data.classes, data.values, totals, strict=False):
             if split == "train" and not total:
-                text = f"data.classes.{name} is {values}, which no training mask holds"
+                text = f"data.classes.{name} is {', '.join(values)}, which no training mask holds"
                 yield Finding("no foreground", "error", files, f"{text}; correct the value, or leave the class out")
             elif not total:
                 text = f"no mask of {split} holds the class {name}, so nothing is scored of it there"
@@ -189,7 +198,9 @@ def _nothing(data: Set) -> Iterator[Finding]:
 def _labels(data: Set) -> Iterator[Finding]:
     """Find values of the settings that occur in no mask."""
     occur = {place for one in data.images for place in one.facts.labels}
-    if absent := [label for place, label in enumerate(data.labels) if place not in occur]:
+    totals = np.sum([one.facts.foreground for one in data.splits.get("train", data.images)], axis=0)
+    told = {value for values, total in zip(data.values, totals, strict=False) if not total for value in values}
+    if absent := [label for place, label in enumerate(data.labels) if place not in occur and label not in told]:
         yield Finding(
             "value in no mask", "error", (),
             f"no mask holds {' or '.join(absent)}; correct the value in the settings, or leave it out",

@@ -125,6 +125,9 @@ class Folder(SegmentationBuilder):
             faults.append(Finding("list", "error", (), str(error)))
         if not groups and (note := lists.alike(list(pictures))):
             notes.append(note)
+        if groups and (alone := [name for name in pictures if name not in groups]):
+            listed = ", ".join(alone[:3]) + (", ..." if len(alone) > 3 else "")
+            notes.append(f"{len(alone)} images are in no group ({listed}): each is taken as one of its own")
         entries = {
             name: Entry(
                 name, groups.get(name, name), path, masks[name][0], fovs.get(name, (None,))[0], more=masks[name][1:]
@@ -205,9 +208,9 @@ def _paired(
     matched = names.match(list(pictures), _pictures(folder, notes, faults), template)
     for name, path in pictures.items():
         if name not in matched.files:
-            wanted = folder / (matched.named.replace(names.ID, name) + ".png" if names.ID in matched.named else "")
-            text = f"{path}: has no {kind}; {wanted} is missing"
-            if not matched.files:
+            wanted = f"{matched.named.replace(names.ID, name)}.png" if names.ID in matched.named else matched.named
+            text = f"{path}: has no {kind}; {folder / wanted} is missing"
+            if kind == "mask" and not matched.files:
                 text += " (masks of other names are matched by --config.data.mask_name, as in '{id}_segmentation')"
             faults.append(Finding("missing mask", "error", (str(path),), text))
     for path in matched.alone:
@@ -216,7 +219,12 @@ def _paired(
     if matched.files and matched.named not in (names.ID, template):
         setting = f"; --config.data.mask_name='{matched.named}' says so" if names.ID in matched.named else ""
         notes.append(f"{folder}: files are taken as {matched.named}{setting if kind == 'mask' else ''}")
-    if several := {name: files for name, files in matched.files.items() if len(files) > 1}:
+    several = {name: files for name, files in matched.files.items() if len(files) > 1}
+    if several and kind != "mask":
+        for name, files in several.items():
+            text = f"{files[1]}: a second {kind} of {name}, beside {files[0].name}; keep one"
+            faults.append(Finding("two of one image", "error", tuple(map(str, files)), text))
+    elif several:
         name, files = next(iter(several.items()))
         example = f"{name}: {', '.join(path.name for path in files)}"
         notes.append(f"{folder}: {len(several)} images have several masks, which are united, such as {example}")
@@ -225,6 +233,7 @@ def _paired(
 
 def _splits(folder: Path, pictures: Mapping[str, Path], notes: list[str]) -> dict[str, list[str]]:
     listed = lists.splits(folder, pictures)
+    notes += [f"{folder}: {split}.txt lists no image" for split, found in listed.items() if not found]
     chosen = {name for found in listed.values() for name in found}
     rest = [name for name in pictures if name not in chosen]
     if "train" not in listed:

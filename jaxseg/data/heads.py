@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import struct
 import threading
@@ -37,6 +38,7 @@ class Head(NamedTuple):
         bits: per channel, of a TIFF; 8 of the others.
         alpha: whether a TIFF has channels beside its colours.
         coding: what a TIFF has that few programs read, in words; "" where that is nothing.
+        lossy: whether its compression changes values, of a JPEG, a TIFF with JPEG inside, and of most WebP.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Head(NamedTuple):
     bits: int = 8
     alpha: bool = False
     coding: str = ""
+    lossy: bool = False
 
 
 def read(source: Path | str | bytes) -> Head | None:
@@ -55,12 +58,18 @@ def read(source: Path | str | bytes) -> Head | None:
         PIL.Image.DecompressionBombError: it tells of more pixels than Pillow opens.
         OSError: the file cannot be read.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+    with io.BytesIO(source) if isinstance(source, bytes) else _opened(source) as file:
         start = file.read(4)
         file.seek(0)
         with contextlib.suppress(struct.error, ValueError, KeyError):
             return _tiff(file) if start[:2] in (b"II", b"MM") else _other(file)
     return None
+
+
+def _opened(path: Path | str) -> io.BufferedIOBase:
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if packed else open(path, "rb")
 
 
 def _tiff(file: _File) -> Head:
@@ -70,7 +79,8 @@ def _tiff(file: _File) -> Head:
     compression, sample = _COMPRESSIONS.get(tags.get(_COMPRESSION, 1)), _SAMPLES.get(tags.get(_SAMPLE, 1))
     coding = " and ".join(([f"{compression} compression"] if compression else []) + ([sample] if sample else []))
     shown = size if turn < 5 else (size[1], size[0])
-    return Head("TIFF", shown, turn, pages, tags.get(_BITS, 1), _EXTRA in tags, coding)
+    lossy = tags.get(_COMPRESSION) in (6, 7)  # JPEG, old and new
+    return Head("TIFF", shown, turn, pages, tags.get(_BITS, 1), _EXTRA in tags, coding, lossy)
 
 
 def _other(file: _File) -> Head:
@@ -90,7 +100,9 @@ def _other(file: _File) -> Head:
     turn = 1
     with contextlib.suppress(struct.error, ValueError, KeyError):  # a block that is no EXIF turns nothing
         turn = _turn(_tags(io.BytesIO(exif))[0]) if exif else 1
-    return Head(kind, (height, width) if turn < 5 else (width, height), turn, frames)
+    file.seek(0)
+    lossy = kind in ("JPEG", "MPO") or (kind == "WEBP" and b"VP8L" not in file.read())
+    return Head(kind, (height, width) if turn < 5 else (width, height), turn, frames, lossy=lossy)
 
 
 def _late_exif(file: _File) -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, UInt8, UInt32
@@ -44,16 +45,17 @@ def read_image(path: Path | str, window: Sequence[int | float] = ()) -> Picture:
         raise ValueError(f"{path}: holds {image.dtype} pixels; save the image with 8 bits per channel")
     if not window:
         raise ValueError(
-            f"{path}: holds uint16 pixels from {image.min()} to {image.max()}; say which values are black and white, "
-            "as in --config.data.window='(0, 4095)', or save the image with 8 bits per channel"
+            f"{path}: holds uint16 pixels from {image.min()} to {image.max()}; train with data.window, the values that "
+            "are black and white, as in (0, 4095), or save the image with 8 bits per channel"
         )
     low, high = window
     return np.rint(np.clip((image.astype(np.float32) - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
 
 
-def check_window(window: Sequence[int | float]) -> None:
+def check_window(window: Sequence[Any]) -> None:
     """Raise ValueError unless ``data.window`` is (low, high), low below high, or ()."""
-    fine = not window or (len(window) == 2 and all(map(math.isfinite, window)) and window[0] < window[1])
+    numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in window)
+    fine = not window or (numbers and len(window) == 2 and window[0] < window[1])
     checks.require(fine, "data.window", window, "(low, high), the grey values that become black and white, or ()")
 
 
@@ -68,6 +70,11 @@ def passed_over(folder: Path) -> str:
     named = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found[:3])
     more = ", ..." if len(found) > 3 else ""
     return f"{folder}: {len(found)} other files passed over ({named}{more})" if found else ""
+
+
+def stem(path: Path) -> str:
+    """Return a picture's name without its suffixes."""
+    return Path(path.name.removesuffix(".gz")).stem
 
 
 def read_size(path: Path | str) -> tuple[int, int] | None:
@@ -209,8 +216,9 @@ def encode_png(array: np.ndarray) -> bytes:
 def _read_stored(path: Path | str) -> UInt8[np.ndarray, "height width *colours"]:
     """Return a mask as stored: grey values, or RGB where the file has colours (which may all be grey)."""
     file = decode.whole(path)
-    if file.jpeg:
-        raise ValueError(f"{path}: a JPEG; compression changes a mask's values: export the mask again as PNG")
+    if file.jpeg or (file.head and file.head.lossy):
+        kind = "a JPEG" if file.jpeg else f"a {file.head.kind} with lossy compression" if file.head else ""
+        raise ValueError(f"{path}: {kind}; compression changes a mask's values: export the mask again as PNG")
     stored = decode.stored(file)
     if stored.dtype != np.uint8:
         if stored.min() < 0 or stored.max() > 255 or (stored != np.floor(stored)).any():

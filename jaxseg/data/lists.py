@@ -12,6 +12,19 @@ from jaxseg import checks
 from jaxseg.data.layout import SPLITS
 from jaxseg.data.names import stem
 
+_HEADINGS = (
+    "id",
+    "image",
+    "image_id",
+    "name",
+    "file",
+    "filename",
+    "group",
+    "patient",
+    "patient_id",
+    "person",
+    "subject",
+)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as PowerShell writes it
 
 
@@ -61,9 +74,9 @@ def groups(folder: Path, names: Collection[str], pattern: str) -> dict[str, str]
         parts = [part.strip() for part in re.split(r"[\t;,]", line, maxsplit=1)]
         parts = parts if len(parts) == 2 else line.rsplit(None, 1)
         name = _image(parts[0], names)
-        if number == 1 and name is None:  # a heading
+        if number == 1 and name is None and all(part.strip('"').lower() in _HEADINGS for part in parts):
             continue
-        if len(parts) != 2 or name is None:
+        if len(parts) != 2 or name is None or not parts[1]:
             raise ValueError(
                 f"{path}, line {number}: {line!r}; want an image of {folder / 'images'}, a comma, its group"
             )
@@ -73,9 +86,9 @@ def groups(folder: Path, names: Collection[str], pattern: str) -> dict[str, str]
 
 
 def groups_by(pattern: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the group of each name that a regular expression finds one in: its first group, or all that it finds."""
+    """Return the group of each name that a regular expression finds one in: its first group, or all of the match."""
     found = {name: match for name in names if (match := re.search(pattern, name))}
-    return {name: match[1] if match.re.groups else match[0] for name, match in found.items()}
+    return {name: next(filter(None, match.groups()), match[0]) for name, match in found.items()}
 
 
 def check_pattern(pattern: str) -> None:
@@ -87,9 +100,9 @@ def check_pattern(pattern: str) -> None:
 
 
 # What two images of one person may differ by: the words for it, where it stands in a name, and a pattern of the rest.
-_SIDES = r"(?:(?<=\d)|(?<=[ _-]))(?:l|r|left|right|od|os)(?=$|[ _-])"
+_SIDES = r"(?:^|(?<=\d)|(?<=[ _-]))(?:l|r|left|right|od|os)(?=$|[ _-])"
 _ALIKE = (
-    ("a side", re.compile(_SIDES, re.IGNORECASE), r"(.+?)[ _-]?(?:L|R|left|right|OD|OS)$"),
+    ("a side", re.compile(_SIDES, re.IGNORECASE), r"(?i)(.+?)[ _-]?(?:l|r|left|right|od|os)$"),
     ("their last number", re.compile(r"[ _-]\d+$|(?<=[a-z])\d+$", re.IGNORECASE), r"(.+?)[ _-]?\d+$"),
 )
 
@@ -103,9 +116,12 @@ def alike(names: Sequence[str]) -> str:
         if 2 * len(shared) < len(names) or len(counts) < 2:
             continue
         twins = [name for name in names if rest[name] == rest[shared[0]]][:2]
+        groups = groups_by(pattern, shared)
+        works = len(groups) == len(shared) and len(set(groups.values())) == len({rest[name] for name in shared})
+        setting = f" or --config.data.group_pattern='{pattern}'" if works else ""
         return (
             f"{len(shared)} names differ by {words} alone, such as {' and '.join(twins)}; if these are of one person, "
-            f"keep them together by groups.txt or --config.data.group_pattern='{pattern}', or scores are too high"
+            f"keep them together by groups.txt{setting}, or scores are too high"
         )
     return ""
 
@@ -131,5 +147,6 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _image(name: str, names: Collection[str]) -> str | None:
     """Return the image that a line means: "a" and "a.png" both mean "a"."""
+    name = name.replace("\\", "/")  # Windows writes paths so
     whole, short = stem(Path(f"{Path(name).name}.")), stem(Path(name))
     return whole if whole in names else short if short in names else None

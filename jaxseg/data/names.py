@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ID = "{id}"
-_NUMBER = r"[ _-]?\d+"  # tells several masks of one image apart, as in a_mask.png and a_mask_1.png
+_NUMBER = r"[ _-]?\d+"  # tells several masks of one image apart, as in a_mask.png, a_mask_1.png and a_mask2.png
+_APART = r"[ _-]\d+"  # right behind an image's name, where mask11 is the one of image 11 and not another one of 1
 _TRIED = 200  # images that a pattern is looked for with
 
 
@@ -77,7 +78,9 @@ def check_template(template: str) -> bool:
 
 def _by_template(images: Sequence[str], masks: Mapping[str, Path], template: str, numbered: bool = False) -> Matched:
     before, _, behind = template.partition(ID)
-    rest = re.compile(".*".join(map(re.escape, behind.split("*"))) + (f"(?:{_NUMBER})?" if numbered else ""))
+    rest = re.compile(
+        ".*".join(map(re.escape, behind.split("*"))) + (f"(?:{_NUMBER if behind else _APART})?" if numbered else "")
+    )
     known = set(images)
 
     def owner(name: str) -> str | None:

@@ -49,7 +49,7 @@ class Preprocess:
     tiles: int = 8
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
-    window: tuple[int | float, ...] = ()
+    window: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         checks.size("data.image_size", self.image_size, "each image's own size")

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, UInt8
 from jaxseg import counting, files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
-from jaxseg.data.images import SUFFIXES, Picture, encode_png, is_picture, passed_over, read_size
+from jaxseg.data.images import SUFFIXES, Picture, encode_png, is_picture, passed_over, read_size, stem
 from jaxseg.inference.predictor import Predictor, TooLarge
 from jaxseg.metrics import decide
 from jaxseg.progress import track
@@ -51,7 +51,7 @@ def predict_folder(
 
     Args:
         predictor: the model.
-        images: a folder of PNG, JPEG, TIFF, GIF or BMP files (subfolders are not searched), or one such file.
+        images: a folder of pictures (see ``data.images.SUFFIXES``; subfolders are not searched), or one.
         output: a folder, made if it does not exist. Existing pictures are never overwritten.
         progress: show how many images are done.
 
@@ -67,7 +67,7 @@ def predict_folder(
     """
     paths, output = _images(Path(images)), Path(output)
     kinds = ["masks", *_maps(predictor.classes), "overlays"]
-    _refuse_existing([_target(output, kind, path.stem) for kind in kinds for path in paths])
+    _refuse_existing([_target(output, kind, stem(path)) for kind in kinds for path in paths])
     for kind in kinds:  # what cannot be made is told before anything is predicted
         (output / kind).mkdir(parents=True, exist_ok=True)
     predictor = predictor.expecting(predictor.preprocess.size(size) for size in map(read_size, paths) if size)
@@ -77,8 +77,8 @@ def predict_folder(
             if isinstance(done, Exception):
                 failed.append(_cause(path, done))
                 continue
-            write_pictures(done.pictures, output, path.stem)
-            written.append(_target(output, "masks", path.stem))
+            write_pictures(done.pictures, output, stem(path))
+            written.append(_target(output, "masks", stem(path)))
             if done.tile:
                 tiled.append(f"{path.name} ({done.tile} x {done.tile})")
     if tiled:
@@ -201,11 +201,11 @@ def _images(source: Path) -> list[Path]:
         print(f"note: {others}", flush=True)
     by_stem: dict[str, Path] = {}
     for path in paths:
-        if path.stem in by_stem:
+        if stem(path) in by_stem:
             raise ValueError(
-                f"{by_stem[path.stem]} and {path.name} would both become {path.stem}.png; rename one of them"
+                f"{by_stem[stem(path)]} and {path.name} would both become {stem(path)}.png; rename one of them"
             )
-        by_stem[path.stem] = path
+        by_stem[stem(path)] = path
     return paths
 
 

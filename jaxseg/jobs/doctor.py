@@ -76,11 +76,12 @@ def examine(folder: str, config: Settings | None, *, progress: bool = True) -> D
     settings = plain((config or defaults()).data)
     settings["dir"] = folder or settings["dir"]
     if config is None:
-        if not folder or not Path(folder).is_dir():
-            raise FileNotFoundError(f"--data_dir {folder!r} is no folder; give that of the images, or a --config")
+        if not folder:
+            raise ValueError("--data_dir is missing: name the folder of the images, or a --config")
         settings["name"] = _looks_like(settings)
-    elif folder:
-        config.data.dir = folder
+    else:
+        config.data.dir = settings["dir"]
+        validate(config)
     builder, options = data.configure(settings)
     listing = builder.survey(Path(settings["dir"]).expanduser().absolute(), options)
     found = [*listing.faults, *(Finding("layout", "note", (), note) for note in listing.notes)]
@@ -90,15 +91,14 @@ def examine(folder: str, config: Settings | None, *, progress: bool = True) -> D
     whole = options.described(splits)
     found = sorted(found + findings.find(whole), key=lambda one: findings.SEVERITIES.index(one.severity))
     about = [f"{settings['name']} in {settings['dir'] or 'no folder'}: {len(seen)} images read", *_told(whole)]
-    if config is not None:
+    if config is not None and seen:
         about += _needs(config, whole)
     entries = [entry for held in listing.splits.values() for entry in held]
     return Diagnosis(tuple(about), tuple(found), *_pictures(builder, options, entries, found, seen))
 
 
 def write_page(found: Diagnosis, folder: Path) -> Path:
-    """Write ``doctor.html`` into a folder, which is made where it is not there; return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``doctor.html`` into a folder; return its path."""
     path = folder / "doctor.html"
     page = report.doctor_page(
         found.about[0], found.about[1:], found.findings, found.code, found.pictures, found.overview
@@ -109,15 +109,24 @@ def write_page(found: Diagnosis, folder: Path) -> Path:
 
 def _looks_like(settings: Mapping[str, Any]) -> str:
     """Return the published set whose layout a folder has; "folder" where it has none of them."""
+    folder = Path(settings["dir"]).expanduser().absolute()
+    own = (folder / "images").is_dir() or (folder / "masks").is_dir()
     for name, builder in data.DATASETS.items():
         if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS or name == "folder":
             continue
         try:
-            builder.listing(Path(settings["dir"]).expanduser().absolute(), builder.configure(settings))
-        except (OSError, ValueError):
-            continue
+            builder.listing(folder, builder.configure(settings))
+        except (OSError, ValueError) as error:
+            wanted = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+            part = ", but " in str(error) or any(f"{path.name}/" in wanted for path in _folders(folder))
+            if wanted in str(error) and (own or not part):  # nothing of the set is there, or near
+                continue
         return name
     return "folder"
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
 
 def _read(
@@ -172,7 +181,6 @@ def _told(whole: Set) -> list[str]:
 
 def _needs(config: Settings, whole: Set) -> list[str]:
     """Return lines on memory and time of a training, both counted, before anything is trained."""
-    validate(config)
     settings = config.copy_and_resolve_references()
     sizes = [one.facts.size for one in whole.images]
     if not (settings.data.patch_size or settings.data.image_size) and sizes:

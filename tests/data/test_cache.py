@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import stat
@@ -11,6 +12,7 @@ import samples
 
 from jaxseg.data import load
 from jaxseg.data.folder import Folder
+from jaxseg.runs.sealed import seal
 
 
 @pytest.fixture
@@ -157,3 +159,13 @@ def test_others_may_read_a_cache_as_the_umask_allows(data, tmp_path):
         os.umask(before)
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()} == {0o644}
     assert stat.S_IMODE(place.stat().st_mode) == 0o755
+
+
+def test_a_set_that_another_version_prepared_is_prepared_again(data, tmp_path, capsys):
+    load(data)
+    (listing,) = (tmp_path / "cache").glob("*/files.json")
+    content = json.loads(listing.read_text())
+    listing.write_text(json.dumps(seal({"files": content["files"]})))
+    load(data)
+    assert "prepared by another version; the images are prepared again" in capsys.readouterr().out
+    assert json.loads(listing.read_text()) == content

@@ -63,6 +63,10 @@ def test_what_resizing_leaves_is_the_dice_of_the_restored_mask():
     assert findings.reached(Set({"train": [seen("a")]})) is None
 
 
+def test_a_set_without_images_has_no_finding():
+    assert rules() == rules(train=[]) == []
+
+
 def test_a_clean_set_has_no_finding():
     assert rules(train=[seen("a"), seen("b")], val=[seen("c")], test=[seen("d")]) == []
 
@@ -96,7 +100,7 @@ def test_splits_without_foreground():
 def test_a_val_without_any_class_is_an_error():
     empty = np.zeros((40, 48), np.uint8)
     splits = {"train": [seen("a", classes=2)], "val": [seen("b", empty, classes=2)]}
-    found = findings.find(Set(splits, classes=("disc", "cup"), values=("1", "2")))
+    found = findings.find(Set(splits, classes=("disc", "cup"), values=(("1",), ("2",))))
     words = "no val mask has a foreground pixel; see data.labels, and whether the masks are empty"
     assert (words, "error") in [(one.text, one.severity) for one in found]
 
@@ -110,7 +114,7 @@ def test_values_and_classes_that_no_mask_holds():
         "no mask holds '#ff0000'; correct the value in the settings, or leave it out"
     ]
     splits = {"train": [seen("a", classes=2)], "val": [seen("b", classes=2)]}
-    assert found(splits=splits, classes=("disc", "cup"), values=("1", "2"), labels=()) == [
+    assert found(splits=splits, classes=("disc", "cup"), values=(("1",), ("2",)), labels=()) == [
         "data.classes.cup is 2, which no training mask holds; correct the value, or leave the class out",
         "no mask of val holds the class cup, so nothing is scored of it there",
     ]

@@ -287,3 +287,15 @@ def test_a_name_that_is_not_utf8_is_told_in_one_line(tmp_path):
         pytest.skip("this file system takes UTF-8 names alone")
     with pytest.raises(ValueError, match=r"images: the name 'caf\\udce9\.png' is not UTF-8"):
         load(samples.settings(tmp_path, name="folder", dir=str(folder)))
+
+
+def test_two_fields_of_view_of_an_image_and_images_in_no_group_are_told(tmp_path):
+    folder = samples.plain(tmp_path / "own", fov=True)
+    (folder / "groups.txt").write_text("a,p\nb,p\n")
+    notes = load(samples.settings(tmp_path, name="folder", dir=str(folder))).notes
+    assert "4 images are in no group (c, d, e, ...): each is taken as one of its own" in notes
+    for name in "abcdef":
+        (folder / "fov" / f"{name}.png").rename(folder / "fov" / f"{name}_1.png")
+    samples.save(folder / "fov" / "a_2.png", np.ones((40, 44), np.uint8))
+    with pytest.raises(ValueError, match=r"fov/a_2\.png: a second field of view of a, beside a_1\.png; keep one"):
+        load(samples.settings(tmp_path, name="folder", dir=str(folder)))

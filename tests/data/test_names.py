@@ -46,6 +46,16 @@ def test_names_that_most_masks_share_leave_the_others_alone():
     assert matched(["a", "b"], ["c.png", "d_e.png"])[0] == {}
 
 
+def test_a_mask_of_another_image_is_not_taken_for_a_second_one():
+    """mask11 is not another mask of image 1."""
+    images = [str(number) for number in range(11)]
+    files, found = matched(images, [f"mask{number}.png" for number in range(12)])
+    assert files == {image: [f"mask{image}.png"] for image in images}
+    assert [path.name for path in found.alone] == ["mask11.png"]
+    files, found = matched(["im1", "im2", "im3"], ["gt_im1.png", "gt_im2.png", "gt_im3.png", "gt_im10.png"])
+    assert files["im1"] == ["gt_im1.png"]
+
+
 def test_a_template_says_how_masks_are_named():
     files, _ = matched(
         ["a", "b"], ["a.png", "b.png", "a_lesion_1.png", "a_lesion_2.png", "b_lesion.png"], "{id}_lesion*"

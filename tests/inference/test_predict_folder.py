@@ -160,6 +160,12 @@ def test_what_the_memory_does_not_hold_is_predicted_in_tiles_and_told(
         np.testing.assert_allclose(found / PROBABILITY_SCALE, expected, atol=2e-5)
 
 
+def test_what_is_passed_over_is_told(green, folder, tmp_path, capsys):
+    (folder / "more").mkdir()
+    predict_folder(green, folder, tmp_path / "out", progress=False)
+    assert f"note: {folder}: 2 other files passed over (more/, notes.txt)\n" in capsys.readouterr().out
+
+
 def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_image, monkeypatch, small_memory):
     """Two images in work at once would not fit; neither is tiled, and the one waits for the other."""
     monkeypatch.setattr(counting, "room", lambda device: int(1.5 * 100 * 288 * 320))

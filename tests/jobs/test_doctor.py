@@ -73,8 +73,8 @@ def test_the_command_prints_json_alone_and_writes_a_page(tmp_path):
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)  # it needs nothing else
     assert shown["code"] == 1
     assert "warning: inverted mask: 2 of 30 masks" in shown["out"] or "warning: inverted mask: 1 of 30" in shown["out"]
-    assert (absent["code"], absent["err"].count("\n")) == (1, 1)
-    assert "nowhere' is no folder" in absent["err"]
+    assert (absent["code"], absent["err"]) == (2, "")
+    assert "error: layout: " in absent["out"]
     assert (nothing["code"], nothing["err"].count("\n")) == (1, 1)
 
 
@@ -109,3 +109,30 @@ def test_masks_that_are_exchanged_with_the_field_of_view(tmp_path):
     rules = files_by_rule(doctor.examine(str(folder), None, progress=False))
     assert str(faulty.mask_of(folder, 3)) in rules["mask and field of view exchanged"]
     assert rules["labels outside the field of view"] == {str(faulty.mask_of(folder, 9))}
+
+
+def test_a_set_of_which_nothing_can_be_read_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    found = doctor.examine(str(tmp_path / "empty"), None, progress=False)
+    assert ([one.rule for one in found.findings], found.code) == (["layout"], 2)
+    folder = faulty.clean(tmp_path / "own", 3)
+    for number in range(3):
+        faulty.jpeg_mask(folder, number)
+    config = defaults()
+    config.model.name, config.model.options = "unet", dict(width=2)
+    config.data.update(name="folder", dir=str(folder), labels=(7,))
+    found = doctor.examine("", config, progress=False)
+    assert ([one.rule for one in found.findings], found.code) == (["not read"] * 3, 2)
+
+
+def test_a_published_set_with_a_fault_is_known_all_the_same(tmp_path):
+    image, mask = faulty.picture(0)
+    for number in range(3):
+        faulty.write(tmp_path / "ISBI2016_ISIC_Part1_Training_Data" / f"ISIC_000000{number}.jpg", image)
+    found = doctor.examine(str(tmp_path), None, progress=False)
+    assert found.about[0].startswith("isic2016 in ")
+    assert "ISBI2016_ISIC_Part1_Training_GroundTruth" in found.findings[0].text
+    truth = tmp_path / "ISBI2016_ISIC_Part1_Training_GroundTruth"
+    faulty.write(truth / "ISIC_0000000_Segmentation.png", mask * 255)
+    found = doctor.examine(str(tmp_path), None, progress=False)
+    assert "ISIC_0000001.jpg: has no lesion mask" in found.findings[0].text

@@ -80,8 +80,7 @@ LINES = {
         ["evaluate.py", "--workdir=RUN", "--data_dir=HOME/photographs"],
         ["--data_dir", "generated, not read"],
     ),
-    "doctor without a folder": (["doctor.py"], ["--data_dir '' is no folder", "--config"]),
-    "doctor of no folder": (["doctor.py", "--data_dir=HOME/nowhere"], ["nowhere' is no folder", "--data_dir"]),
+    "doctor without a folder": (["doctor.py"], ["--data_dir is missing", "or a --config"]),
     "doctor of a wrong config": (
         ["doctor.py", "--config=CONFIGS/demo_ja9.py", "--config.seed=-1", "--output=HOME/out"],
         ["seed is -1", "0 to"],
