@@ -293,15 +293,15 @@ def _unlike(data: Set) -> Iterator[Finding]:
 
 
 def _resizing(data: Set) -> Iterator[Finding]:
-    """Find masks whose structures the resizing destroys."""
+    """Say what resizing leaves of the masks."""
     dice = reached(data)
-    if dice is not None and dice < 0.97:
+    if dice is not None:
         height, width = data.resized
         help = "" if dice >= 0.9 else "; train on crops at native size (data.patch_size, data.image_size=()), or larger"
         yield Finding(
             "resizing", "warning" if dice < 0.9 else "note", (),
-            f"resized to {height} x {width}, masks lose detail: a network that is right about every pixel there "
-            f"reaches Dice {dice:.3f} at the images' own size{help}",
+            f"images are resized to {height} x {width}: a network that is right about every pixel there reaches Dice "
+            f"{dice:.3f} at their own size{help}",
         )  # fmt: skip
 
 

@@ -101,20 +101,20 @@ class Folder(SegmentationBuilder):
 
     @classmethod
     def _examined(cls, folder: Path, config: FolderConfig) -> Listing:
-        wanted = {f"{name}/": holds(name) for name in ("images", "masks")}
-        if not all(there(folder) for there in wanted.values()):
-            raise cls.nothing(astray(folder, wanted))
+        rooms = _rooms(folder)
+        if not {"images", "masks"} <= rooms.keys():
+            raise cls.nothing(astray(folder, {f"{name}/": holds(name) for name in ("images", "masks")}))
         for name in ("images", "masks"):
-            if not _any_picture(folder / name):
+            if not _any_picture(rooms[name]):
                 kinds = ", ".join(suffix[1:] for suffix in images.SUFFIXES)
-                raise FileNotFoundError(f"{astray(folder / name, {'picture': _any_picture})}; it may hold {kinds}")
+                raise FileNotFoundError(f"{astray(rooms[name], {'picture': _any_picture})}; it may hold {kinds}")
         notes: list[str] = []
         faults: list[Finding] = []
-        pictures = _pictures(folder / "images", notes, faults)
-        masks = _paired(folder / "masks", pictures, config.mask_name, "mask", notes, faults)
+        pictures = _pictures(rooms["images"], notes, faults)
+        masks = _paired(rooms["masks"], pictures, config.mask_name, "mask", notes, faults)
         fovs = {}
-        if (folder / "fov").is_dir():
-            fovs = _paired(folder / "fov", pictures, "", "field of view", notes, faults)
+        if "fov" in rooms:
+            fovs = _paired(rooms["fov"], pictures, "", "field of view", notes, faults)
         whole = {name: path for name, path in pictures.items() if name in masks}
         groups: dict[str, str] = {}
         splits: dict[str, list[str]] = {"train": list(whole)}
@@ -162,6 +162,12 @@ class Folder(SegmentationBuilder):
             return [0] if values else []
         found = np.unique(np.concatenate([np.unique(images.read_codes(path)) for path in _masks(entry)]))
         return [place for place, value in enumerate(values) if images.code(value) in found]
+
+
+def _rooms(folder: Path) -> dict[str, Path]:
+    """Return the folders images, masks and fov, whatever their capitals."""
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return {path.name.lower(): path for path in found if path.name.lower() in ("images", "masks", "fov")}
 
 
 def _any_picture(folder: Path) -> bool:

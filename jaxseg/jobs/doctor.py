@@ -90,7 +90,8 @@ def examine(folder: str, config: Settings | None, *, progress: bool = True) -> D
     splits = _splits(listing, settings, seen, found)
     whole = options.described(splits)
     found = sorted(found + findings.find(whole), key=lambda one: findings.SEVERITIES.index(one.severity))
-    about = [f"{settings['name']} in {settings['dir'] or 'no folder'}: {len(seen)} images read", *_told(whole)]
+    about = [f"{settings['name']} in {settings['dir'] or 'no folder'}: {len(seen)} images read"]
+    about += [f"{split}: {len(held)} images; {findings.foreground(whole, split)}" for split, held in splits.items()]
     if config is not None and seen:
         about += _needs(config, whole)
     entries = [entry for held in listing.splits.values() for entry in held]
@@ -166,17 +167,6 @@ def _splits(
         except ValueError as error:
             found.append(Finding("split", "error", (), str(error)))
     return {split: [seen[read[source][place].id] for place in places] for split, (source, places) in parts.items()}
-
-
-def _told(whole: Set) -> list[str]:
-    lines = [
-        f"{split}: {len(held)} images; {findings.foreground(whole, split)}" for split, held in whole.splits.items()
-    ]
-    if (dice := findings.reached(whole)) is not None:
-        height, width = whole.resized
-        best = f"a network that is right about every pixel there reaches Dice {dice:.3f} at the images' own size"
-        lines.append(f"resized to {height} x {width}: {best}")
-    return lines
 
 
 def _needs(config: Settings, whole: Set) -> list[str]:

@@ -289,6 +289,14 @@ def test_a_name_that_is_not_utf8_is_told_in_one_line(tmp_path):
         load(samples.settings(tmp_path, name="folder", dir=str(folder)))
 
 
+def test_capitals_in_the_names_of_folders_do_not_matter(tmp_path):
+    folder = samples.plain(tmp_path / "own", count=3)
+    for name in ("images", "masks"):
+        (folder / name).rename(folder / f"{name}_")  # where capitals do not tell folders apart
+        (folder / f"{name}_").rename(folder / name.upper())
+    assert load(samples.settings(tmp_path, name="folder", dir=str(folder))).train.ids == ("a", "b", "c")
+
+
 def test_two_fields_of_view_of_an_image_and_images_in_no_group_are_told(tmp_path):
     folder = samples.plain(tmp_path / "own", fov=True)
     (folder / "groups.txt").write_text("a,p\nb,p\n")
