@@ -58,7 +58,7 @@ def test_the_command_prints_json_alone_and_writes_a_page(tmp_path):
     lines = [
         ["doctor.py", f"--data_dir={folder}", "--json", f"--output={tmp_path / 'out'}"],
         ["doctor.py", f"--data_dir={folder}", f"--output={tmp_path / 'text'}"],
-        ["doctor.py", f"--data_dir={tmp_path / 'nowhere'}"],
+        ["doctor.py", f"--data_dir={tmp_path / 'nowhere'}", f"--output={tmp_path / 'absent'}"],
         ["doctor.py"],
     ]
     told, shown, absent, nothing = launched(lines)
