@@ -22,6 +22,7 @@ from jaxseg.models.skips import skips as skips
 from jaxseg.models.summary import Summary as Summary
 from jaxseg.models.summary import summarise as summarise
 from jaxseg.models.unet import unet
+from jaxseg.models.unetpp import unetpp
 
 DTYPES = ("float32", "bfloat16")
 
@@ -30,6 +31,7 @@ DTYPES = ("float32", "bfloat16")
 MODELS: dict[str, Callable[..., Network]] = {
     "denseunet": denseunet,
     "unet": unet,
+    "unetpp": unetpp,
 }
 
 

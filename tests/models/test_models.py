@@ -7,9 +7,9 @@ import pytest
 from filling import fill, shapes
 
 from jaxseg.attention import MECHANISMS
-from jaxseg.models import MODELS, arguments, build, describe, unused
+from jaxseg.models import AUXILIARY, MODELS, arguments, build, describe, unused
 
-SMALLEST = {"denseunet": {"size": "micro"}, "unet": {"width": 2}}
+SMALLEST = {"denseunet": {"size": "micro"}, "unet": {"width": 2}, "unetpp": {"width": 2}}
 SHAPED = ["none", "ja9", "attention_gate"]
 TRAINED = ["ja9"]  # costs a compilation
 
@@ -67,7 +67,8 @@ def trained(request):
     def run(params, stats):
         def loss(params):
             logits, new = model.apply({"params": params, "batch_stats": stats}, images, train=True, mutable=True)
-            return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None], -1).mean(), new
+            every = [logits, *new.pop(AUXILIARY, {}).values()]
+            return sum(-jnp.take_along_axis(jax.nn.log_softmax(of), labels[..., None], -1).mean() for of in every), new
 
         return jax.value_and_grad(loss, has_aux=True)(params)
 
