@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxseg import checks
 from jaxseg.layers import Numerics
+from jaxseg.models.attention_unet import attention_unet
 from jaxseg.models.denseunet import denseunet
 from jaxseg.models.initial import initial_variables as initial_variables
 from jaxseg.models.network import AUXILIARY as AUXILIARY
@@ -32,6 +33,7 @@ MODELS: dict[str, Callable[..., Network]] = {
     "denseunet": denseunet,
     "unet": unet,
     "unetpp": unetpp,
+    "attention_unet": attention_unet,
 }
 
 

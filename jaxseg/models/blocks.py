@@ -11,17 +11,18 @@ from jaxseg.layers import BatchNorm, Conv, Numerics
 
 
 class CBR(nn.Module):
-    """Convolution without bias, batch normalisation, ReLU."""
+    """Convolution, batch normalisation, ReLU; a bias adds nothing but parameters, as some published networks have."""
 
     features: int
     taps: int
     numerics: Numerics
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
         """Return ``features`` channels on the same grid."""
         taps = (self.taps, self.taps)
-        x = Conv(self.features, taps, use_bias=False, dtype=self.numerics.dtype, name="conv")(x)
+        x = Conv(self.features, taps, use_bias=self.use_bias, dtype=self.numerics.dtype, name="conv")(x)
         return nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
 
 

@@ -19,12 +19,13 @@ class Pair(nn.Module):
 
     features: int
     numerics: Numerics
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
         """Return ``features`` channels on the same grid."""
         for layer in (1, 2):
-            x = CBR(self.features, 3, self.numerics, name=f"cbr{layer}")(x, train=train)
+            x = CBR(self.features, 3, self.numerics, self.use_bias, name=f"cbr{layer}")(x, train=train)
         return x
 
 

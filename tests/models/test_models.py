@@ -9,7 +9,12 @@ from filling import fill, shapes
 from jaxseg.attention import MECHANISMS
 from jaxseg.models import AUXILIARY, MODELS, arguments, build, describe, unused
 
-SMALLEST = {"denseunet": {"size": "micro"}, "unet": {"width": 2}, "unetpp": {"width": 2}}
+SMALLEST = {
+    "denseunet": {"size": "micro"},
+    "unet": {"width": 2},
+    "unetpp": {"width": 2},
+    "attention_unet": {"width": 2},
+}
 SHAPED = ["none", "ja9", "attention_gate"]
 TRAINED = ["ja9"]  # costs a compilation
 
