@@ -16,6 +16,7 @@ from jaxseg.models.initial import initial_variables as initial_variables
 from jaxseg.models.network import AUXILIARY as AUXILIARY
 from jaxseg.models.network import Network as Network
 from jaxseg.models.network import training_pass as training_pass
+from jaxseg.models.r2unet import r2unet
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
 from jaxseg.models.skips import require_on_image as require_on_image
@@ -34,6 +35,7 @@ MODELS: dict[str, Callable[..., Network]] = {
     "unet": unet,
     "unetpp": unetpp,
     "attention_unet": attention_unet,
+    "r2unet": r2unet,
 }
 
 

@@ -14,6 +14,7 @@ SMALLEST = {
     "unet": {"width": 2},
     "unetpp": {"width": 2},
     "attention_unet": {"width": 2},
+    "r2unet": {"width": 2},
 }
 SHAPED = ["none", "ja9", "attention_gate"]
 TRAINED = ["ja9"]  # costs a compilation
