@@ -8,7 +8,15 @@ import pytest
 from jaxseg.interrupt import StopRequest
 
 
-def test_the_first_signal_is_noted_and_the_second_acts(capfd):
+@pytest.fixture
+def pythons_own():
+    """Python's own handler of SIGINT; a shell starts background processes with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_signal_is_noted_and_the_second_acts(capfd, pythons_own):
     with StopRequest() as stop:
         assert stop.signal is None
         signal.raise_signal(signal.SIGINT)

@@ -147,6 +147,8 @@ def test_16_bits_need_a_window_and_are_never_cut(tmp_path, suffix):
     found = images.read_image(tmp_path / f"a.{suffix}", (0, 4095))
     wanted = deep.astype(float) * 255 / 4095
     np.testing.assert_allclose(found, np.dstack([wanted] * 3), atol=0.501, rtol=0)
+    found = images.read_image(tmp_path / f"a.{suffix}", (7, 7 + 16 * 255))
+    np.testing.assert_array_equal(found, np.dstack([IMAGE[..., 0]] * 3))
     found = images.read_image(tmp_path / f"a.{suffix}", (1000, 2000))
     assert (found[deep <= 1000] == 0).all()
     assert (found[deep >= 2000] == 255).all()
