@@ -119,9 +119,14 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     def survey(cls, folder: Path, config: Config) -> Listing:
         """Return what ``listing`` does, with what it raises, and all else of that kind, as ``faults``."""
         try:
-            return cls.listing(folder, config)
+            return cls._survey(folder, config)
         except (OSError, ValueError) as error:
             return Listing({}, (), (Finding("layout", "error", (), str(error)),))
+
+    @classmethod
+    def _survey(cls, folder: Path, config: Config) -> Listing:
+        """Return what can be used of a folder, with the ``faults`` of the rest; of most sets all or nothing can."""
+        return cls.listing(folder, config)
 
     @classmethod
     def read(cls, entry: Entry, config: Config) -> Record:

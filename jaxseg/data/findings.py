@@ -209,10 +209,10 @@ def _labels(data: Set) -> Iterator[Finding]:
 
 def _inverted(data: Set) -> Iterator[Finding]:
     """Find masks that seem to have foreground and background exchanged: most of the picture and of its border."""
-    upside = [one for one in data.images if _share(one.facts) > 0.5 and _at_border(one.facts) > 0.5]
-    images = data.images
     if data.classes:  # which value is background is said there
         return
+    images = data.images
+    upside = [one for one in images if _share(one.facts) > 0.5 and _at_border(one.facts) > 0.5]
     share = sum(sum(one.facts.foreground) for one in images) / sum(np.prod(one.facts.size) for one in images)
     if upside and len(upside) < len(images):
         yield Finding(

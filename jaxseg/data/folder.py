@@ -86,21 +86,13 @@ class Folder(SegmentationBuilder):
     @classmethod
     def listing(cls, folder: Path, config: FolderConfig) -> Listing:
         """Return the images of ``folder`` with their masks, by split."""
-        found = cls._examined(folder, config)
+        found = cls._survey(folder, config)
         for fault in found.faults:
             raise (FileNotFoundError if fault.rule in _MISSING else ValueError)(fault.text)
         return found
 
     @classmethod
-    def survey(cls, folder: Path, config: FolderConfig) -> Listing:
-        """Return what can be used of ``folder``, and all that ``listing`` would refuse as ``faults``."""
-        try:
-            return cls._examined(folder, config)
-        except (OSError, ValueError) as error:
-            return Listing({}, (), (Finding("layout", "error", (), str(error)),))
-
-    @classmethod
-    def _examined(cls, folder: Path, config: FolderConfig) -> Listing:
+    def _survey(cls, folder: Path, config: FolderConfig) -> Listing:
         rooms = _rooms(folder)
         if not {"images", "masks"} <= rooms.keys():
             raise cls.nothing(astray(folder, {f"{name}/": holds(name) for name in ("images", "masks")}))

@@ -35,7 +35,7 @@ class Diagnosis(NamedTuple):
     """What the doctor found.
 
     Attributes:
-        about: lines on the set as a whole: where it lies, its splits, the resizing, what a training takes.
+        about: lines on the set as a whole: where it lies, its splits, what a training takes.
         findings: what is wrong, errors first.
         pictures: PNG files for the page, by the file that a finding names.
         overview: PNG files of a few images with their masks, by id.
@@ -70,8 +70,8 @@ def examine(folder: str, config: Settings | None, *, progress: bool = True) -> D
         progress: show how many images are done.
 
     Raises:
-        ValueError: a setting is wrong.
-        FileNotFoundError: the folder is not there.
+        ValueError: a setting is wrong, or neither says where the set lies.
+        FileNotFoundError: the config's set needs a folder, and none is named.
     """
     settings = plain((config or defaults()).data)
     settings["dir"] = folder or settings["dir"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxseg import checks
-from jaxseg.layers import Numerics, max_pool2
+from jaxseg.layers import Numerics
 from jaxseg.models.blocks import CBR
 from jaxseg.models.network import Attend, Network
-from jaxseg.models.unet import Pair
+from jaxseg.models.unet import Pair, u_shape
 
 # The gate of LeeJunHyun/Image_Segmentation: theta and phi on the grid of the skip, batch normalisation after each.
 GATE = {"sub_sample": 1, "use_bn": True, "project": False}
@@ -52,17 +51,16 @@ class AttentionUNet(Network):
 
     def features(self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool) -> Float[Array, "b h w d"]:
         """Return ``width`` channels at full resolution."""
-        skips = []
-        for level in range(5):
-            x = max_pool2(x) if level else x
-            x = Pair(self.width * 2**level, self.numerics, use_bias=True, name=f"down{level}")(x, train=train)
-            skips.append(x)
-        for level in (3, 2, 1, 0):
-            features = self.width * 2**level
-            x = Doubled(features, self.numerics, name=f"double{level}")(x, train=train)
-            x = jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1)
-            x = Pair(features, self.numerics, use_bias=True, name=f"up{level}")(x, train=train)
-        return x
+
+        def pair(level: int, name: str, x: Array) -> Array:
+            return Pair(self.width * 2**level, self.numerics, use_bias=True, name=f"{name}{level}")(x, train=train)
+
+        def rise(level: int, x: Array) -> Array:
+            return Doubled(self.width * 2**level, self.numerics, name=f"double{level}")(x, train=train)
+
+        return u_shape(
+            x, attend, down=lambda level, x: pair(level, "down", x), rise=rise, up=lambda level, x: pair(level, "up", x)
+        )
 
 
 def attention_unet(*, width: int = 64, **shared: Any) -> AttentionUNet:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxseg import checks
-from jaxseg.layers import BatchNorm, Conv, Numerics, max_pool2
+from jaxseg.layers import BatchNorm, Conv, Numerics
 from jaxseg.models.attention_unet import Doubled
 from jaxseg.models.blocks import CBR
 from jaxseg.models.network import Attend, Network
+from jaxseg.models.unet import u_shape
 
 SHARES = ("all", "recurrent", "none")
 
@@ -97,17 +97,16 @@ class R2UNet(Network):
     def features(self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool) -> Float[Array, "b h w d"]:
         """Return ``width`` channels at full resolution."""
 
-        def unit(level: int, name: str) -> Unit:
-            return Unit(self.width * 2**level, self.turns, self.share, self.numerics, name=f"{name}{level}")
+        def unit(level: int, name: str, x: Array) -> Array:
+            features = self.width * 2**level
+            return Unit(features, self.turns, self.share, self.numerics, name=f"{name}{level}")(x, train=train)
 
-        skips = []
-        for level in range(5):
-            x = unit(level, "down")(max_pool2(x) if level else x, train=train)
-            skips.append(x)
-        for level in (3, 2, 1, 0):
-            x = Doubled(self.width * 2**level, self.numerics, name=f"double{level}")(x, train=train)
-            x = unit(level, "up")(jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1), train=train)
-        return x
+        def rise(level: int, x: Array) -> Array:
+            return Doubled(self.width * 2**level, self.numerics, name=f"double{level}")(x, train=train)
+
+        return u_shape(
+            x, attend, down=lambda level, x: unit(level, "down", x), rise=rise, up=lambda level, x: unit(level, "up", x)
+        )
 
 
 def r2unet(*, width: int = 64, turns: int = 2, share: str = "all", **shared: Any) -> R2UNet:

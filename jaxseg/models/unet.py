@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -29,6 +30,33 @@ class Pair(nn.Module):
         return x
 
 
+def u_shape(
+    x: Float[Array, "b h w c"],
+    attend: Attend,
+    *,
+    down: Callable[[int, Array], Array],
+    rise: Callable[[int, Array], Array],
+    up: Callable[[int, Array], Array],
+) -> Float[Array, "b h w d"]:
+    """Return features at full resolution of a network of four skips, whose parts are functions of the level and of x.
+
+    Args:
+        x: images.
+        attend: of ``Network``.
+        down: the encoder's blocks, at levels 0 to 4, between which the grid is halved by pooling.
+        rise: doubles the grid, to that of levels 3 to 0.
+        up: the decoder's blocks, of the skip and of what rose to it, side by side.
+    """
+    skips = []
+    for level in range(5):
+        x = down(level, max_pool2(x) if level else x)
+        skips.append(x)
+    for level in (3, 2, 1, 0):
+        x = rise(level, x)
+        x = up(level, jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1))
+    return x
+
+
 class UNet(Network):
     """U-Net of any ``width``: four levels of w, 2 w, 4 w, 8 w channels, a bottom of 16 w, skips that are concatenated.
 
@@ -48,18 +76,17 @@ class UNet(Network):
 
     def features(self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool) -> Float[Array, "b h w d"]:
         """Return ``width`` channels at full resolution."""
-        skips = []
-        for level in range(4):
-            x = Pair(self.width * 2**level, self.numerics, name=f"down{level}")(x, train=train)
-            skips.append(x)
-            x = max_pool2(x)
-        x = Pair(self.width * 16, self.numerics, name="bottom")(x, train=train)
-        for level in (3, 2, 1, 0):
-            features = self.width * 2**level
-            x = UpConv(features, self.numerics, name=f"upconv{level}")(x)
-            x = jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1)
-            x = Pair(features, self.numerics, name=f"up{level}")(x, train=train)
-        return x
+
+        def pair(level: int, name: str, x: Array) -> Array:
+            return Pair(self.width * 2**level, self.numerics, name=name)(x, train=train)
+
+        return u_shape(
+            x,
+            attend,
+            down=lambda level, x: pair(level, f"down{level}" if level < 4 else "bottom", x),
+            rise=lambda level, x: UpConv(self.width * 2**level, self.numerics, name=f"upconv{level}")(x),
+            up=lambda level, x: pair(level, f"up{level}", x),
+        )
 
 
 def unet(*, width: int = 64, **shared: Any) -> UNet:
