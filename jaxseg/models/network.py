@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -155,15 +156,16 @@ class Network(nn.Module, kw_only=True):
         return features, auxiliary
 
     def _keep(self, auxiliary: Mapping[str, Array], canvas: tuple[int, ...], size: tuple[int, int]) -> None:
-        """Store the logits of auxiliary features, cropped to the images."""
+        """Store the logits of auxiliary features, at full resolution and cropped to the images."""
         for name, others in auxiliary.items():
-            if others.shape[1:3] != canvas:
+            logits = self.classify_auxiliary(name, others)
+            if any(side % cells for side, cells in zip(canvas, logits.shape[1:3], strict=True)):
                 raise ValueError(
-                    f"{type(self).__name__} gives auxiliary features {name!r} of {others.shape[1]} x {others.shape[2]} "
-                    f"for {canvas[0]} x {canvas[1]} pixels; upsample them to full resolution"
+                    f"{type(self).__name__} gives auxiliary features {name!r} of {logits.shape[1]} x "
+                    f"{logits.shape[2]} for {canvas[0]} x {canvas[1]} pixels; give a grid whose cells divide the canvas"
                 )
-            logits = Head(self.num_classes, name=f"auxiliary_{name}")(others)
             if self.is_mutable_collection(AUXILIARY) and not self.is_initializing():
+                logits = jax.image.resize(logits, (logits.shape[0], *canvas, logits.shape[3]), "linear")
                 self.put_variable(AUXILIARY, name, logits[:, : size[0], : size[1]])
 
     def features(
@@ -171,7 +173,8 @@ class Network(nn.Module, kw_only=True):
     ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b h w _"]]]:
         """Return features of every pixel, and by name others for auxiliary heads, where ``auxiliary_weights`` has any.
 
-        All are at full resolution, that of ``x``.
+        Those of every pixel are at full resolution, that of ``x``. Auxiliary ones may be coarser: their logits are
+        interpolated.
 
         Args:
             x: images padded to a multiple of ``stride``.
@@ -183,6 +186,10 @@ class Network(nn.Module, kw_only=True):
     def classify(self, features: Float[Array, "b h w d"], *, train: bool) -> Float[Array, "b h w classes"]:
         """Return the logits of every pixel, float32, from what ``features`` returned."""
         return Head(self.num_classes, name="head")(features)
+
+    def classify_auxiliary(self, name: str, features: Float[Array, "b h w d"]) -> Float[Array, "b h w classes"]:
+        """Return auxiliary logits from what ``features`` returned by this name, float32, on the same grid."""
+        return Head(self.num_classes, name=f"auxiliary_{name}")(features)
 
     def _attend(
         self, level: int, skip: Array, gate: Array, canvas: tuple[int, ...], sizes: Array | None, train: bool

@@ -90,16 +90,34 @@ def test_every_declared_skip_is_attended_once():
         shapes(Bold())
 
 
-def test_auxiliary_features_of_another_resolution_are_refused():
-    class Coarse(Deep):
-        def features(self, x, attend, *, train):
-            x, auxiliary = super().features(x, attend, train=train)
-            return x, {"side": auxiliary["side"][:, ::2, ::2]}
+class Coarse(Deep):
+    """Its auxiliary features stand for ``cell`` pixels each way."""
 
+    cell: int = 2
+
+    def features(self, x, attend, *, train):
+        x, auxiliary = super().features(x, attend, train=train)
+        return x, {"side": auxiliary["side"][:, :: self.cell, :: self.cell]}
+
+
+def test_auxiliary_logits_of_a_coarse_grid_are_interpolated():
+    """Pixel p of 8 lies at (p + 1/2) / 2 - 1/2 of 4 cells; beyond the first and the last middle it reads those."""
+    variables = fill(shapes(Deep()))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 8, 3)), jnp.float32)
+    found = [
+        models.training_pass(of, variables, images, None, jax.random.key(0))[1]["side"] for of in (Deep(), Coarse())
+    ]
+    fine, coarse = (np.asarray(logits[0, :, :, 1]) for logits in found)
+    places = np.clip((np.arange(8) + 0.5) / 2 - 0.5, 0, 3)
+    weights = np.maximum(1 - np.abs(places[:, None] - np.arange(4)), 0)
+    np.testing.assert_allclose(coarse, weights @ fine[::2, ::2] @ weights.T, rtol=1e-5, atol=1e-6)
+
+
+def test_auxiliary_features_of_a_grid_that_does_not_divide_the_image_are_refused():
     with pytest.raises(
-        ValueError, match=r"auxiliary features 'side' of 32 x 32 for 64 x 64 pixels; upsample them to full"
+        ValueError, match=r"auxiliary features 'side' of 22 x 22 for 64 x 64 pixels; give a grid whose cells divide"
     ):
-        shapes(Coarse())
+        shapes(Coarse(cell=3))
 
 
 def test_options_of_the_mechanism_leave_the_network_its_own():
