@@ -41,7 +41,7 @@ def _model() -> dict[str, Any]:
     return dict(
         name="denseunet",  # a key of models.MODELS
         options={},  # what the network takes beside these settings, e.g. {'width': 16}
-        size="161",  # of denseunet: 161, 121, base, small, tiny, micro
+        size="161",  # of denseunet, hdenseunet and dacn: 161, 121, base, small, tiny, micro
         head="plain",  # of denseunet; "author": BatchNorm and ReLU on the logits.
         attention="none",
         attention_options={},  # arguments of the mechanism, e.g. {'activation': 'identity'}

@@ -4,7 +4,7 @@ How a network comes from its features to the fast form of a mechanism, here Dens
 
     models.network.Network.__call__              pads the images, and gives ``features`` the function ``attend``
     models.denseunet.DenseUNet.features          attend(level, skip, gate=x), where a skip meets the decoder
-    models.network.Network._attend               attention{level}(skip, train=, valid=real cells, gate=)
+    models.network.Attend.__call__               attention{level}(skip, train=, valid=real cells, gate=)
     attention.module.Attention.__call__          calls ``form`` and ``finish``
       .form -> factors                           checked arguments; mechanisms.multi_head.Heads.__call__: projections
             -> Form(support, score, norm, value)     Everywhere, Dot, softmax, values [B, P, H, d]

@@ -57,6 +57,11 @@ class Count(NamedTuple):
         return sum(step.flops for step in self.steps)
 
     @property
+    def products(self) -> int:
+        """Number of multiply-adds of matrix products and convolutions."""
+        return sum(step.products for step in self.steps)
+
+    @property
     def moved(self) -> int:
         """Bytes that all steps read and write."""
         return sum(step.moved for step in self.steps)

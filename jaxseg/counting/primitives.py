@@ -107,6 +107,9 @@ REDUCTIONS: dict[str, Operations] = dict.fromkeys(
     _per_entry,
 )  # fmt: skip
 
+# Of matrix products, whose operations are two per multiply-add.
+MULTIPLIES = frozenset({"dot_general", "conv_general_dilated"})
+
 # Not fused: operands and results are stored.
 KERNELS: dict[str, Operations] = {
     "dot_general": _dot,

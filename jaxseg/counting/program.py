@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend import core
 
-from jaxseg.counting.primitives import ALIASES, CALLS, DEAR, IN_PLACE, KERNELS, MOVES, PARTS, PRODUCTS, REDUCTIONS
+from jaxseg.counting.primitives import (
+    ALIASES,
+    CALLS,
+    DEAR,
+    IN_PLACE,
+    KERNELS,
+    MOVES,
+    MULTIPLIES,
+    PARTS,
+    PRODUCTS,
+    REDUCTIONS,
+)
 
 Scopes = tuple[str, ...]  # modules, named scopes and transformations around an equation, outermost first
 BACKWARD = "transpose"  # the transformation around every equation of the backward pass
@@ -23,12 +34,14 @@ class Step(NamedTuple):
     Attributes:
         scopes: the modules and named scopes that it belongs to.
         flops: number of operations, over all iterations of the loops around it.
+        products: number of multiply-adds of matrix products and convolutions, likewise; two of ``flops`` each.
         moved: bytes that it reads and writes, likewise.
         alive: bytes that are stored while it runs.
     """
 
     scopes: Scopes
     flops: int
+    products: int
     moved: int
     alive: int
 
@@ -101,6 +114,11 @@ class Equation:
             return rule(self.params, self.shapes, self.results[0].shape)
         return math.prod(self.results[0].shape)
 
+    @property
+    def products(self) -> int:
+        """Number of multiply-adds of a matrix product or a convolution."""
+        return self.flops // 2 if self.name in MULTIPLIES else 0
+
 
 class Run(NamedTuple):
     """What an equation reads and writes when it runs.
@@ -108,6 +126,7 @@ class Run(NamedTuple):
     Attributes:
         scopes: its modules and named scopes.
         flops: number of operations.
+        products: number of multiply-adds, as in ``Step``.
         moved: bytes that it reads and writes.
         reads: the stored values that it reads, and how many bytes of each.
         writes: the values that it stores.
@@ -119,6 +138,7 @@ class Run(NamedTuple):
 
     scopes: Scopes
     flops: int
+    products: int
     moved: int
     reads: dict[Value, int]
     writes: list[Value]
@@ -212,7 +232,7 @@ class Program:
             steps += [
                 step._replace(scopes=run.scopes + step.scopes, alive=during - run.inside + step.alive)
                 for step in run.body
-            ] or [Step(run.scopes, run.flops, run.moved, during)]
+            ] or [Step(run.scopes, run.flops, run.products, run.moved, during)]
             alive += written - sum(value.size for value in dying)
         return steps
 
@@ -257,7 +277,7 @@ def _run(equation: Equation, turns: int | None) -> Run:
     if equation.name in BODIES:
         return BODIES[equation.name](equation, reads, writes, turns)
     if not writes:
-        return Run(equation.scopes, equation.flops, 0, {}, [])
+        return Run(equation.scopes, equation.flops, equation.products, 0, {}, [])
     over, moved = reads.keys(), sum(reads.values()) + written
     if equation.name in IN_PLACE:
         over = equation.operands[:1]
@@ -268,7 +288,8 @@ def _run(equation: Equation, turns: int | None) -> Run:
         moved = 2 * sum(value.size for value in equation.operands[1:])
     elif equation.name == "gather":
         moved = 2 * written + equation.operands[1].size
-    return Run(equation.scopes, equation.flops, moved, reads, writes, over, written if over else 0)
+    cost = equation.flops, equation.products, moved
+    return Run(equation.scopes, *cost, reads, writes, over, written if over else 0)
 
 
 def _scan(equation: Equation, reads: dict[Value, int], writes: list[Value], turns: int | None) -> Run:
@@ -316,9 +337,10 @@ def _loop(
     jaxpr, constants = _open(body)
     arguments = [Value.of(atom, stored=True) for atom in jaxpr.invars]
     steps = Program(jaxpr, [*constants, *arguments], arguments[shared:], turns).steps(0)
-    steps = [step._replace(flops=length * step.flops, moved=length * step.moved) for step in steps]
+    times = ("flops", "products", "moved")
+    steps = [step._replace(**{name: length * getattr(step, name) for name in times}) for step in steps]
     carried = sum(value.size for value in equation.results[: len(carry)])
-    return Run(equation.scopes, 0, 0, reads, writes, carry, carried, steps, carried)
+    return Run(equation.scopes, 0, 0, 0, reads, writes, carry, carried, steps, carried)
 
 
 def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value], turns: int | None) -> Run:
@@ -330,7 +352,7 @@ def _cond(equation: Equation, reads: dict[Value, int], writes: list[Value], turn
         branches.append(Program(body, [*constants, *arguments], turns=turns).steps(0))
     steps = max(branches, key=lambda steps: sum(step.flops for step in steps))
     written = sum(value.size for value in writes)
-    return Run(equation.scopes, 0, 0, reads, writes, body=steps, inside=written)
+    return Run(equation.scopes, 0, 0, 0, reads, writes, body=steps, inside=written)
 
 
 BODIES = {"scan": _scan, "while": _while, "cond": _cond}

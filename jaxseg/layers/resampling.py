@@ -39,9 +39,7 @@ def max_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "b
     """
     frame.lengths(x.shape[1:3], step=2)  # in such steps no window reaches beyond a frame
     for axis in (COLUMNS, ROWS):
-        whole = lax.slice_in_dim(x, 0, x.shape[axis] // 2 * 2, axis=axis)
-        pairs = whole.reshape(*x.shape[:axis], x.shape[axis] // 2, 2, *x.shape[axis + 1 :])
-        x = _larger(*(lax.index_in_dim(pairs, place, axis + 1, keepdims=False) for place in (0, 1)))
+        x = _larger(*_pairs(x, axis))
     return x
 
 
@@ -55,16 +53,37 @@ def avg_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
     return y.astype(x.dtype)
 
 
-def upsample2(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
-    """Double both sides bilinearly, corners aligned: output p reads the input at p (n - 1) / (2 n - 1).
+def avg_pool2(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
+    """Return the mean of every 2x2 window, stride 2: sides are halved, rounded down."""
+    frame.lengths(x.shape[1:3], step=2)  # in such steps no window reaches beyond a frame
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    for axis in (COLUMNS, ROWS):
+        even, odd = _pairs(y, axis)
+        y = (even + odd) / 2
+    return y.astype(x.dtype)
 
+
+def repeat2(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
+    """Double both sides: each pixel becomes a block of 2 x 2."""
+    return x.repeat(2, axis=ROWS).repeat(2, axis=COLUMNS)
+
+
+def upsample2(
+    x: Float[Array, "batch height width channels"], *, align_corners: bool = True
+) -> Float[Array, "batch rows columns channels"]:
+    """Double both sides bilinearly: of n inputs, output p reads at p (n - 1) / (2 n - 1).
+
+    Without ``align_corners`` it reads at (p + 1/2) / 2 - 1/2, and beyond the first and the last input that input.
     Output 2 i so lies between the inputs i - 1 and i, output 2 i + 1 between i and i + 1.
     """
     y = frame.clear(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     for axis, side in _sides(x):
         place = np.arange(x.shape[axis])
-        lag = place / (2 * side - 1)  # how far output 2 i lies before input i
-        lead = (side - 1 - place) / (2 * side - 1)  # how far output 2 i + 1 lies behind input i
+        if align_corners:
+            lag = place / (2 * side - 1)  # how far output 2 i lies before input i
+            lead = (side - 1 - place) / (2 * side - 1)  # how far output 2 i + 1 lies behind input i
+        else:
+            lag, lead = (place > 0) / 4, (side - 1 - place > 0) / 4
         even = _along(axis, lag, y.dtype) * _moved(y, axis, 1) + _along(axis, 1 - lag, y.dtype) * y
         odd = _along(axis, lead, y.dtype) * _moved(y, axis, -1) + _along(axis, 1 - lead, y.dtype) * y
         pairs = jnp.stack([even, odd], axis + 1)
@@ -99,6 +118,14 @@ def resize(
     return y.astype(x.dtype)
 
 
+def _pairs(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return the even and the odd entries along ``axis``; a last one that has no partner is left out."""
+    whole = lax.slice_in_dim(x, 0, x.shape[axis] // 2 * 2, axis=axis)
+    pairs = whole.reshape(*x.shape[:axis], x.shape[axis] // 2, 2, *x.shape[axis + 1 :])
+    even, odd = (lax.index_in_dim(pairs, place, axis + 1, keepdims=False) for place in (0, 1))
+    return even, odd
+
+
 def _windows(x: Array, axis: int, padding: float) -> tuple[Array, Array, Array]:
     """Return the first, second and third entry of each window of three, stride 2, ``SAME``, along ``axis``."""
     side = x.shape[axis]
@@ -106,9 +133,7 @@ def _windows(x: Array, axis: int, padding: float) -> tuple[Array, Array, Array]:
     before = side % 2  # ``SAME`` puts the smaller half of the padding first: 0 of 1, or 1 of 2.
     widths = [(0, 0, 0)] * x.ndim
     widths[axis] = (before, 2 * windows + 2 - side - before, 0)
-    x = lax.pad(x, jnp.asarray(padding, x.dtype), widths)
-    pairs = x.reshape(*x.shape[:axis], windows + 1, 2, *x.shape[axis + 1 :])
-    even, odd = (lax.index_in_dim(pairs, place, axis + 1, keepdims=False) for place in (0, 1))
+    even, odd = _pairs(lax.pad(x, jnp.asarray(padding, x.dtype), widths), axis)
     first, second = (lax.slice_in_dim(half, 0, windows, axis=axis) for half in (even, odd))
     return first, second, lax.slice_in_dim(even, 1, windows + 1, axis=axis)
 

@@ -9,6 +9,7 @@ from typing import Any
 from jaxseg import checks
 from jaxseg.losses.boundary import boundary
 from jaxseg.losses.cldice import cldice
+from jaxseg.losses.contour import Contour
 from jaxseg.losses.cross_entropy import BalancedCrossEntropy, CrossEntropy, Focal
 from jaxseg.losses.loss import Loss as Loss
 from jaxseg.losses.lovasz import Lovasz
@@ -28,6 +29,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {
     "lovasz": Lovasz,
     "cldice": cldice,
     "boundary": boundary,
+    "dacn": Contour,
 }
 
 

@@ -23,6 +23,11 @@ class Loss:
     its fields the options, and says what it sums in ``sums``; one that is no mean says in ``value`` what follows.
     """
 
+    @property
+    def auxiliary(self) -> Loss:
+        """The loss of auxiliary logits: the same, but for what was published with another one."""
+        return self
+
     def statistics(
         self,
         logits: Float[Array, "batch height width classes"],

@@ -11,11 +11,15 @@ import jax.numpy as jnp
 from jaxseg import checks
 from jaxseg.layers import Numerics
 from jaxseg.models.attention_unet import attention_unet
+from jaxseg.models.dacn import dacn
 from jaxseg.models.denseunet import denseunet
+from jaxseg.models.focusnet import focusnet
+from jaxseg.models.hdenseunet import hdenseunet
 from jaxseg.models.initial import initial_variables as initial_variables
 from jaxseg.models.network import AUXILIARY as AUXILIARY
 from jaxseg.models.network import Network as Network
 from jaxseg.models.network import training_pass as training_pass
+from jaxseg.models.nonlocal_unet import nonlocal_unet
 from jaxseg.models.r2unet import r2unet
 from jaxseg.models.skips import Map as Map
 from jaxseg.models.skips import Skip as Skip
@@ -25,6 +29,8 @@ from jaxseg.models.summary import Summary as Summary
 from jaxseg.models.summary import summarise as summarise
 from jaxseg.models.unet import unet
 from jaxseg.models.unetpp import unetpp
+from jaxseg.models.vesselnet import vesselnet
+from jaxseg.models.wnet import wnet
 
 DTYPES = ("float32", "bfloat16")
 
@@ -36,6 +42,12 @@ MODELS: dict[str, Callable[..., Network]] = {
     "unetpp": unetpp,
     "attention_unet": attention_unet,
     "r2unet": r2unet,
+    "hdenseunet": hdenseunet,
+    "nonlocal_unet": nonlocal_unet,
+    "vesselnet": vesselnet,
+    "focusnet": focusnet,
+    "dacn": dacn,
+    "wnet": wnet,
 }
 
 

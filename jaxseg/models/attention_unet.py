@@ -8,7 +8,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from jaxseg import checks
-from jaxseg.layers import Numerics
+from jaxseg.layers import Numerics, repeat2
 from jaxseg.models.blocks import CBR
 from jaxseg.models.network import Attend, Network
 from jaxseg.models.unet import Pair, u_shape
@@ -26,8 +26,7 @@ class Doubled(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b rows columns d"]:
         """Return ``features`` channels on a grid of twice the height and width."""
-        x = x.repeat(2, axis=1).repeat(2, axis=2)
-        return CBR(self.features, 3, self.numerics, use_bias=True, name="cbr")(x, train=train)
+        return CBR(self.features, 3, self.numerics, use_bias=True, name="cbr")(repeat2(x), train=train)
 
 
 class AttentionUNet(Network):

@@ -26,6 +26,22 @@ class CBR(nn.Module):
         return nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
 
 
+class ConvReluNorm(nn.Module):
+    """A convolution with bias, ReLU, batch normalisation, in this order."""
+
+    features: int
+    taps: int
+    numerics: Numerics
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
+        """Return ``features`` channels on the same grid."""
+        taps = (self.taps, self.taps)
+        x = Conv(self.features, taps, dilation=self.dilation, dtype=self.numerics.dtype, name="conv")(x)
+        return BatchNorm(self.numerics, name="norm")(nn.relu(x), train=train)
+
+
 class UpConv(nn.Module):
     """Transposed 2x2 convolution with stride 2 and bias: each pixel becomes a block of 2 x 2, W[i, j] x + b at (i, j).
 
@@ -47,6 +63,62 @@ class UpConv(nn.Module):
         blocks = x @ kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
         blocks = blocks.reshape(batch, height, width, 2, 2, self.features).transpose(0, 1, 3, 2, 4, 5)
         return blocks.reshape(batch, 2 * height, 2 * width, self.features) + bias
+
+
+class UpConv3(nn.Module):
+    """Transposed 3x3 convolution with stride 2, as TensorFlow's ``SAME`` places it.
+
+    W[k, l] x[i, j] is added to pixel (2 i + k, 2 j + l), for k and l from 0 to 2, as far as it is on the grid of twice
+    the height and width. So a pixel of even row reads W[0] and, one cell above, W[2], and one of odd row W[1]; columns
+    likewise. That makes four matrix products, and a rearrangement.
+    """
+
+    features: int
+    numerics: Numerics
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b rows columns d"]:
+        """Return ``features`` channels on a grid of twice the height and width."""
+        batch, height, width, channels = x.shape
+        init = nn.initializers.glorot_uniform()
+        kernel = self.param("kernel", init, (3, 3, channels, self.features), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32) if self.use_bias else 0.0
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.numerics.dtype)
+
+        # By how many cells up or left of its own a pixel of even or odd place reads, and by which tap.
+        reads = {0: ((0, 0), (1, 2)), 1: ((0, 1),)}
+        padded = jnp.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)))
+
+        def phase(row: int, column: int) -> Array:
+            cells, taps = [], []
+            for up, row_tap in reads[row]:
+                for left, column_tap in reads[column]:
+                    cells.append(padded[:, 1 - up : height + 1 - up, 1 - left : width + 1 - left])
+                    taps.append(kernel[row_tap, column_tap])
+            return jnp.concatenate(cells, -1) @ jnp.concatenate(taps, 0)
+
+        blocks = jnp.stack([jnp.stack([phase(row, column) for column in (0, 1)], 3) for row in (0, 1)], 2)
+        return blocks.reshape(batch, 2 * height, 2 * width, self.features) + bias
+
+
+class ForegroundHead(nn.Module):
+    """Logits of the classes but the background, whose own is 0: with two classes a sigmoid's, and half the weights.
+
+    Attributes:
+        num_classes: classes, the background included.
+        rectified: whether a ReLU follows, as in some published networks; no logit is then negative.
+    """
+
+    num_classes: int
+    rectified: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w classes"]:
+        """Return float32 logits, computed in float32."""
+        logits = Head(self.num_classes - 1, name="foreground")(x)
+        logits = nn.relu(logits) if self.rectified else logits
+        return jnp.pad(logits, ((0, 0), (0, 0), (0, 0), (1, 0)))
 
 
 class Head(nn.Module):

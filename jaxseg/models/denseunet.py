@@ -107,21 +107,24 @@ class DenseUNet(Network):
 
     def features(self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool) -> Float[Array, "b h w d"]:
         """Return features at full resolution: five times upsampled and convolved, with the four skips added."""
-        x, skips = self._encode(x, train)
-        c0, c1, c2, _ = (skip.shape[-1] for skip in skips)
-        widths = (c2, c1, c0, c0, self.widths.head)
-        for stage, (level, features) in enumerate(zip((3, 2, 1, 0, None), widths, strict=True), start=1):
-            x = upsample2(x)
-            if level is not None:
-                x = x + attend(level, skips[level], gate=x)
-            x = CBR(features, 3, self.numerics, name=f"up{stage}")(x, train=train)
-        return x
+        x = upsample2(self.decoded(x, attend, train))
+        return CBR(self.widths.head, 3, self.numerics, name="up5")(x, train=train)
 
     def classify(self, features: Float[Array, "b h w d"], *, train: bool) -> Float[Array, "b h w classes"]:
         """Return the logits of every pixel, float32."""
         if self.head == "author":
             return AuthorHead(self.num_classes, self.numerics, name="head")(features, train=train)
         return super().classify(features, train=train)
+
+    def decoded(self, x: Float[Array, "b h w c"], attend: Attend, train: bool) -> Float[Array, "b rows columns d"]:
+        """Return the features at stride 2, where the decoder has taken all its skips."""
+        x, skips = self._encode(x, train)
+        c0, c1, c2, _ = (skip.shape[-1] for skip in skips)
+        for stage, (level, features) in enumerate(zip((3, 2, 1, 0), (c2, c1, c0, c0), strict=True), start=1):
+            x = upsample2(x)
+            x = x + attend(level, skips[level], gate=x)
+            x = CBR(features, 3, self.numerics, name=f"up{stage}")(x, train=train)
+        return x
 
     def _encode(self, x: Array, train: bool) -> tuple[Array, list[Array]]:
         """Return the features at stride 32 and the skips, shallowest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -19,11 +19,6 @@ from jaxseg.models.blocks import Head
 from jaxseg.models.remat import by_block
 
 AUXILIARY = "auxiliary"  # the collection of logits for the training loss alone
-
-
-# ``attend(level, skip, gate=features)``, called where a skip meets the decoder, returns the skip as attention leaves
-# it; the gate holds the decoder's features on the same grid.
-Attend = Callable[..., Array]
 
 
 class Network(nn.Module, kw_only=True):
@@ -134,19 +129,14 @@ class Network(nn.Module, kw_only=True):
 
     def _features(self, x: Array, sizes: Array | None, train: bool) -> tuple[Array, Mapping[str, Array]]:
         """Return what ``features`` does, auxiliary ones by name, once it kept to what is declared."""
-        attended = []
-
-        def attend(level: int, skip: Array, *, gate: Array) -> Array:
-            attended.append(level)
-            return self._attend(level, skip, gate, x.shape[1:3], sizes, train)
-
+        attend = Attend(self, sizes, x.shape[1:3], train)
         features, auxiliary = self.features(x, attend, train=train), {}
         if isinstance(features, tuple):
             features, auxiliary = features
-        if sorted(attended) != list(range(len(self.skip_strides))):
+        if sorted(attend.called) != list(range(len(self.skip_strides))):
             raise ValueError(
                 f"{type(self).__name__} declares {len(self.skip_strides)} skips and calls attend for "
-                f"{sorted(attended)}; call it once for each"
+                f"{sorted(attend.called)}; call it once for each"
             )
         if auxiliary.keys() != self.auxiliary_weights.keys():
             raise ValueError(
@@ -191,24 +181,51 @@ class Network(nn.Module, kw_only=True):
         """Return auxiliary logits from what ``features`` returned by this name, float32, on the same grid."""
         return Head(self.num_classes, name=f"auxiliary_{name}")(features)
 
-    def _attend(
-        self, level: int, skip: Array, gate: Array, canvas: tuple[int, ...], sizes: Array | None, train: bool
-    ) -> Array:
-        """Return the skip as attention leaves it, the padding masked out of its keys."""
-        if level not in range(len(self.skip_strides)):
-            raise ValueError(f"{type(self).__name__} declares {len(self.skip_strides)} skips, and attends at {level}")
-        stride, grid = self.skip_strides[level], skip.shape[1:3]
+
+class Attend:
+    """What a network calls where a skip meets its decoder, and asks which cells are padding.
+
+    Args:
+        network: whose attention it is.
+        sizes: real height and width of each image, [batch, 2]; None: all is real.
+        canvas: height and width of the padded images.
+        train: as in ``Network.__call__``.
+    """
+
+    def __init__(self, network: Network, sizes: Array | None, canvas: tuple[int, ...], train: bool):
+        self.network, self.sizes, self.canvas, self.train = network, sizes, canvas, train
+        self.called: list[int] = []  # levels
+
+    def __call__(self, level: int, skip: Array, *, gate: Array) -> Array:
+        """Return the skip as attention leaves it, the padding masked out of its keys.
+
+        Args:
+            level: its place in the network's ``skip_strides``.
+            skip: features, [batch, rows, columns, channels].
+            gate: the decoder's features on the same grid.
+        """
+        network, canvas = self.network, self.canvas
+        self.called.append(level)
+        if level not in range(len(network.skip_strides)):
+            raise ValueError(
+                f"{type(network).__name__} declares {len(network.skip_strides)} skips, and attends at {level}"
+            )
+        stride, grid = network.skip_strides[level], skip.shape[1:3]
         if grid != tuple(side // stride for side in canvas):
             raise ValueError(
-                f"{type(self).__name__} declares stride {stride} for skip {level}, and it arrives with {grid[0]} x "
+                f"{type(network).__name__} declares stride {stride} for skip {level}, and it arrives with {grid[0]} x "
                 f"{grid[1]} cells for {canvas[0]} x {canvas[1]} pixels; correct its skip_strides"
             )
-        if level not in (self.levels or ()):
+        if level not in (network.levels or ()):
             return skip
-        valid = None if sizes is None else real_cells(sizes, stride, grid)
         # What is masked may still be multiplied by zero, and lies on the way of what reads all that arrives.
         skip, gate = frame.clear(skip), frame.clear(gate)
-        return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
+        return getattr(network, f"attention{level}")(skip, train=self.train, valid=self.valid(skip), gate=gate)
+
+    def valid(self, x: Array) -> Bool[Array, "batch rows columns"] | None:
+        """Return which cells of features, on a grid over the whole canvas, cover a real pixel; None: all do."""
+        grid = x.shape[1:3]
+        return None if self.sizes is None else real_cells(self.sizes, self.canvas[0] // grid[0], grid)
 
 
 def training_pass(

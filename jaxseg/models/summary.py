@@ -51,6 +51,7 @@ class Summary(NamedTuple):
     parameter_bytes: int
     peak: int  # bytes alive at most in the forward and backward pass, parameters and gradients included
     moved: int  # bytes that the two passes read and write
+    products: int  # multiply-adds of convolutions and matrix products that predict one image
 
     @property
     def operations(self) -> int:
@@ -124,6 +125,7 @@ class Summary(NamedTuple):
             f"Adam's moments {memory(2 * self.parameter_bytes)}, activations kept {memory(self.kept)}, "
             f"largest attention temporary {memory(largest)}",
         ]
+        lines.append(f"  prediction of one image: {operations(self.products)} multiply-adds")
         if self.attention:
             naive = self.step + sum(eq1.naive_kept for eq1 in self.attention)
             lines.append(f"  with attention that stores all its weights: at least {memory(naive)}")
@@ -156,6 +158,9 @@ def summarise(model: Network, images: Sequence[int]) -> Summary:
         logits, pull, new = jax.vjp(forward, params, has_aux=True)
         return new, pull(logits)  # The logits stand in for the loss's gradients, of their shapes.
 
+    def predicted(variables: Any, x: Any) -> Any:
+        return model.apply(variables, x, train=False)
+
     with counting.labelled() as modules:
         program = counting.count(both_passes, params, state, x, sizes)
     leaves = jax.tree.leaves(params)
@@ -167,6 +172,7 @@ def summarise(model: Network, images: Sequence[int]) -> Summary:
         sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves),
         program.peak,
         program.moved,
+        counting.count(predicted, variables, jax.ShapeDtypeStruct((1, *images[1:]), x.dtype)).products,
     )
 
 

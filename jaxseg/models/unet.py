@@ -32,26 +32,28 @@ class Pair(nn.Module):
 
 def u_shape(
     x: Float[Array, "b h w c"],
-    attend: Attend,
+    attend: Callable[..., Array],
     *,
     down: Callable[[int, Array], Array],
     rise: Callable[[int, Array], Array],
     up: Callable[[int, Array], Array],
+    depth: int = 4,
 ) -> Float[Array, "b h w d"]:
-    """Return features at full resolution of a network of four skips, whose parts are functions of the level and of x.
+    """Return features at full resolution of a network of skips, whose parts are functions of the level and of x.
 
     Args:
         x: images.
-        attend: of ``Network``.
-        down: the encoder's blocks, at levels 0 to 4, between which the grid is halved by pooling.
-        rise: doubles the grid, to that of levels 3 to 0.
+        attend: the network's ``Attend``, or what has its arguments.
+        down: the encoder's blocks, at levels 0 to ``depth``, between which the grid is halved by pooling.
+        rise: doubles the grid, to that of levels ``depth`` - 1 to 0.
         up: the decoder's blocks, of the skip and of what rose to it, side by side.
+        depth: number of skips.
     """
     skips = []
-    for level in range(5):
+    for level in range(depth + 1):
         x = down(level, max_pool2(x) if level else x)
         skips.append(x)
-    for level in (3, 2, 1, 0):
+    for level in reversed(range(depth)):
         x = rise(level, x)
         x = up(level, jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1))
     return x

@@ -65,18 +65,18 @@ def gradients(
     """Return ``(gradients, new batch_stats, loss)`` of the global batch, on every device; the gradients are packed.
 
     The loss is that of the logits plus, for each auxiliary one that the network gives, its declared weight times the
-    same loss of it. ``key`` is that of dropout, the same on every device.
+    loss's ``auxiliary`` of it. ``key`` is that of dropout, the same on every device.
     """
-    weights = model.auxiliary_weights
+    weights, besides = model.auxiliary_weights, loss.auxiliary
 
     def local_sums(params: Any) -> tuple[Any, Any]:
         variables = {"params": params, "batch_stats": batch_stats}
         logits, auxiliary, updates = training_pass(model, variables, batch.images, batch.sizes, key)
-        sums = [loss.statistics(z, batch.labels, batch.valid) for z in (logits, *(auxiliary[name] for name in weights))]
-        return sums, updates.get("batch_stats", {})
+        sums = [besides.statistics(auxiliary[name], batch.labels, batch.valid) for name in weights]
+        return [loss.statistics(logits, batch.labels, batch.valid), *sums], updates.get("batch_stats", {})
 
     def total(sums: Any) -> jax.Array:
-        return sum((w * loss.value(s) for w, s in zip(weights.values(), sums[1:], strict=True)), loss.value(sums[0]))
+        return sum((w * besides.value(s) for w, s in zip(weights.values(), sums[1:], strict=True)), loss.value(sums[0]))
 
     # The chain rule by hand: every device has the slope of the loss at the global sums, and pulls it back through the
     # sums that it contributed.

@@ -107,6 +107,7 @@ def test_a_loop_of_unknown_length_is_refused_unless_its_turns_are_told():
     with pytest.raises(ValueError, match=r"'while' does not say what it costs .* jax\.lax\.scan"):
         counting.count(looped, *arguments)
     once, often = (counting.count(looped, *arguments, turns=turns) for turns in (1, 7))
+    assert often.products == 7 * once.products == 7 * 5**3
     assert often.flops == 7 * once.flops == 7 * (2 * 5**3 + 1)  # the product, and the number of the turn
     assert often.peak == once.peak
 

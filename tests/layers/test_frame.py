@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseg.layers import avg_pool, conv, frame, max_pool, max_pool2, upsample2
+from jaxseg.layers import avg_pool, avg_pool2, conv, frame, max_pool, max_pool2, repeat2, upsample2
 
 STRIDE = 4  # of the network: frames are multiples of it
 
@@ -29,7 +29,10 @@ LAYERS = {
     "max_pool": max_pool,
     "max_pool2": max_pool2,
     "avg_pool": avg_pool,
+    "avg_pool2": avg_pool2,
+    "repeat2": repeat2,
     "upsample2": upsample2,
+    "upsample2 by middles": partial(upsample2, align_corners=False),
 }
 
 
@@ -66,7 +69,7 @@ def test_without_frames_and_outside_of_them_the_program_is_the_plain_one():
     for name, layer in LAYERS.items():
         plain = traced(layer, x)
         with frame.inside(jnp.array([[5, 8]]), (8, 8), STRIDE):
-            assert (traced(layer, x) == plain) == (name == "1x1")  # which reads nothing beyond it
+            assert (traced(layer, x) == plain) == (name in ("1x1", "repeat2"))  # which read nothing beyond it
             with frame.outside():
                 assert traced(layer, x) == plain
             assert frame.lengths((4, 4)) is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseg.layers import avg_pool, max_pool, max_pool2, resize, upsample2
+from jaxseg.layers import avg_pool, avg_pool2, max_pool, max_pool2, repeat2, resize, upsample2
 
 
 def xla_max_pool(x):
@@ -77,6 +77,20 @@ def test_upsampling_aligns_the_corners(height, width):
         np.testing.assert_allclose(jax.jit(upsample2)(x), align_corners(x), atol=1e-12)
 
 
+@pytest.mark.parametrize("grid", [(1, 1), (3, 4), (5, 2)])
+def test_doubling_by_repetition_by_middles_and_by_means(grid):
+    rows, columns = grid
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, *grid, 3)), jnp.float32)
+    doubled = (2, 2 * rows, 2 * columns, 3)
+    np.testing.assert_array_equal(repeat2(x), jax.image.resize(x, doubled, "nearest"))
+    by_middles = jax.image.resize(x, doubled, "linear")
+    np.testing.assert_allclose(upsample2(x, align_corners=False), by_middles, atol=1e-6)
+    np.testing.assert_allclose(avg_pool2(repeat2(x)), x, atol=1e-6)
+    ragged = jnp.pad(by_middles, ((0, 0), (0, 1), (0, 1), (0, 0)))  # a last row and column that have no partner
+    expected = np.asarray(by_middles).reshape(2, rows, 2, columns, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(avg_pool2(ragged), expected, atol=1e-6)
+
+
 def test_the_gradient_of_upsampling_is_its_transpose():
     with jax.enable_x64(True):
         x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 3, 4, 2)))
@@ -86,7 +100,7 @@ def test_the_gradient_of_upsampling_is_its_transpose():
         np.testing.assert_allclose(gradient.ravel(), [(align_corners(unit) * weight).sum() for unit in units])
 
 
-@pytest.mark.parametrize("layer", [max_pool, avg_pool, upsample2])
+@pytest.mark.parametrize("layer", [max_pool, avg_pool, avg_pool2, upsample2])
 def test_the_type_stays_and_bfloat16_is_rounded_once(layer):
     x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 6, 5, 2)), jnp.bfloat16)
     y, wide = jax.jit(lambda x: (layer(x), layer(x.astype(jnp.float32))))(x)

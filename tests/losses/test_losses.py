@@ -27,6 +27,7 @@ PUBLISHED = [
     ("cldice", {"weight": 1.0, "smoothing": 1.0}, 0.0909, 0, 0, 0),
     ("cldice", {}, None, None, 0, 0),
     ("boundary", {}, None, 0, 0, 0),
+    ("dacn", {}, 0.34, 0.16, 0, 0),  # by hand
 ]
 NAMED = [pytest.param(*row, id=" ".join([row[0], *map(str, row[1].values())])) for row in PUBLISHED]
 

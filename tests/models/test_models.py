@@ -1,5 +1,7 @@
 """The shared tester: what every network promises, with every mechanism."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from filling import fill, shapes
 
 from jaxseg.attention import MECHANISMS
-from jaxseg.models import AUXILIARY, MODELS, arguments, build, describe, unused
+from jaxseg.models import MODELS, arguments, build, describe, training_pass, unused
 
 SMALLEST = {
     "denseunet": {"size": "micro"},
@@ -15,8 +17,14 @@ SMALLEST = {
     "unetpp": {"width": 2},
     "attention_unet": {"width": 2},
     "r2unet": {"width": 2},
+    "hdenseunet": {"size": "micro"},
+    "nonlocal_unet": {"width": 2},
+    "vesselnet": {"width": 2},
+    "focusnet": {"scale": 0.02},
+    "dacn": {"size": "micro", "branch": 4},
+    "wnet": {"width": 2},
 }
-SHAPED = ["none", "ja9", "attention_gate"]
+SHAPED = ["none", "ja9"]
 TRAINED = ["ja9"]  # costs a compilation
 
 
@@ -24,28 +32,41 @@ def smallest(name, **options):
     return build(name, **SMALLEST[name], **options)
 
 
+def at_both_ends(name, **options):
+    """Return the smallest network with attention at its first and its last skip."""
+    last = len(smallest(name).skip_strides) - 1
+    return smallest(name, levels=(0, last), **options)
+
+
 def test_every_network_is_tested():
     assert SMALLEST.keys() == MODELS.keys()
 
 
-@pytest.mark.parametrize(
-    "attention", [pytest.param(name, marks=() if name in SHAPED else pytest.mark.slow) for name in MECHANISMS]
-)
-@pytest.mark.parametrize("name", MODELS)
+def shaped():
+    """Return every network with every mechanism; by default those of ``SHAPED``, and two networks with a gate too."""
+    for name, attention in itertools.product(MODELS, MECHANISMS):
+        default = attention in SHAPED or (attention == "attention_gate" and name in ("denseunet", "unet"))
+        yield pytest.param(name, attention, marks=() if default else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "attention"), shaped())
 def test_logits_have_the_shape_of_the_images(name, attention):
-    model = smallest(name, attention=attention, levels=(0, 3), num_classes=3)
+    model = at_both_ends(name, attention=attention, num_classes=2 if name == "dacn" else 3)
     variables = shapes(model)
     images = jax.ShapeDtypeStruct((2, 61, 45, 3), jnp.float32)
     sizes = jax.ShapeDtypeStruct((2, 2), jnp.int32)
 
+    shape = (2, 61, 45, model.num_classes)
     logits = jax.eval_shape(lambda v, x: model.apply(v, x, train=False), variables, images)
-    assert (logits.shape, logits.dtype) == ((2, 61, 45, 3), jnp.float32)
+    assert (logits.shape, logits.dtype) == (shape, jnp.float32)
 
     def train(variables, images, sizes):
-        return model.apply(variables, images, train=True, sizes=sizes, mutable=["batch_stats"])
+        return training_pass(model, variables, images, sizes, jax.random.key(0))
 
-    logits, new = jax.eval_shape(train, variables, images, sizes)
-    assert (logits.shape, logits.dtype) == ((2, 61, 45, 3), jnp.float32)
+    logits, auxiliary, new = jax.eval_shape(train, variables, images, sizes)
+    for of in (logits, *auxiliary.values()):
+        assert (of.shape, of.dtype) == (shape, jnp.float32)
+    assert auxiliary.keys() == model.auxiliary_weights.keys()
     assert jax.tree.map(lambda leaf: leaf.shape, new["batch_stats"]) == jax.tree.map(
         lambda leaf: leaf.shape, variables["batch_stats"]
     )
@@ -63,7 +84,7 @@ def trainings():
 def trained(request):
     """One training pass from random parameters: loss, gradients, variables before, statistics after."""
     name, attention = request.param
-    model = smallest(name, attention=attention, levels=(0, 3))
+    model = at_both_ends(name, attention=attention)
     variables = fill(shapes(model), seed=5)
     rng = np.random.default_rng(6)
     images = jnp.asarray(rng.normal(size=(2, 61, 45, 3)), jnp.float32)
@@ -72,8 +93,9 @@ def trained(request):
     @jax.jit
     def run(params, stats):
         def loss(params):
-            logits, new = model.apply({"params": params, "batch_stats": stats}, images, train=True, mutable=True)
-            every = [logits, *new.pop(AUXILIARY, {}).values()]
+            variables = {"params": params, "batch_stats": stats}
+            logits, auxiliary, new = training_pass(model, variables, images, None, jax.random.key(0))
+            every = [logits, *auxiliary.values()]
             return sum(-jnp.take_along_axis(jax.nn.log_softmax(of), labels[..., None], -1).mean() for of in every), new
 
         return jax.value_and_grad(loss, has_aux=True)(params)
