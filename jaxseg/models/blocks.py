@@ -128,5 +128,5 @@ class Head(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w classes"]:
-        """Return float32 logits, computed in float32 too: rounded ones would tie, and blunt every ranking of pixels."""
-        return Conv(self.num_classes, (1, 1), dtype=jnp.float32, name="conv")(x)
+        """Return logits, computed in float32 at least: rounded ones would tie, and blunt every ranking of pixels."""
+        return Conv(self.num_classes, (1, 1), dtype=jnp.promote_types(x.dtype, jnp.float32), name="conv")(x)

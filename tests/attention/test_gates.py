@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import random_variables
-from flax.traverse_util import flatten_dict, unflatten_dict
-from recorded import channels_last, recorded
+from recorded import channels_last, recorded, variables
 
 from jaxseg.attention import build
 from jaxseg.attention.mechanisms.gates import attention_gate, bam, cbam
@@ -43,19 +42,11 @@ ONE_BY_ONE = {
 }
 COMBINED = partial(bam, reduction=2, dilations=(3, 3))
 LEE = partial(attention_gate, sub_sample=1, use_bn=True, project=False)
-KINDS = {"kernel": "weight", "bias": "bias", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 
 
-def variables(module, ref, layers, x, gate=None):
+def of_layers(module, ref, layers, x, gate=None):
     """Return the variables of ``module`` from recorded weights."""
-    shapes = jax.eval_shape(partial(module.init, train=False), jax.random.key(0), x, gate=gate)
-    flat = {}
-    for path, leaf in flatten_dict(shapes, sep="/").items():
-        layer, kind = path.split("/", 1)[1].rsplit("/", 1)
-        weight = ref[f"{layers[layer]}.{KINDS[kind]}"].astype(np.float64)
-        # [out, in, *taps] there; a 1x1 convolution may be a dense layer here.
-        flat[path] = np.moveaxis(weight, (0, 1), (-1, -2)).reshape(leaf.shape) if kind == "kernel" else weight
-    return unflatten_dict(flat, sep="/")
+    return variables(jax.eval_shape(partial(module.init, train=False), jax.random.key(0), x, gate=gate), ref, layers)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +69,7 @@ def test_the_public_code_agrees(name, layers, outputs):
 
     with jax.enable_x64(True):
         x, gate = (channels_last(ref[key]) if key in ref else None for key in ("x", "gate"))
-        ys, statistics, form = jax.jit(run)(variables(whole, ref, layers, x, gate), x, gate)
+        ys, statistics, form = jax.jit(run)(of_layers(whole, ref, layers, x, gate), x, gate)
         for key, y in ys.items():
             np.testing.assert_allclose(y, channels_last(ref[key]), atol=1e-10, err_msg=key)
     # The form is the gate itself: one head, or for BAM's two branches one a channel.

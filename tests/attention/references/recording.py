@@ -1,7 +1,8 @@
-"""What the scripts beside it share: load a reference by its path, draw its weights, store what it computes."""
+"""What the scripts of all references share: load one by its path, draw its weights, store what it computes."""
 
-import importlib.util
 import sys
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -9,13 +10,18 @@ import numpy as np
 import torch
 
 
-def load(path: Path, **stubs: SimpleNamespace) -> ModuleType:
-    """Import one file of a clone; ``stubs`` stand for modules that it imports (dots written as double underscores)."""
+def load(path: Path, edit: Callable[[str], str] = str, **stubs: SimpleNamespace | ModuleType) -> ModuleType:
+    """Run one file of a clone as a module.
+
+    Args:
+        path: the file.
+        edit: what its text becomes before it runs.
+        stubs: stand for modules that it imports, dots written as double underscores.
+    """
     for name, stub in stubs.items():
         sys.modules[name.replace("__", ".")] = stub
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(path.stem)
+    exec(compile(edit(path.read_text()), path, "exec"), module.__dict__)
     return module
 
 
@@ -31,10 +37,26 @@ def drawn(module: torch.nn.Module) -> torch.nn.Module:
     return module.double()
 
 
+def passes(module: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return what the module makes of ``x`` in evaluation and in training, and the gradients that reach ``x``.
+
+    They are those of the sum of the result times ``pull``. Several results are taken side by side, along channels.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for mode in ("eval", "train"):
+        leaf = x.clone().requires_grad_()
+        y = deepcopy(module).train(mode == "train")(leaf)
+        y = y if isinstance(y, torch.Tensor) else torch.cat(y, 1)
+        pull = found.setdefault("pull", torch.randn(*y.shape).double())
+        (y * pull).sum().backward()
+        found |= {mode: y, f"{mode} gradient": leaf.grad}
+    return {"x": x, **found}
+
+
 def record(name: str, module: torch.nn.Module, **arrays: torch.Tensor) -> None:
-    """Store the arrays, and the weights by their names in the reference, in ``name``.npz beside this file."""
+    """Store the arrays, and the weights by their names in the reference, in ``name``.npz beside the script."""
     stored = {key: weight for key, weight in module.state_dict().items() if weight.is_floating_point()} | arrays
-    path = Path(__file__).with_name(f"{name}.npz")
+    path = Path(sys.argv[0]).with_name(f"{name}.npz")
     np.savez_compressed(path, **{key: _narrow(array.detach().numpy()) for key, array in stored.items()})
     print(f"{path.name}: {path.stat().st_size / 1024:.1f} KiB")
 

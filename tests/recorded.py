@@ -1,5 +1,6 @@
-"""What public references computed, stored in ``references`` beside the scripts that ran them."""
+"""What public references computed, stored in folders ``references`` beside the scripts that ran them."""
 
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,19 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxseg.attention import aggregate as eq1
 from jaxseg.attention import module as protocol
 
+# Leaves of our layers, and their names in torch.
+KINDS = {"kernel": "weight", "bias": "bias", "scale": "weight", "mean": "running_mean", "var": "running_var"}
+
 
 def recorded(name: str) -> dict[str, np.ndarray]:
     """Return inputs, weights by their names in the reference, and outputs; numbers in float64."""
-    with np.load(Path(__file__).parent / "references" / f"{name}.npz") as stored:
+    (path,) = Path(__file__).parent.glob(f"*/references/{name}.npz")
+    with np.load(path) as stored:
         return {key: array if array.dtype == bool else array.astype(float) for key, array in stored.items()}
 
 
@@ -35,6 +41,27 @@ def norm(weights: dict[str, np.ndarray], name: str) -> tuple[dict[str, np.ndarra
     """Return parameters and running statistics of torch's batch normalisation ``name``."""
     parameters = {"scale": weights[f"{name}.weight"], "bias": weights[f"{name}.bias"]}
     return parameters, {"mean": weights[f"{name}.running_mean"], "var": weights[f"{name}.running_var"]}
+
+
+def variables(
+    shapes: Any, weights: dict[str, np.ndarray], layers: Mapping[str, str], transposed: Collection[str] = ()
+) -> Any:
+    """Return recorded weights as variables of the given shapes.
+
+    Args:
+        shapes: of the variables, {"params": ..., "batch_stats": ...}.
+        weights: by their names in the reference.
+        layers: the names there, by the layers' paths here.
+        transposed: paths of transposed convolutions, whose kernels are [in, out, *taps] there.
+    """
+    flat = {}
+    for path, leaf in flatten_dict(shapes, sep="/").items():
+        layer, kind = path.split("/", 1)[1].rsplit("/", 1)
+        weight = weights[f"{layers[layer]}.{KINDS[kind]}"]
+        if kind == "kernel":  # [out, in, *taps] there; a 1x1 convolution may be a dense layer here
+            weight = np.moveaxis(weight, (0, 1), (-2, -1) if layer in transposed else (-1, -2)).reshape(leaf.shape)
+        flat[path] = weight
+    return unflatten_dict(flat, sep="/")
 
 
 def of_signals(module: Any, params: Any, x: Any) -> Any:
