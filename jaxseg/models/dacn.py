@@ -80,7 +80,7 @@ class DACN(DenseUNet):
             image,
             SCALE * mu,
             SCALE * weight,
-            valid=attend.valid(x),
+            valid=attend.real(x),
             iterations=self.iterations,
             epsilon=self.epsilon,
             means=self.means,

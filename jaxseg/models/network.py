@@ -220,9 +220,9 @@ class Attend:
             return skip
         # What is masked may still be multiplied by zero, and lies on the way of what reads all that arrives.
         skip, gate = frame.clear(skip), frame.clear(gate)
-        return getattr(network, f"attention{level}")(skip, train=self.train, valid=self.valid(skip), gate=gate)
+        return getattr(network, f"attention{level}")(skip, train=self.train, valid=self.real(skip), gate=gate)
 
-    def valid(self, x: Array) -> Bool[Array, "batch rows columns"] | None:
+    def real(self, x: Array) -> Bool[Array, "batch rows columns"] | None:
         """Return which cells of features, on a grid over the whole canvas, cover a real pixel; None: all do."""
         grid = x.shape[1:3]
         return None if self.sizes is None else real_cells(self.sizes, self.canvas[0] // grid[0], grid)

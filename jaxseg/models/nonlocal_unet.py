@@ -148,14 +148,14 @@ class NonlocalUNet(Network):
             skips.append(x)
         y = NormReLU6(self.numerics, name="bottom_norm")(x, train=train)
         bottom = Aggregation(x.shape[-1], 2, self.dropout, self.numerics, name="bottom")
-        x = x + bottom(y, train=train, valid=attend.valid(y))
+        x = x + bottom(y, train=train, valid=attend.real(y))
         for level in reversed(range(self.depth - 1)):
             features, attends = self.width * 2**level, level > self.depth - 2 - self.global_ups
             y = NormReLU6(self.numerics, name=f"rise_norm{level}")(x, train=train) if attends else x
             x = UpConv3(features, self.numerics, name=f"rise{level}")(y)
             if attends:
                 risen = Aggregation(features, 1, self.dropout, self.numerics, doubles=True, name=f"aggregate{level}")
-                x = x + risen(y, train=train, valid=attend.valid(y))
+                x = x + risen(y, train=train, valid=attend.real(y))
             x = x + attend(level, skips[level], gate=x)
             x = Residual(features, self.numerics, name=f"up{level}")(x, train=train)
         x = NormReLU6(self.numerics, name="last_norm")(x, train=train)
