@@ -28,6 +28,7 @@ ALLOWED = {
     "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
+    "protocol": {"config", "presets"},
     "inference": {"ahead", "counting", "data", "files", "metrics", "models", "progress", "runs"},
     "training": {
         "config",

@@ -1,0 +1,16 @@
+"""ISIC-2017 under the one protocol: any system of ``jaxseg/protocol.py``, at one of its budgets.
+
+    python launch/train.py --config=configs/protocol/isic.py:unetpp-tiny --config.data.dir=FOLDER \
+        --config.seed=0 --workdir=runs/protocol/isic/unetpp-tiny-0
+    python launch/evaluate.py --workdir=runs/protocol/isic/unetpp-tiny-0 --split=test
+
+With the training images alone, resized to 128 x 128: 400 are test and 100 val, drawn by id. Every system sees the same
+images in the same order, 2000 steps of batch 4, Adam at 2e-3 with a cosine, cross entropy, and no pretraining; the
+checkpoint with the best Dice on val; threshold 0.5.
+"""
+
+from jaxseg import protocol
+
+
+def get_config(system=""):
+    return protocol.isic(system)

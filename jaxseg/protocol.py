@@ -1,0 +1,114 @@
+"""One protocol for every system: the same data, crops, steps, optimiser, loss and scores, and widths of equal cost.
+
+The files in ``configs/protocol/`` name the data; the words behind a file name the system and its budget, as in
+``--config=configs/protocol/chase.py:unetpp-tiny``. Three seeds, ``--config.seed=0`` to 2, make a row of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jaxseg import presets
+from jaxseg.checks import one_of
+from jaxseg.config import Settings
+
+# What a budget holds equal, and its anchor: multiply-adds that predict an image of 256 x 256 (DenseUNet "small" has
+# 2.145 thousand millions, "tiny" 0.339), or parameters (DenseUNet "small" has 570,262).
+BUDGETS = ("small", "tiny", "parameters")
+
+
+class System(NamedTuple):
+    """A network of the protocol: settings of ``config.model``, and those that each budget adds.
+
+    A setting that ``config.model`` does not have is the network's own, and stands in ``options``.
+    """
+
+    model: Mapping[str, Any]
+    budgets: Mapping[str, Mapping[str, Any]]
+
+
+def _of(option: str, small: Any, tiny: Any, parameters: Any, **model: Any) -> System:
+    """Return a system whose budgets set one option."""
+    return System(
+        model, {name: {option: value} for name, value in zip(BUDGETS, (small, tiny, parameters), strict=True)}
+    )
+
+
+def _dense(**model: Any) -> System:
+    """Return a DenseUNet; what attention costs comes on top of its budget."""
+    return _of("size", "small", "tiny", "small", **model)
+
+
+# For each budget the width whose cost is nearest to the anchor by ratio, or, of budget "small", the one next to it that
+# is the larger. Some cannot come nearer than a quarter: tests/test_protocol.py counts them all.
+SYSTEMS: dict[str, System] = {
+    "denseunet": _dense(),
+    "denseunet_sa": _dense(attention="sa"),
+    "denseunet_pwa": _dense(attention="pwa"),
+    "denseunet_ja9": _dense(attention="ja9"),
+    "hdenseunet": _of("size", "small", "tiny", "small", name="hdenseunet"),
+    "unet": _of("width", 14, 5, 9, name="unet"),
+    "unetpp": _of("width", 9, 3, 8, name="unetpp"),
+    "attention_unet": _of("width", 12, 5, 8, name="attention_unet"),
+    "r2unet": _of("width", 8, 3, 8, name="r2unet"),
+    "nonlocal_unet": _of("width", 14, 5, 7, name="nonlocal_unet", depth=5),
+    "vesselnet": _of("width", 12, 4, 21, name="vesselnet"),
+    "focusnet": _of("scale", 0.3, 0.1, 0.27, name="focusnet"),
+    "dacn": System(
+        {"name": "dacn"},
+        {
+            "small": {"size": "small", "branch": 16},
+            "tiny": {"size": "tiny", "branch": 4},
+            "parameters": {"size": "small", "branch": 16},
+        },
+    ),
+    "wnet": _of("width", 12, 5, 23, name="wnet"),
+}
+
+
+def chase(system: str) -> Settings:
+    """CHASE_DB1: crops of 128 x 128 of the native images, the last 8 as test; ``system`` as in ``configured``."""
+    return _reduced(presets.chase("none"), system, patch_size=(128, 128))
+
+
+def drive(system: str) -> Settings:
+    """DRIVE, as ``chase``."""
+    return _reduced(presets.drive("none"), system, patch_size=(128, 128))
+
+
+def isic(system: str) -> Settings:
+    """ISIC-2017's training images at 128 x 128, of which 400 test and 100 are val; ``system`` as in ``configured``."""
+    config = _reduced(presets.isic("none"), system, image_size=(128, 128))
+    config.data.update(dict(test=400, holdout=100))
+    return config
+
+
+def configured(config: Settings, system: str) -> Settings:
+    """Return ``config`` with the network that the words ``system`` name: a key of ``SYSTEMS``, "-", one of ``BUDGETS``.
+
+    Raises:
+        ValueError: for words that name none.
+    """
+    name, _, budget = system.partition("-")
+    one_of("the system", name, SYSTEMS)
+    one_of("the budget", budget, BUDGETS)
+    row = SYSTEMS[name]
+    for setting, value in {**row.model, **row.budgets[budget]}.items():
+        if setting in config.model:
+            config.model[setting] = value
+        else:
+            config.model.options[setting] = value
+    return config
+
+
+def _reduced(config: Settings, system: str, **data: Any) -> Settings:
+    """Return an experiment at a cost that two cores bear, with the network of ``system``."""
+    config.data.update(data)
+    config.data.augment.flips = True
+    config.data.augment.quarter_turns = True
+    config.train.steps = 2000
+    config.train.eval_every = 500
+    config.optimizer.schedule = "cosine"
+    config.optimizer.learning_rate = 2e-3
+    return configured(config, system)

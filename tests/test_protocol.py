@@ -1,0 +1,62 @@
+"""The one protocol: its systems cost the same, and it differs between them in the network alone."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxseg import config, counting, protocol
+
+SYSTEMS = [name for name, row in protocol.SYSTEMS.items() if "attention" not in row.model]
+
+
+def network(system):
+    return config.validate(protocol.chase(system))
+
+
+def parameters(model):
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)), train=False))
+    return shapes, sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def multiply_adds(model):
+    def predicted(variables, image):
+        return model.apply(variables, image, train=False)
+
+    image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+    return counting.count(predicted, parameters(model)[0], image).products
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_systems_of_a_budget_have_as_many_parameters_as_its_anchor(name):
+    _, count = parameters(network(f"{name}-parameters"))
+    assert 570_262 / 1.13 < count < 570_262 * 1.13
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("budget", ["tiny", pytest.param("small", marks=pytest.mark.slow)])
+def test_systems_of_a_budget_cost_as_much_as_its_anchor(name, budget):
+    anchor = {"tiny": 0.3394e9, "small": 2.1454e9}[budget]
+    assert anchor / 1.28 < multiply_adds(network(f"{name}-{budget}")) < anchor * 1.28
+
+
+def test_nothing_but_the_network_differs():
+    for of in (protocol.chase, protocol.drive, protocol.isic):
+        settings = []
+        for name in protocol.SYSTEMS:
+            found = of(f"{name}-tiny")
+            found.model = {}
+            settings.append(found.to_json())
+        assert len(set(settings)) == 1
+
+
+def test_words_that_name_no_system_are_told():
+    for words, told in (
+        ("unett-tiny", r"the system is 'unett' \(did you mean 'unet'\?\)"),
+        ("unet", "the budget is ''; choose one of small, tiny, parameters"),
+        ("unet-large", "the budget is 'large'"),
+        ("", "the system is ''; choose one of denseunet"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            protocol.isic(words)
