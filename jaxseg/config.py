@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS, REGIONS, check_threshold
+from jaxseg.metrics import METRICS, REGIONS, Walk, check_threshold
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -132,6 +132,9 @@ def _eval() -> dict[str, Any]:
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
         flips=False,  # average over the four flips
+        # Joins the fragments of one foreground to its largest component, within reach pixels; 0 leaves them apart. All
+        # three numbers are guesses, see metrics.Walk.
+        reconnect=dict(reach=0.0, window=21, stop=0.1),
         scored_at="prepared",  # "original" scores at the images' own size
     )
 
@@ -289,4 +292,5 @@ def _validate_eval(config: Settings) -> None:
         require(not settings.thresholds, "eval.thresholds", settings.thresholds, "(): it is for data.classes")
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
+    Walk(**settings.reconnect.to_dict()).check(classes)
     one_of("eval.scored_at", settings.scored_at, SCORED_AT)

@@ -16,14 +16,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int32
+from jaxtyping import Array, Float, Float32, Int32, UInt8
 
 from jaxseg import checks, counting
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
-from jaxseg.metrics import check_threshold
+from jaxseg.metrics import OFF, Walk, check_threshold, decide
 from jaxseg.models import Network, Skip, skips
 from jaxseg.runs.programs import Program
 
@@ -57,6 +57,7 @@ class Predictor:
         classes: names of the classes that the network tells from the background; () for one foreground.
         threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``. With
             ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
+        reconnect: joins the fragments of the foreground after the threshold, where it is asked to.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Predictor:
         step: int | None = None,
         classes: tuple[str, ...] = (),
         threshold: float | tuple[float, ...] = 0.5,
+        reconnect: Walk = OFF,
         made_of: Any = None,
     ):
         """Hold a trained model.
@@ -85,16 +87,18 @@ class Predictor:
             step: see the class.
             classes: see the class.
             threshold: see the class.
+            reconnect: see the class.
             made_of: settings that the model was built from, as plain data, with which its compiled programs may be
                 kept; see ``runs.programs``. None: they are not.
 
         Raises:
-            ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), or a threshold that is not
-                one number or, with ``classes``, one for each.
+            ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), a threshold that is not one
+                number or, with ``classes``, one for each, or a walk among classes.
         """
         checks.size("tile", tile, "whole images")
         checks.fraction("overlap", overlap, "the part of a tile that neighbours share, 0 to below 1")
         check_threshold("threshold", threshold, classes)
+        reconnect.check(classes)
         self.model: Any = model
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
@@ -106,6 +110,7 @@ class Predictor:
         self.step = step
         self.classes = classes
         self.threshold = threshold
+        self.reconnect = reconnect
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
         self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
@@ -133,6 +138,10 @@ class Predictor:
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
+        """Return the class of every pixel by ``threshold`` and ``reconnect``, 0 for the background."""
+        return decide(probability, self.threshold, self.reconnect)
 
     def tiled(self, side: int) -> Predictor:
         """Return a predictor that predicts in square tiles of this side."""
@@ -174,7 +183,7 @@ class Predictor:
     def describe(self) -> str:
         """Return how images are predicted, in words for a report."""
         tiles = f"{self.tile[0]} x {self.tile[1]} tiles, {self.overlap:.0%} overlap" if self.tile else "whole images"
-        return f"{tiles}, mean over four flips" if self.flips else tiles
+        return ", ".join(filter(None, [tiles, "mean over four flips" * self.flips, self.reconnect.describe()]))
 
     def _predict(self, image: np.ndarray) -> np.ndarray:
         if self.tile:

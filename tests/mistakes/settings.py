@@ -84,6 +84,9 @@ VALUES = {
     "eval.tile=(64,)": ["eval.tile is (64,)", "(height, width)"],
     "eval.tile=(0, 64)": ["eval.tile is (0, 64)", "(height, width)"],
     "eval.overlap=1": ["eval.overlap is 1", "below 1"],
+    "eval.reconnect.reach=-1": ["eval.reconnect.reach is -1", "0 for no walk"],
+    "eval.reconnect.reach=50": ["eval.reconnect.window is 21", "51 pixels or more"],
+    "eval.reconnect.stop=2": ["eval.reconnect.stop is 2", "0 to 1"],
     "eval.scored_at=orginal": ["eval.scored_at is 'orginal' (did you mean 'original'?)", "prepared"],
     # Names that are wrong.
     "model.atention=ja3": ["config.model has no setting 'atention' (did you mean 'attention'?)"],
@@ -121,6 +124,10 @@ TOGETHER = {
     "a threshold too few": (
         ["data.classes={'vessel': 255, 'disc': 128}", "eval.thresholds=(0.3,)"],
         ["eval.thresholds", "vessel"],
+    ),
+    "a walk among classes": (
+        ["data.classes={'vessel': 255}", "eval.reconnect.reach=5"],
+        ["eval.reconnect.reach is 5", "vessel"],
     ),
     "one grey value for two classes": (
         ["data.classes={'vessel': 255, 'disc': 255}"],
