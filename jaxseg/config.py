@@ -73,6 +73,10 @@ def _data() -> dict[str, Any]:
         ignore=(),  # beside classes: those of pixels that neither loss nor scores count, as in (255,)
         # Paper: CLAHE and normalisation, parameters not stated.
         clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
+        # What the network sees, in this order: rgb, r_prime, v_star, gray, intrinsic, shading_attenuated, green, luma.
+        # CLAHE acts on rgb alone; see data/illumination.py.
+        inputs=("rgb",),
+        angle="min_entropy",  # of the intrinsic image; "released" is the authors' code, always 1 degree
         # Paper: augmentation not stated.
         augment=dict(
             flips=False,
@@ -192,7 +196,7 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
         "--config.data.patch_size='(584, 565)'"
     )
     require(len(sides) == 2, "data.patch_size", settings.patch_size, wanted)
-    return network, (config.train.batch_size, *sides, 3)
+    return network, (config.train.batch_size, *sides, data.Preprocess.from_config(plain(settings)).channels)
 
 
 # What a setting may be, by the type of its default.

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Int32, UInt8
 
 from jaxseg import checks, counting
-from jaxseg.data.preprocess import Preprocess
+from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
@@ -124,16 +124,16 @@ class Predictor:
             TooLarge: it does not fit the memory; a predictor with ``tile`` predicts it.
         """
         _check(image)
-        probability = self.prepared(self.preprocess.prepare(image))
+        probability = self.prepared(self.preprocess.seen(image))
         return self.preprocess.restore(probability, image.shape[:2])
 
     def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
-        """Return the probabilities of an image that is resized and CLAHEd already (uint8 [h, w, 3]), at that size.
+        """Return the probabilities of what ``preprocess.seen`` made of an image, uint8 [h, w, channels], at that size.
 
         Raises:
             ValueError: the image has another dtype or shape.
         """
-        _check(image)
+        _check(image, self.preprocess)
         normalised = np.asarray(self.preprocess.normalise(image), np.float32)
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
@@ -175,7 +175,7 @@ class Predictor:
             ValueError: the image has another dtype or shape, or the network has no attention.
         """
         _check(image)
-        normalised = np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32)
+        normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
         found = skips(self.model, self.variables, *_laid(normalised, own))
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
@@ -290,7 +290,7 @@ def _room() -> int | None:
 @functools.partial(jax.jit, static_argnames=("model", "snug", "foreground"))
 def _probabilities(
     variables: Any,
-    images: Float[Array, "batch height width 3"],
+    images: Float[Array, "batch height width channels"],
     sizes: Int32[Array, "batch 2"],
     *,
     model: nn.Module,
@@ -305,17 +305,24 @@ def _probabilities(
 
 
 def _laid(
-    image: Float32[np.ndarray, "height width 3"], canvas: Size
-) -> tuple[Float32[np.ndarray, "1 rows columns 3"], Int32[np.ndarray, "1 2"]]:
+    image: Float32[np.ndarray, "height width channels"], canvas: Size
+) -> tuple[Float32[np.ndarray, "1 rows columns channels"], Int32[np.ndarray, "1 2"]]:
     """Return the image at the top left of a canvas, zeros around it, and its real height and width."""
     height, width = image.shape[:2]
-    laid = np.zeros((1, *canvas, 3), np.float32)
+    laid = np.zeros((1, *canvas, image.shape[2]), np.float32)
     laid[0, :height, :width] = image
     return laid, np.array([[height, width]], np.int32)
 
 
-def _check(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+def _check(image: np.ndarray, seen_by: Preprocess | None = None) -> None:
+    """Raise ValueError unless this is a photograph, or what a network sees of one."""
+    if seen_by is not None and seen_by.inputs != RGB:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != seen_by.channels:
+            raise ValueError(
+                f"the prepared image is {image.dtype} {list(image.shape)}; want uint8 [height, width, "
+                f"{seen_by.channels}], the inputs {', '.join(seen_by.inputs)} (preprocess.seen makes them)"
+            )
+    elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             f"image is {image.dtype} {list(image.shape)}; want uint8 [height, width, 3] in RGB (data.images.read_image "
             f"reads any supported file so)"

@@ -50,7 +50,7 @@ def score(
     def predicted(place: int) -> tuple[Record, np.ndarray]:
         record = records[place]
         with _named(record.id):
-            return record, predict(record.image)
+            return record, predict(record.seen)
 
     check()
     with contextlib.closing(ahead(predicted, range(len(records)))) as work:

@@ -103,6 +103,7 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
     model, data, train = config["model"], config["data"], config["train"]
     loss = _loss(config["loss"])
     told = "" if loss == _PAPERS else f", {loss}"
+    told += "" if data["inputs"] == ["rgb"] else f", on the inputs {', '.join(data['inputs'])}"
     lines = [
         f"# {workdir.resolve().name}",
         "",
@@ -147,7 +148,7 @@ def _example(
 ) -> Example:
     record = records[evaluation.ids.index(row["id"])]
     predict = predictor.prepared if evaluation.scored_at == "prepared" else predictor
-    probability = predict(record.image)
+    probability = predict(record.seen)
     return Example(
         title=title,
         image=record.image,
