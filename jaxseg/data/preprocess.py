@@ -64,11 +64,11 @@ class Preprocess:
         off = "(data.clahe.mode 'none' switches CLAHE off)"
         checks.require(self.clip_limit > 0, "data.clahe.clip_limit", self.clip_limit, f"a number above 0 {off}")
         checks.require(0 < self.tiles <= 256, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 to 256 {off}")
-        some = isinstance(self.inputs, tuple) and 0 < len(self.inputs) == len(set(self.inputs))
-        known = f"different names among {', '.join(illumination.INPUTS)}"
-        checks.require(some, "data.inputs", self.inputs, f"a tuple of at least one, as in ('rgb', 'v_star'): {known}")
-        for name in self.inputs:
-            checks.one_of("a name in data.inputs", name, illumination.INPUTS)
+        unknown = [name for name in self.inputs if name not in illumination.INPUTS]
+        fits = not unknown and 0 < len(self.inputs) == len(set(self.inputs))
+        wanted = f"one or more different names among {', '.join(illumination.INPUTS)}, as in ('rgb', 'v_star')"
+        wanted += checks.nearest(unknown[0], illumination.INPUTS) if unknown else ""
+        checks.require(fits, "data.inputs", self.inputs, wanted)
         checks.one_of("data.angle", self.angle, illumination.ANGLES)
         for name, unfitted in (("mean", 0.0), ("std", 1.0)):
             numbers = getattr(self, name) or (unfitted,) * self.channels

@@ -167,9 +167,9 @@ def test_inputs_stand_in_the_order_of_the_settings_and_clahe_acts_on_rgb_alone()
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"inputs": ()}, r"data.inputs is \(\); want a tuple of at least one"),
-        ({"inputs": ("rgb", "rgb")}, "data.inputs is .*different names among rgb, r_prime"),
-        ({"inputs": ("rbg",)}, r"a name in data.inputs is 'rbg' \(did you mean 'rgb'\?\)"),
+        ({"inputs": ()}, r"data.inputs is \(\); want one or more different names among rgb, r_prime"),
+        ({"inputs": ("rgb", "rgb")}, "data.inputs is .*; want one or more different names"),
+        ({"inputs": ("rbg",)}, r"data.inputs is \('rbg',\); want .* \(did you mean 'rgb'\?\)"),
         ({"angle": "least"}, "data.angle is 'least' .*; choose one of min_entropy, released"),
         ({"mean": (0.0,) * 4}, "mean is .*; want 3 finite numbers, one a channel"),
     ],
