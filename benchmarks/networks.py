@@ -2,8 +2,8 @@
 
     python benchmarks/networks.py --budget=small --output=benchmarks/results/networks.json
 
-Each system trains by the launcher on generated images of 128 x 128, batch 4, in a process of its own: seconds and memory
-are those that a user has. All take turns, ``--turns`` times over; the median of a system counts, and its
+Each system trains by the launcher on generated images of 128 x 128, batch 4, in a process of its own, with the
+seconds and the memory that a user has. All take turns, ``--turns`` times over; the median of a system counts, and its
 ratio is to DenseUNet's of the same turn. About half a minute for each system and turn on two cores.
 """
 

@@ -92,7 +92,7 @@ def run_flags() -> tuple[flags.FlagHolder, flags.FlagHolder]:
 
 
 def prediction_flags() -> Callable[[], dict[str, Any]]:
-    """Define ``--threshold``, ``--tile`` and ``--flips``; return what gives them as options of ``inference.load``."""
+    """Define ``--threshold``, ``--tile``, ``--flips``, ``--reconnect``; return what gives ``inference.load`` these."""
     threshold = flags.DEFINE(
         _Numbers(),
         "threshold",
@@ -114,9 +114,17 @@ def prediction_flags() -> Callable[[], dict[str, Any]]:
         "times as long. Default: the run's eval.flips.",
     )
 
+    reconnect = flags.DEFINE_float(
+        "reconnect",
+        None,
+        "Join the fragments of the foreground to its largest part by a walk along the probabilities, over gaps of less "
+        "than so many pixels; 0 leaves them apart. Default: the run's eval.reconnect.reach.",
+        0.0,
+    )
+
     def chosen() -> dict[str, Any]:
         sides = None if tile.value is None else (tile.value, tile.value)
-        return {"threshold": threshold.value, "tile": sides, "flips": flips.value}
+        return {"threshold": threshold.value, "tile": sides, "flips": flips.value, "reconnect": reconnect.value}
 
     return chosen
 

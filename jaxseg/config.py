@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS, REGIONS, check_threshold
+from jaxseg.metrics import METRICS, REGIONS, Walk, check_threshold
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -73,6 +73,10 @@ def _data() -> dict[str, Any]:
         ignore=(),  # beside classes: those of pixels that neither loss nor scores count, as in (255,)
         # Paper: CLAHE and normalisation, parameters not stated.
         clahe=dict(mode="lab", clip_limit=2.0, tiles=8),  # mode: none, lab, rgb, green, gray
+        # What the network sees, in this order: rgb, r_prime, v_star, gray, intrinsic, shading_attenuated, green, luma.
+        # CLAHE acts on rgb alone; see data/illumination.py.
+        inputs=("rgb",),
+        angle="min_entropy",  # of the intrinsic image; "released" is the authors' code, always 1 degree
         # Paper: augmentation not stated.
         augment=dict(
             flips=False,
@@ -132,6 +136,9 @@ def _eval() -> dict[str, Any]:
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
         flips=False,  # average over the four flips
+        # Joins the fragments of one foreground to its largest component, within reach pixels; 0 leaves them apart. All
+        # three numbers are guesses, see metrics.Walk.
+        reconnect=dict(reach=0.0, window=21, stop=0.1),
         scored_at="prepared",  # "original" scores at the images' own size
     )
 
@@ -189,7 +196,7 @@ def training_batch(config: Settings) -> tuple[models.Network, tuple[int, int, in
         "--config.data.patch_size='(584, 565)'"
     )
     require(len(sides) == 2, "data.patch_size", settings.patch_size, wanted)
-    return network, (config.train.batch_size, *sides, 3)
+    return network, (config.train.batch_size, *sides, data.Preprocess.from_config(plain(settings)).channels)
 
 
 # What a setting may be, by the type of its default.
@@ -289,4 +296,5 @@ def _validate_eval(config: Settings) -> None:
         require(not settings.thresholds, "eval.thresholds", settings.thresholds, "(): it is for data.classes")
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
+    Walk(**settings.reconnect.to_dict()).check(classes)
     one_of("eval.scored_at", settings.scored_at, SCORED_AT)

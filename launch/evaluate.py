@@ -2,8 +2,8 @@
 
 Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
 per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. With another
-checkpoint, threshold, tile, flips or size than the run's own, the files' names say so (``eval/test_threshold0.3.json``)
-and replace none.
+checkpoint, threshold, tile, flips, walk or size than the run's own, the files' names say so
+(``eval/test_threshold0.3.json``) and replace none.
 """
 
 from absl import flags

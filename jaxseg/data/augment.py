@@ -66,7 +66,7 @@ Tree = TypeVar("Tree")  # a tree of arrays that begin with height and width
 class Pixels(NamedTuple):
     """One record or one sample: arrays of one height and width. ``valid`` is False on padding."""
 
-    image: Array  # [height, width, 3] uint8, or float32 grey levels once interpolated or recoloured
+    image: Array  # [height, width, channels] uint8, or float32 grey levels once interpolated or recoloured
     mask: Array  # [height, width] uint8, as ``Record.mask``
     fov: Array | None  # [height, width] uint8, 0 or 1
     valid: Array  # [height, width] bool
@@ -102,7 +102,7 @@ def augmented(
     record: Pixels,
     size: Int[Array, "axes=2"],
     frame: tuple[int, int],
-    mean: Float[Array, "channels=3"],
+    mean: Float[Array, " channels"],
 ) -> tuple[Pixels, Int[Array, "axes=2"]]:
     """Return one augmented sample of a record, and the (height, width) of its real content, which is at the top left.
 
@@ -114,7 +114,7 @@ def augmented(
         record: a record on its canvas, padded at the bottom and on the right.
         size: its real height and width there.
         frame: height and width of the sample.
-        mean: the colour, in grey levels, that contrast does not change.
+        mean: the value of each channel, in grey levels, that contrast does not change.
     """
     corner, extent = window(augment.foreground, draws, record.mask, size, frame)
     if augment.rotate or augment.scale:
@@ -268,9 +268,12 @@ def mirrored(sample: Tree, extent: Int[Array, "axes=2"], axis: int, really: Bool
 
 
 def recoloured(
-    augment: Augment, draws: Draws, image: Array, mean: Float[Array, "channels=3"]
-) -> Float[Array, "height width 3"]:
-    """Return the image with another contrast about the mean colour and another brightness, clipped to [0, 255]."""
+    augment: Augment, draws: Draws, image: Array, mean: Float[Array, " channels"]
+) -> Float[Array, "height width channels"]:
+    """Return the image with another contrast about the mean colour and another brightness, clipped to [0, 255].
+
+    All channels alike, also those that would not change with the light.
+    """
     gain = 1 + (2 * draws.gain - 1) * augment.contrast
     shift = 255 * (2 * draws.shift - 1) * augment.brightness
     return jnp.clip((image - mean) * gain + mean + shift, 0, 255)

@@ -24,7 +24,7 @@ from jaxseg.data.facts import Facts, measure
 from jaxseg.data.findings import Finding, Seen, Set
 from jaxseg.data.images import Mask, Picture
 from jaxseg.data.layout import Entry, Listing
-from jaxseg.data.preprocess import Preprocess
+from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.data.records import Record
 from jaxseg.progress import track
 
@@ -75,7 +75,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     Prepare with ``file_format="array_record"`` and read with ``as_data_source``: neither needs TensorFlow.
     Features: id, group: text; image [h, w, 3]; mask [h, w, 1]; fov, observer2: none or one [h, w, 1]; masks as in a
-    ``Record``.
+    ``Record``. Where the network sees other inputs than the image: channels, as many [h, w, 1] as it has.
     ``load`` passes a configuration of its own. A builder that is made without one, as TFDS does by name, takes the
     first of ``BUILDER_CONFIGS``.
     """
@@ -187,12 +187,13 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     @classmethod
     def prepared(cls, record: Record, preprocess: Preprocess) -> Record:
-        """Return a record that ``read`` gave, resized and equalised."""
+        """Return a record that ``read`` gave, resized and equalised, with the inputs that are not the image alone."""
         fov, observer2 = (
             None if plane is None else preprocess.prepare_mask(plane) for plane in (record.fov, record.observer2)
         )
         image, mask = preprocess.prepare(record.image), preprocess.prepare_mask(record.mask)
-        return record._replace(image=image, mask=mask, fov=fov, observer2=observer2)
+        channels = None if preprocess.inputs == RGB else preprocess.seen(record.image)
+        return record._replace(image=image, mask=mask, fov=fov, observer2=observer2, channels=channels)
 
     @property
     def settings(self) -> Config:
@@ -204,13 +205,15 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         """Exact integer totals per image, kept with the records (``info.metadata``): split -> name -> one per image.
 
         sizes: [height, width]; foreground: number of foreground pixels, a list of one per class where classes are
-        named; sums, squares: sums of the prepared values and of their squares, per channel; facts: a ``Facts``, of the
-        image as published, as a list.
+        named; sums, squares: sums of the values that the network sees and of their squares, per channel; facts: a
+        ``Facts``, of the image as published, as a list.
         """
         return cast(dict, self.info.metadata)
 
     def _info(self) -> tfds.core.DatasetInfo:
         plane = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
+        # Not where it stays empty: records that are on disk already have no such field.
+        more = {} if self.settings.preprocess.inputs == RGB else {"channels": tfds.features.Sequence(plane)}
         return tfds.core.DatasetInfo(
             builder=self,
             description=self.ABOUT,
@@ -223,6 +226,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
                     "mask": plane,
                     "fov": tfds.features.Sequence(plane),
                     "observer2": tfds.features.Sequence(plane),
+                    **more,
                 }
             ),
             metadata=tfds.core.MetadataDict(),
@@ -271,9 +275,9 @@ def _require_same_turn(entry: Entry) -> None:
 def decode(example: Mapping[str, Any]) -> Record:
     """Return one example, as ``as_data_source`` gives it, as a ``Record``."""
     fov, observer2 = (example[role][0][..., 0] if len(example[role]) else None for role in ("fov", "observer2"))
-    return Record(
-        example["id"].decode(), example["image"], example["mask"][..., 0], fov, observer2, example["group"].decode()
-    )
+    channels = np.concatenate(list(example["channels"]), axis=-1) if "channels" in example else None
+    name, group = example["id"].decode(), example["group"].decode()
+    return Record(name, example["image"], example["mask"][..., 0], fov, observer2, group, channels)
 
 
 @contextlib.contextmanager
@@ -300,12 +304,17 @@ def _encode(record: Record) -> dict[str, Any]:
         "mask": images.encode_png(record.mask),
         "fov": [] if record.fov is None else [images.encode_png(record.fov)],
         "observer2": [] if record.observer2 is None else [images.encode_png(record.observer2)],
+        **({} if record.channels is None else {"channels": _planes(record.channels)}),
     }
+
+
+def _planes(channels: np.ndarray) -> list[bytes]:
+    return [images.encode_png(np.ascontiguousarray(plane)) for plane in np.moveaxis(channels, -1, 0)]
 
 
 def _totals(record: Record, classes: Classes | None) -> dict[str, Any]:
     # Sums over a histogram of 256 values are exact and cheap.
-    histograms = [images.histogram(record.image, channel) for channel in range(3)]
+    histograms = [images.histogram(record.seen, channel) for channel in range(record.seen.shape[-1])]
     values = np.arange(256)
     found = images.histogram(record.mask).tolist()
     return {

@@ -19,6 +19,7 @@ from jaxseg import files
 from jaxseg.ahead import ahead
 from jaxseg.data.builder import Config, SegmentationBuilder, quiet
 from jaxseg.data.layout import Listing
+from jaxseg.data.preprocess import RGB
 from jaxseg.progress import track
 from jaxseg.runs.lock import lock
 from jaxseg.runs.sealed import seal, unseal
@@ -49,6 +50,8 @@ def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, di
         del options["classes"]  # binary masks have the hash that they had before there were classes
     if not config.preprocess.window:
         del options["preprocess"]["window"]  # likewise
+    if config.preprocess.inputs == RGB:
+        del options["preprocess"]["inputs"], options["preprocess"]["angle"]  # likewise
     content = {
         "set": builder.name,
         "version": str(builder.VERSION),

@@ -168,7 +168,8 @@ def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places:
     source_records = ready.as_data_source(source)  # type: ignore[call-arg]  # TFDS's decorator hides its signature
     read = functools.partial(_read_prepared, source_records)
     sizes = [(height, width) for height, width in ready.totals[source]["sizes"]]
-    return Records(read, [entry.id for entry in listing.splits[source]], sizes).take(places)
+    channels = ready.settings.preprocess.channels
+    return Records(read, [entry.id for entry in listing.splits[source]], sizes, channels).take(places)
 
 
 def _read_prepared(source, place: int) -> Record:

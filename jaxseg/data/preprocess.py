@@ -14,17 +14,18 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped, UInt8
 
 from jaxseg import checks
-from jaxseg.data import images
+from jaxseg.data import illumination, images
 from jaxseg.data.images import Mask, Picture
 
 MODES = ("none", "lab", "rgb", "green", "gray")
 GAMMA = 1.2  # of mode "gray"
+RGB = ("rgb",)  # the inputs of a network that sees the photograph alone
 Prepared = UInt8[np.ndarray, "rows columns 3"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Preprocess:
-    """What is done to an image, in this order: resize, CLAHE, z-score per channel.
+    """What is done to an image, in this order: resize, CLAHE, the network's inputs, z-score per channel.
 
     The paper says "normalization and CLAHE" and no more; the defaults of ``config.data`` are a usual choice.
 
@@ -35,21 +36,27 @@ class Preprocess:
             retina-unet (Orobix).
         clip_limit: OpenCV's clip limit; a larger one raises contrast more.
         tiles: number of tiles along each side.
-        mean: mean per channel over all pixels of the prepared training images, in grey levels; set by ``fitted``.
-        std: standard deviation per channel, likewise.
+        mean: mean per channel of the inputs over all pixels of the prepared training images, in grey levels; set by
+            ``fitted``, until then 0.
+        std: standard deviation per channel, likewise, until then 1.
         window: (low, high) grey values of photographs of 16 bits that become 0 and 255; see ``images.read_image``.
+        inputs: what the network sees, keys of ``illumination.INPUTS``: their channels stand in this order. CLAHE acts
+            on rgb alone; the others are made of the resized photograph.
+        angle: of the intrinsic image; see ``illumination.intrinsic``.
 
     Raises:
-        ValueError: image_size, clahe, clip_limit, tiles or window is wrong; the line names the setting.
+        ValueError: image_size, clahe, clip_limit, tiles, window, inputs or angle is wrong; the line names the setting.
     """
 
     image_size: tuple[int, ...] = ()
     clahe: str = "none"
     clip_limit: float = 2.0
     tiles: int = 8
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     window: tuple[Any, ...] = ()
+    inputs: tuple[str, ...] = RGB
+    angle: str = "min_entropy"
 
     def __post_init__(self) -> None:
         checks.size("data.image_size", self.image_size, "each image's own size")
@@ -57,10 +64,18 @@ class Preprocess:
         off = "(data.clahe.mode 'none' switches CLAHE off)"
         checks.require(self.clip_limit > 0, "data.clahe.clip_limit", self.clip_limit, f"a number above 0 {off}")
         checks.require(0 < self.tiles <= 256, "data.clahe.tiles", self.tiles, f"a number of tiles, 1 to 256 {off}")
-        for name, numbers in (("mean", self.mean), ("std", self.std)):
-            three = len(numbers) == 3 and all(math.isfinite(number) for number in numbers)
-            checks.require(three, name, numbers, "three finite numbers, one a channel")
-        checks.require(min(self.std) > 0, "std", self.std, "three numbers above 0")
+        unknown = [name for name in self.inputs if name not in illumination.INPUTS]
+        fits = not unknown and 0 < len(self.inputs) == len(set(self.inputs))
+        wanted = f"one or more different names among {', '.join(illumination.INPUTS)}, as in ('rgb', 'v_star')"
+        wanted += checks.nearest(unknown[0], illumination.INPUTS) if unknown else ""
+        checks.require(fits, "data.inputs", self.inputs, wanted)
+        checks.one_of("data.angle", self.angle, illumination.ANGLES)
+        for name, unfitted in (("mean", 0.0), ("std", 1.0)):
+            numbers = getattr(self, name) or (unfitted,) * self.channels
+            fits = len(numbers) == self.channels and all(math.isfinite(number) for number in numbers)
+            checks.require(fits, name, numbers, f"{self.channels} finite numbers, one a channel")
+            object.__setattr__(self, name, numbers)
+        checks.require(min(self.std) > 0, "std", self.std, "numbers above 0")
         images.check_window(self.window)
 
     def read(self, path: Path | str) -> Picture:
@@ -72,9 +87,21 @@ class Preprocess:
         """
         return images.read_image(path, self.window)
 
+    @property
+    def channels(self) -> int:
+        """How many channels the network sees."""
+        return sum(illumination.INPUTS[name].channels for name in self.inputs)
+
     def prepare(self, image: Picture) -> Prepared:
         """Return the image resized and equalised, uint8. This part is done once per image and cached."""
         return equalise(self._resize(image), self.clahe, self.clip_limit, self.tiles)
+
+    def seen(self, image: Picture) -> UInt8[np.ndarray, "rows columns channels"]:
+        """Return what the network sees of an image before ``normalise``; with rgb alone this is ``prepare``."""
+        if self.inputs == RGB:
+            return self.prepare(image)
+        views = illumination.Views(self._resize(image), self.prepare(image), self.angle)
+        return illumination.stacked(self.inputs, views)
 
     def size(self, image: tuple[int, int]) -> tuple[int, int]:
         """Return height and width of what ``prepare`` makes of an image of these."""
@@ -91,18 +118,18 @@ class Preprocess:
         return cv2.resize(mask, self.image_size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
     def normalise(
-        self, prepared: UInt8[Array, "*batch height width 3"] | UInt8[np.ndarray, "*batch height width 3"]
-    ) -> Float32[Array, "*batch height width 3"] | Float32[np.ndarray, "*batch height width 3"]:
-        """Return (prepared - mean) / std per channel as float32: NumPy for a NumPy array, JAX for a JAX array."""
-        if isinstance(prepared, jax.Array):
+        self, seen: UInt8[Array, "*batch height width channels"] | UInt8[np.ndarray, "*batch height width channels"]
+    ) -> Float32[Array, "*batch height width channels"] | Float32[np.ndarray, "*batch height width channels"]:
+        """Return (seen - mean) / std per channel as float32: NumPy for a NumPy array, JAX for a JAX array."""
+        if isinstance(seen, jax.Array):
             mean, std = jnp.asarray(self.mean, np.float32), jnp.asarray(self.std, np.float32)
-            return (prepared.astype(np.float32) - mean) / std
+            return (seen.astype(np.float32) - mean) / std
         # Row by row: with three channels as its inner loop, NumPy takes ten times as long.
-        width = prepared.shape[-2]
-        rows = prepared.astype(np.float32).reshape(*prepared.shape[:-2], 3 * width)
+        width = seen.shape[-2]
+        rows = seen.astype(np.float32).reshape(*seen.shape[:-2], len(self.mean) * width)
         rows -= np.tile(np.asarray(self.mean, np.float32), width)
         rows /= np.tile(np.asarray(self.std, np.float32), width)
-        return rows.reshape(prepared.shape)
+        return rows.reshape(seen.shape)
 
     def restore(
         self, probability: Float[np.ndarray, "rows columns *classes"], size: tuple[int, int]
@@ -140,8 +167,9 @@ class Preprocess:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Preprocess:
         """Return the ``Preprocess`` of what ``to_json`` gave; all numbers are exactly the same."""
-        given: dict[str, Any] = {"window": (), **fields}  # runs of 0.1 have no window
-        return cls(**{**given, **{name: tuple(given[name]) for name in ("image_size", "mean", "std", "window")}})
+        given: dict[str, Any] = {"window": (), "inputs": RGB, **fields}  # runs of 0.1 have no window, and see rgb
+        tuples = ("image_size", "mean", "std", "window", "inputs")
+        return cls(**{**given, **{name: tuple(given[name]) for name in tuples}})
 
     @classmethod
     def from_config(cls, data: Mapping) -> Preprocess:
@@ -153,6 +181,8 @@ class Preprocess:
             clip_limit=float(clahe["clip_limit"]),
             tiles=clahe["tiles"],
             window=tuple(data["window"]),
+            inputs=tuple(data["inputs"]),
+            angle=data["angle"],
         )
 
     def _resize(self, image: Picture) -> Prepared:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, overload
 
+import numpy as np
+
 from jaxseg.data.images import Mask, Picture
 
 IGNORE = 255  # in a mask of classes: nobody knows the pixel's class, and neither loss nor scores count it
@@ -23,6 +25,12 @@ class Record(NamedTuple):
     fov: Mask | None  # 1 inside the field of view of a fundus camera; None where the set has none
     observer2: Mask | None  # the mask of a second observer
     group: str  # images of one group (one person) stay together in every split
+    channels: np.ndarray | None = None  # uint8 [height, width, channels], what the network sees; None: the image
+
+    @property
+    def seen(self) -> np.ndarray:
+        """What the network sees: the image, or the channels that were made of it."""
+        return self.image if self.channels is None else self.channels
 
 
 class Records(Sequence):  # not Sequence[Record]: beartype would read an image to check its type
@@ -33,6 +41,7 @@ class Records(Sequence):  # not Sequence[Record]: beartype would read an image t
         read: Callable[[int], Record],
         ids: Sequence[str],
         sizes: Sequence[tuple[int, int]] | None = None,
+        channels: int = 3,
     ):
         """Make the sequence of ``read(0), read(1), ...``.
 
@@ -40,8 +49,10 @@ class Records(Sequence):  # not Sequence[Record]: beartype would read an image t
             read: gives the record at an index; picklable, where worker processes are to read.
             ids: names of the records.
             sizes: their heights and widths, where these are known without reading.
+            channels: how many the network sees.
         """
         self.ids = tuple(ids)
+        self.channels = channels
         self._sizes = None if sizes is None else tuple(sizes)
         self._read = read
         self._indices: tuple[int, ...] = tuple(range(len(self.ids)))
@@ -49,12 +60,13 @@ class Records(Sequence):  # not Sequence[Record]: beartype would read an image t
     @classmethod
     def of(cls, records: Sequence[Record]) -> Records:
         """Return a sequence of records in memory as ``Records``."""
-        return cls(records.__getitem__, [record.id for record in records])
+        channels = {record.seen.shape[-1] for record in records}
+        return cls(records.__getitem__, [record.id for record in records], None, *channels)
 
     def take(self, indices: Sequence[int]) -> Records:
         """Return the records at ``indices``, in that order, still unread."""
         sizes = None if self._sizes is None else [self._sizes[i] for i in indices]
-        taken = Records(self._read, [self.ids[i] for i in indices], sizes)
+        taken = Records(self._read, [self.ids[i] for i in indices], sizes, self.channels)
         taken._indices = tuple(self._indices[i] for i in indices)
         return taken
 

@@ -27,7 +27,7 @@ READ_AHEAD = 4  # number of steps
 class Arrays(NamedTuple):
     """Records on a common canvas, padded with zeros at the bottom and on the right."""
 
-    images: Array | np.ndarray  # uint8 [records, height, width, 3]
+    images: Array | np.ndarray  # uint8 [records, height, width, channels], what the network sees
     masks: Array | np.ndarray  # uint8 [records, height, width], as ``Record.mask``
     fovs: Array | np.ndarray | None  # uint8 [records, height, width], 0 or 1; None where training does not look at it
     sizes: Array | np.ndarray  # int32 [records, 2], real heights and widths
@@ -40,7 +40,7 @@ class Arrays(NamedTuple):
 class Batch(NamedTuple):
     """The batch of one step; height and width are those of the patch, or of the canvas where images stay whole."""
 
-    images: Array  # float32 [batch, height, width, 3], normalised, zero on padding
+    images: Array  # float32 [batch, height, width, channels], normalised, zero on padding
     labels: Array  # int32 [batch, height, width], the class of each pixel, 0 where not valid
     valid: Array  # bool [batch, height, width], the pixels that the loss counts: real, of a known class, in the region
     sizes: Array  # int32 [batch, 2], height and width of the real content, which is at the top left
@@ -77,7 +77,8 @@ def canvas_shapes(records: Records, size: tuple[int, int] | None = None, *, fov:
     def zeros() -> Arrays:
         fovs = jnp.zeros((n, height, width), jnp.uint8) if fov else None
         masks = jnp.zeros((n, height, width), jnp.uint8)
-        return Arrays(jnp.zeros((n, height, width, 3), jnp.uint8), masks, fovs, jnp.zeros((n, 2), jnp.int32))
+        images = jnp.zeros((n, height, width, records.channels), jnp.uint8)
+        return Arrays(images, masks, fovs, jnp.zeros((n, 2), jnp.int32))
 
     return jax.eval_shape(zeros)
 
@@ -104,7 +105,7 @@ def canvas(records: Records, size: tuple[int, int] | None = None, *, fov: bool =
         h, w = record.mask.shape
         if h > height or w > width:
             raise ValueError(f"{record.id} is {h} x {w} and does not fit the canvas of {height} x {width}")
-        arrays.images[k, :h, :w] = record.image
+        arrays.images[k, :h, :w] = record.seen
         arrays.masks[k, :h, :w] = record.mask
         if arrays.fovs is not None:
             if record.fov is None:
@@ -134,8 +135,8 @@ def sample(
             ``fold_in(key, s)``, so they do not depend on how many devices share the batch.
         augment: which augmentations.
         patch_size: height and width of the samples; () for the whole canvas.
-        mean: mean of each colour in grey levels (0 to 255).
-        std: standard deviation of each colour.
+        mean: mean of each channel in grey levels (0 to 255).
+        std: standard deviation of each channel.
 
     Raises:
         ValueError: the augmentations cannot be applied to samples of this size.

@@ -20,7 +20,6 @@ from jaxseg.ahead import ahead
 from jaxseg.data import palette
 from jaxseg.data.images import SUFFIXES, Picture, encode_png, is_picture, passed_over, read_size, stem
 from jaxseg.inference.predictor import Predictor, TooLarge
-from jaxseg.metrics import decide
 from jaxseg.progress import track
 
 # What may prevent one image and not the others.
@@ -39,8 +38,9 @@ def predict_folder(
 ) -> list[Path]:
     """Predict every image of a folder, or one image, and write PNG files of the same size and stem for each.
 
-    ``masks/``: 0 and 255, foreground where the probability exceeds ``predictor.threshold``. ``probabilities/``: 16-bit
-    grey, the probability times ``PROBABILITY_SCALE``. ``overlays/``: the photograph with the mask tinted and outlined.
+    ``masks/``: 0 and 255, foreground where the probability exceeds ``predictor.threshold``, and what
+    ``predictor.reconnect`` adds. ``probabilities/``: 16-bit grey, the probability times ``PROBABILITY_SCALE``.
+    ``overlays/``: the photograph with the mask tinted and outlined.
 
     Of several classes, ``masks/`` hold the number of each pixel's class, 0 for background, and show it by a palette;
     ``probabilities/<class>/`` are those of one class; ``overlays/`` are taller, by a strip that names the colours.
@@ -153,13 +153,14 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _pictures(predictor: Predictor, image: Picture) -> dict[str, bytes]:
-    return pictures(image, predictor(image), predictor.threshold, predictor.classes)
+    probability = predictor(image)
+    return pictures(image, probability, predictor.decide(probability), predictor.classes)
 
 
 def pictures(
     image: Picture,
     probability: Float32[np.ndarray, "height width *classes"],
-    threshold: float | Sequence[float],
+    mask: UInt8[np.ndarray, "height width"],
     classes: Sequence[str],
 ) -> dict[str, bytes]:
     """Return the PNG files of a prediction by their folder; see ``predict_folder``.
@@ -167,10 +168,9 @@ def pictures(
     Args:
         image: the photograph.
         probability: of a ``Predictor``, at the photograph's size.
-        threshold: of the predictor.
+        mask: the class of every pixel, as ``Predictor.decide`` gives it.
         classes: likewise.
     """
-    mask = decide(probability, threshold)
     maps = np.moveaxis(probability, -1, 0)[1:] if classes else [probability]
     drawn = {
         kind: encode_png(np.rint(found * PROBABILITY_SCALE).astype(np.uint16))

@@ -16,14 +16,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int32
+from jaxtyping import Array, Float, Float32, Int32, UInt8
 
 from jaxseg import checks, counting
-from jaxseg.data.preprocess import Preprocess
+from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
-from jaxseg.metrics import check_threshold
+from jaxseg.metrics import OFF, Walk, check_threshold, decide
 from jaxseg.models import Network, Skip, skips
 from jaxseg.runs.programs import Program
 
@@ -57,6 +57,7 @@ class Predictor:
         classes: names of the classes that the network tells from the background; () for one foreground.
         threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``. With
             ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
+        reconnect: joins the fragments of the foreground after the threshold, where it is asked to.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Predictor:
         step: int | None = None,
         classes: tuple[str, ...] = (),
         threshold: float | tuple[float, ...] = 0.5,
+        reconnect: Walk = OFF,
         made_of: Any = None,
     ):
         """Hold a trained model.
@@ -85,16 +87,18 @@ class Predictor:
             step: see the class.
             classes: see the class.
             threshold: see the class.
+            reconnect: see the class.
             made_of: settings that the model was built from, as plain data, with which its compiled programs may be
                 kept; see ``runs.programs``. None: they are not.
 
         Raises:
-            ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), or a threshold that is not
-                one number or, with ``classes``, one for each.
+            ValueError: a tile that is not two positive numbers, an overlap outside [0, 1), a threshold that is not one
+                number or, with ``classes``, one for each, or a walk among classes.
         """
         checks.size("tile", tile, "whole images")
         checks.fraction("overlap", overlap, "the part of a tile that neighbours share, 0 to below 1")
         check_threshold("threshold", threshold, classes)
+        reconnect.check(classes)
         self.model: Any = model
         self.variables = jax.device_put(variables)
         self.preprocess = preprocess
@@ -106,6 +110,7 @@ class Predictor:
         self.step = step
         self.classes = classes
         self.threshold = threshold
+        self.reconnect = reconnect
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
         self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
@@ -119,20 +124,24 @@ class Predictor:
             TooLarge: it does not fit the memory; a predictor with ``tile`` predicts it.
         """
         _check(image)
-        probability = self.prepared(self.preprocess.prepare(image))
+        probability = self.prepared(self.preprocess.seen(image))
         return self.preprocess.restore(probability, image.shape[:2])
 
     def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
-        """Return the probabilities of an image that is resized and CLAHEd already (uint8 [h, w, 3]), at that size.
+        """Return the probabilities of what ``preprocess.seen`` made of an image, uint8 [h, w, channels], at that size.
 
         Raises:
             ValueError: the image has another dtype or shape.
         """
-        _check(image)
+        _check(image, self.preprocess)
         normalised = np.asarray(self.preprocess.normalise(image), np.float32)
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
+        """Return the class of every pixel by ``threshold`` and ``reconnect``, 0 for the background."""
+        return decide(probability, self.threshold, self.reconnect)
 
     def tiled(self, side: int) -> Predictor:
         """Return a predictor that predicts in square tiles of this side."""
@@ -166,7 +175,7 @@ class Predictor:
             ValueError: the image has another dtype or shape, or the network has no attention.
         """
         _check(image)
-        normalised = np.asarray(self.preprocess.normalise(self.preprocess.prepare(image)), np.float32)
+        normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
         found = skips(self.model, self.variables, *_laid(normalised, own))
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
@@ -174,7 +183,7 @@ class Predictor:
     def describe(self) -> str:
         """Return how images are predicted, in words for a report."""
         tiles = f"{self.tile[0]} x {self.tile[1]} tiles, {self.overlap:.0%} overlap" if self.tile else "whole images"
-        return f"{tiles}, mean over four flips" if self.flips else tiles
+        return ", ".join(filter(None, [tiles, "mean over four flips" * self.flips, self.reconnect.describe()]))
 
     def _predict(self, image: np.ndarray) -> np.ndarray:
         if self.tile:
@@ -281,7 +290,7 @@ def _room() -> int | None:
 @functools.partial(jax.jit, static_argnames=("model", "snug", "foreground"))
 def _probabilities(
     variables: Any,
-    images: Float[Array, "batch height width 3"],
+    images: Float[Array, "batch height width channels"],
     sizes: Int32[Array, "batch 2"],
     *,
     model: nn.Module,
@@ -296,17 +305,24 @@ def _probabilities(
 
 
 def _laid(
-    image: Float32[np.ndarray, "height width 3"], canvas: Size
-) -> tuple[Float32[np.ndarray, "1 rows columns 3"], Int32[np.ndarray, "1 2"]]:
+    image: Float32[np.ndarray, "height width channels"], canvas: Size
+) -> tuple[Float32[np.ndarray, "1 rows columns channels"], Int32[np.ndarray, "1 2"]]:
     """Return the image at the top left of a canvas, zeros around it, and its real height and width."""
     height, width = image.shape[:2]
-    laid = np.zeros((1, *canvas, 3), np.float32)
+    laid = np.zeros((1, *canvas, image.shape[2]), np.float32)
     laid[0, :height, :width] = image
     return laid, np.array([[height, width]], np.int32)
 
 
-def _check(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+def _check(image: np.ndarray, seen_by: Preprocess | None = None) -> None:
+    """Raise ValueError unless this is a photograph, or what a network sees of one."""
+    if seen_by is not None and seen_by.inputs != RGB:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != seen_by.channels:
+            raise ValueError(
+                f"the prepared image is {image.dtype} {list(image.shape)}; want uint8 [height, width, "
+                f"{seen_by.channels}], the inputs {', '.join(seen_by.inputs)} (preprocess.seen makes them)"
+            )
+    elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             f"image is {image.dtype} {list(image.shape)}; want uint8 [height, width, 3] in RGB (data.images.read_image "
             f"reads any supported file so)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from jaxseg import models
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics import Walk
 from jaxseg.runs import compilation
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.runs.folder import read, read_config
@@ -23,6 +26,7 @@ def load(
     overlap: float | None = None,
     flips: bool | None = None,
     threshold: float | tuple[float, ...] | None = None,
+    reconnect: float | None = None,
 ) -> Predictor:
     """Return the predictor of a training run.
 
@@ -33,6 +37,8 @@ def load(
         overlap: in place of its ``eval.overlap``.
         flips: in place of its ``eval.flips``.
         threshold: in place of its ``eval.threshold``, or of its ``eval.thresholds`` where it has classes.
+        reconnect: in place of its ``eval.reconnect.reach``, pixels; 0 switches the walk off. A window that is too small
+            for it becomes twice as large as it, and one more.
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
@@ -47,6 +53,10 @@ def load(
     step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
     settings = options(config) | {name: value for name, value in asked.items() if value is not None}
+    if reconnect is not None:
+        walk = settings["reconnect"]
+        window = walk.window if walk.window > reconnect else 2 * math.ceil(reconnect) + 1
+        settings["reconnect"] = dataclasses.replace(walk, reach=reconnect, window=window)
     if len(settings["classes"]) == 1 and isinstance(settings["threshold"], float):
         settings["threshold"] = (settings["threshold"],)  # a command line cannot tell one number from a tuple of one
     network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
@@ -61,6 +71,7 @@ def options(config: Mapping[str, Any]) -> dict[str, Any]:
         "overlap": asked["overlap"],
         "flips": asked["flips"],
         "threshold": tuple(asked["thresholds"]) if classes else asked["threshold"],
+        "reconnect": Walk(**asked["reconnect"]),
         "classes": classes,
         "made_of": [config["model"], classes],
     }

@@ -43,14 +43,14 @@ def score(
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
     predictor, classes = expecting(predictor, records, prepared=prepared), predictor.classes
-    model = Tally(predictor.threshold, classes=classes)
+    model = Tally(predictor.threshold, predictor.reconnect, classes=classes)
     human = Tally(() if classes else 0.5, classes=classes, ranked=False)
     predict = predictor.prepared if prepared else predictor
 
     def predicted(place: int) -> tuple[Record, np.ndarray]:
         record = records[place]
         with _named(record.id):
-            return record, predict(record.image)
+            return record, predict(record.seen)
 
     check()
     with contextlib.closing(ahead(predicted, range(len(records)))) as work:
@@ -62,7 +62,7 @@ def score(
                 model.add(record.id, probability, truth, fov, known)
                 check()
                 if save_to is not None:
-                    drawn = pictures(record.image, probability, predictor.threshold, classes)
+                    drawn = pictures(record.image, probability, predictor.decide(probability), classes)
                     write_pictures(drawn, save_to, record.id)
                 if record.observer2 is None:
                     continue
@@ -78,6 +78,7 @@ def score(
         observer2=human.summary() if human.rows else None,
         threshold=predictor.threshold,
         scored_at="prepared" if prepared else "original",
+        reconnect=predictor.reconnect,
     )
 
 

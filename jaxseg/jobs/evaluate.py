@@ -37,7 +37,7 @@ def evaluate(
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
         masks: save the predictions too, as ``inference.predict_folder`` does, in ``eval/<name>_predictions/``.
-        prediction: tile, overlap, flips, threshold, in place of the run's; see ``inference.load``.
+        prediction: tile, overlap, flips, threshold, reconnect, in place of the run's; see ``inference.load``.
 
     Raises:
         FileNotFoundError: there is no such run, or its images are gone.
@@ -79,6 +79,7 @@ _PROTOCOL: dict[str, Callable[[Any], str]] = {
     "tile": lambda value: f"tile{'x'.join(map(str, value))}",
     "overlap": lambda value: f"overlap{value:g}",
     "flips": lambda value: "flips" if value else "noflips",
+    "reconnect": lambda value: f"reconnect{value.reach:g}",
     "scored_at": str,
 }
 

@@ -10,7 +10,7 @@ from jaxseg import checks
 from jaxseg.losses.boundary import boundary
 from jaxseg.losses.cldice import cldice
 from jaxseg.losses.contour import Contour
-from jaxseg.losses.cross_entropy import BalancedCrossEntropy, CrossEntropy, Focal
+from jaxseg.losses.cross_entropy import BalancedCrossEntropy, CrossEntropy, Focal, ImprovedCrossEntropy
 from jaxseg.losses.loss import Loss as Loss
 from jaxseg.losses.lovasz import Lovasz
 from jaxseg.losses.overlap import FocalTversky, GeneralizedDice, Matthews, Tversky, dice, dice_ce
@@ -19,6 +19,7 @@ from jaxseg.losses.overlap import FocalTversky, GeneralizedDice, Matthews, Tvers
 LOSSES: dict[str, Callable[..., Loss]] = {
     "cross_entropy": CrossEntropy,
     "balanced_cross_entropy": BalancedCrossEntropy,
+    "improved_cross_entropy": ImprovedCrossEntropy,
     "focal": Focal,
     "dice": dice,
     "dice_ce": dice_ce,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxseg import checks
 from jaxseg.losses.loss import Loss, Sums, membership, over_pixels
@@ -48,10 +48,38 @@ class BalancedCrossEntropy(Loss):
         if self.weights:
             weight = jnp.where(valid, _of_class(self.weights, "weights", logits)[labels], 0)
             return {"total": (weight * nats).sum(), "count": weight.sum()}
-        _, truth = membership(logits, labels, valid)
-        pixels = valid.sum((1, 2)).astype(nats.dtype)
-        others = 1 - truth.sum((1, 2)) / jnp.maximum(pixels, 1)[:, None]
-        return over_pixels((truth * others[:, None, None]).sum(-1) * nats, valid)
+        return over_pixels(_others(logits, labels, valid) * nats, valid)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImprovedCrossEntropy(Loss):
+    """Cross entropy without the pixels that are right by a margin, p(true class) > 1 - margin (Hu et al. 2018).
+
+    For two classes these are y = 1 with p > 1 - margin and y = 0 with p < margin. They give neither loss nor gradient,
+    but count among the pixels: the value is a sum over the others of w (-ln p(true class)), divided by the number of
+    all pixels of the batch, so that it falls as more of them are right. Without foreground in the truth it is 0 where
+    it is balanced, and otherwise that sum over the background.
+
+    Only the idea could be read. Guesses are the margin, whether the weights are HED's, and what the sum is divided by.
+
+    Attributes:
+        margin: 0 leaves no pixel out; a pixel whose probability is the limit itself is not left out.
+        balanced: w is the share of the image's pixels that are of other classes, as in ``BalancedCrossEntropy``;
+            otherwise it is 1.
+    """
+
+    margin: float = 0.1
+    balanced: bool = True
+
+    def __post_init__(self) -> None:
+        checks.require(0 <= self.margin < 1, "margin", self.margin, "a number from 0 to below 1")
+        checks.require(isinstance(self.balanced, bool), "balanced", self.balanced, "true or false")
+
+    def sums(self, logits: Array, labels: Array, valid: Array) -> Sums:
+        nats = _nats(logits, labels)
+        hard = -jnp.expm1(-nats) >= self.margin  # 1 - p of the true class, exact where p is near 1
+        weight = _others(logits, labels, valid) if self.balanced else 1
+        return over_pixels(jnp.where(hard, weight * nats, 0), valid)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +121,18 @@ def _nats(
     logits: Float[Array, "batch height width classes"], labels: Int[Array, "batch height width"]
 ) -> Float[Array, "batch height width"]:
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+
+
+def _others(
+    logits: Float[Array, "batch height width classes"],
+    labels: Int[Array, "batch height width"],
+    valid: Bool[Array, "batch height width"],
+) -> Float[Array, "batch height width"]:
+    """Return the share of each image's valid pixels that are of another class than this one; 0 where not valid."""
+    _, truth = membership(logits, labels, valid)
+    pixels = valid.sum((1, 2)).astype(truth.dtype)
+    others = 1 - truth.sum((1, 2)) / jnp.maximum(pixels, 1)[:, None]
+    return (truth * others[:, None, None]).sum(-1)
 
 
 def _weights(name: str, given: Sequence[float]) -> tuple[float, ...]:

@@ -17,3 +17,5 @@ from jaxseg.metrics.summary import SD_DDOF as SD_DDOF
 from jaxseg.metrics.summary import Tally as Tally
 from jaxseg.metrics.summary import flatten as flatten
 from jaxseg.metrics.summary import score_key as score_key
+from jaxseg.metrics.walk import OFF as OFF
+from jaxseg.metrics.walk import Walk as Walk

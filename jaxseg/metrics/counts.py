@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64, Shaped, UInt8
 
 from jaxseg import checks
+from jaxseg.metrics.walk import OFF, Walk
 
 
 class Counts(NamedTuple):
@@ -63,7 +64,9 @@ def confusion(
 
 
 def decide(
-    probability: Float[np.ndarray, "height width *classes"], at: float | Sequence[float] = 0.5
+    probability: Float[np.ndarray, "height width *classes"],
+    at: float | Sequence[float] = 0.5,
+    reconnect: Walk = OFF,
 ) -> UInt8[np.ndarray, "height width"]:
     """Return the predicted class of every pixel, 0 for the background.
 
@@ -72,9 +75,14 @@ def decide(
         at: of the foreground, the threshold: class 1 is where the probability is greater, not equal. At 0.5 this is the
             argmax of a two-class softmax, whose ties go to the background. Of n classes, () for the most probable
             class, or n thresholds: then the most probable among the classes that exceed theirs, else the background.
+        reconnect: joins the fragments of one foreground; as it comes it does nothing.
+
+    Raises:
+        ValueError: ``reconnect`` is to join several classes.
     """
     if probability.ndim == 2:
-        return (probability > at).astype(np.uint8)
+        return reconnect(probability, (probability > at).astype(np.uint8))
+    reconnect.check([f"class {k}" for k in range(1, probability.shape[-1])])
     if np.size(at) == 0:
         return probability.argmax(-1).astype(np.uint8)
     own = probability[..., 1:]

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from jaxseg.metrics.walk import OFF, Walk
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -19,6 +21,7 @@ class Evaluation:
         threshold: the probability above which a pixel was called foreground; of several classes, one each, or () where
             a pixel got the most probable class.
         scored_at: "prepared" (the size that the model sees) or "original" (the images' own size).
+        reconnect: what joined the fragments of the foreground after the threshold.
     """
 
     summary: dict[str, Any]
@@ -26,6 +29,7 @@ class Evaluation:
     observer2: dict[str, Any] | None
     threshold: float | tuple[float, ...]
     scored_at: str
+    reconnect: Walk = OFF
 
     def ranked(self, metric: str, region: str = "full") -> list[dict[str, Any]]:
         """Return ``{"id": ..., metric: ...}`` of each image in one region, from the lowest to the highest score.
@@ -49,4 +53,4 @@ class Evaluation:
         if self.threshold == ():
             return "the most probable class"
         given = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
-        return f"threshold {', '.join(f'{at:g}' for at in given)}"
+        return ", ".join(filter(None, [f"threshold {', '.join(f'{at:g}' for at in given)}", self.reconnect.describe()]))

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32, Shaped
 from jaxseg.metrics.counts import Counts, confusion, decide
 from jaxseg.metrics.curves import auc
 from jaxseg.metrics.scores import METRICS, SCORES, scores
+from jaxseg.metrics.walk import OFF, Walk
 
 REGIONS = ("full", "fov")
 REDUCTIONS = ("image_mean", "image_sd", "pooled")
@@ -29,6 +30,7 @@ class Tally:
 
     Args:
         at: how probabilities become classes, see ``decide``.
+        reconnect: likewise.
         classes: names of the classes; () where there is one foreground. Each is scored against the rest.
         ranked: whether the predictions are probabilities, which have an AUC; False for a second observer's binary
             mask, whose AUC is None.
@@ -39,13 +41,14 @@ class Tally:
     def __init__(
         self,
         at: float | Sequence[float] = 0.5,
+        reconnect: Walk = OFF,
         *,
         classes: Sequence[str] = (),
         ranked: bool = True,
         pool_limit: int = POOL_LIMIT,
     ):
         self.rows: list[dict[str, Any]] = []
-        self._at = at
+        self._at, self._reconnect = at, reconnect
         self._ranked = ranked
         self._classes = tuple(classes)
         self._pool_limit = pool_limit
@@ -76,7 +79,7 @@ class Tally:
             ValueError: a probability is NaN.
         """
         truth = truth.astype(np.uint8)
-        prediction = decide(probability, self._at)
+        prediction = decide(probability, self._at, self._reconnect)
         regions = {"full": known}
         if fov is not None:
             regions["fov"] = fov if known is None else fov & known

@@ -21,7 +21,7 @@ from jaxseg.models.network import Network
 Later = Callable[[], Any]  # a value that is computed when it is asked for, and once
 
 
-def initial_variables(network: Network, key: Array) -> dict[str, Any]:
+def initial_variables(network: Network, key: Array, channels: int = 3) -> dict[str, Any]:
     """Return the variables that a network starts with, ``{"params": ..., "batch_stats": ...}``; to be jitted.
 
     They are distributed as those of ``network.init`` and have their structure, but other values for the same key.
@@ -29,10 +29,11 @@ def initial_variables(network: Network, key: Array) -> dict[str, Any]:
     Args:
         network: the network.
         key: from ``jax.random.key``.
+        channels: of its images.
     """
 
     def init(key: Array) -> Any:
-        return network.init(key, jnp.zeros((1, network.stride, network.stride, 3)), train=False)
+        return network.init(key, jnp.zeros((1, network.stride, network.stride, channels)), train=False)
 
     program, shapes = jax.make_jaxpr(init, return_shape=True)(key)
     bits, start = jax.random.bits(key, (_drawn(program.jaxpr),)), 0

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float32, UInt8
 
 from jaxseg.data.palette import colours
 from jaxseg.data.records import IGNORE
-from jaxseg.metrics import decide
 from jaxseg.report.figures import save
 from jaxseg.report.panels import MARK, aspect, thinned
 
@@ -46,6 +45,7 @@ class Example(NamedTuple):
     image: UInt8[np.ndarray, "height width 3"]
     truth: UInt8[np.ndarray, "height width"]  # the class of each pixel; one foreground is class 1
     probability: Float32[np.ndarray, "height width *classes"]  # of the foreground, or of each class
+    predicted: UInt8[np.ndarray, "height width"]  # likewise the predicted class
     fov: Bool[np.ndarray, "height width"] | None
 
 
@@ -99,13 +99,13 @@ def draw_examples(
         examples: what to show, top to bottom.
         path: the picture's file.
         title: of the picture: split, metric, region and size of scoring.
-        threshold: how probabilities become classes, see ``metrics.decide``.
+        threshold: how probabilities became classes; told where there is one foreground.
         classes: names of the classes; () where there is one foreground.
     """
     from matplotlib.figure import Figure
 
     unknown = any((example.truth == IGNORE).any() for example in examples)
-    view = _Classes(classes, threshold, unknown=unknown) if classes else _Foreground(threshold)
+    view = _Classes(classes, unknown=unknown) if classes else _Foreground(threshold)
     columns = view.columns()
     heights = [_PANEL * aspect(example.truth) for example in examples]
     width = 2 * _MARGIN + len(columns) * _PANEL + (len(columns) - 1) * _GAP
@@ -148,7 +148,7 @@ class _Foreground:
             outline = axes[1].contour(truth, levels=[0.5], colors=[MARK], linewidths=0.8)
             outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
         self._shading = axes[2].imshow(example.probability, cmap="viridis", vmin=0, vmax=1)
-        _draw_errors(axes[3], example, self._threshold)
+        _draw_errors(axes[3], example)
         _bare(axes)
 
     def legend(self, figure: Figure) -> None:
@@ -164,9 +164,8 @@ class _Foreground:
 class _Classes:
     """Several classes, each in a colour of its own: those of the truth, the predicted ones, and where they differ."""
 
-    def __init__(self, names: Sequence[str], threshold: Any, *, unknown: bool):
+    def __init__(self, names: Sequence[str], *, unknown: bool):
         self._names = tuple(names)
-        self._threshold = threshold
         shades = [(shade, 1.0) for shade in colours(len(self._names)).tolist()]
         self._shades: dict[str, Any] = dict(zip(self._names, shades, strict=True))
         if unknown:
@@ -178,10 +177,9 @@ class _Classes:
 
     def draw(self, axes: Sequence[Axes], example: Example) -> None:
         axes[0].imshow(example.image)
-        predicted = decide(example.probability, self._threshold)
-        for axis, classes in ((axes[1], example.truth), (axes[2], predicted)):
+        for axis, classes in ((axes[1], example.truth), (axes[2], example.predicted)):
             axis.imshow(class_map(example.image, classes, len(self._names)))
-        _draw_errors(axes[3], example, self._threshold)
+        _draw_errors(axes[3], example)
         _bare(axes)
 
     def legend(self, figure: Figure) -> None:
@@ -189,8 +187,8 @@ class _Classes:
         _chips(figure, CLASS_ERRORS, "right", 0.24)
 
 
-def _draw_errors(axis: Axes, example: Example, threshold: Any) -> None:
-    axis.imshow(error_map(example.image, example.truth, decide(example.probability, threshold)))
+def _draw_errors(axis: Axes, example: Example) -> None:
+    axis.imshow(error_map(example.image, example.truth, example.predicted))
     if example.fov is not None and not example.fov.all():
         axis.contour(example.fov, levels=[0.5], colors=["white"], linewidths=0.8, linestyles="dotted")
 
@@ -223,5 +221,5 @@ def _chips(
 
 
 def _thinned(example: Example) -> Example:
-    title, image, truth, probability, fov = example
-    return Example(title, thinned(image), thinned(truth), thinned(probability), None if fov is None else thinned(fov))
+    arrays = {name: thinned(value) for name, value in example._asdict().items() if isinstance(value, np.ndarray)}
+    return example._replace(**arrays)

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxseg import files
 from jaxseg.data.records import Record
-from jaxseg.metrics import METRICS, Evaluation
+from jaxseg.metrics import METRICS, Evaluation, decide
 from jaxseg.models import describe
 from jaxseg.progress import clock
 from jaxseg.report.learning_curves import draw_curves, selection_key, series
@@ -91,8 +91,8 @@ def write_run(
             _example(f"{place}  ·  {row['id']}  ·  {heading} {row[select]:.4f}", row, evaluation, predictor, records)
             for place, row in chosen
         ]
-        path, threshold = figures / f"{name}_examples.png", evaluation.threshold
-        draw_examples(examples, path, title=title, threshold=threshold, classes=classes)
+        path = figures / f"{name}_examples.png"
+        draw_examples(examples, path, title=title, threshold=evaluation.threshold, classes=classes)
         title = f"{split}: {heading} image by image ({evaluation.decision()}, {evaluation.scored_at} size)"
         draw_ranking(evaluation, figures / f"{name}_ranking.png", select=select, title=title)
     return _write_report(workdir, config, rows)
@@ -103,6 +103,7 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
     model, data, train = config["model"], config["data"], config["train"]
     loss = _loss(config["loss"])
     told = "" if loss == _PAPERS else f", {loss}"
+    told += "" if data["inputs"] == ["rgb"] else f", on the inputs {', '.join(data['inputs'])}"
     lines = [
         f"# {workdir.resolve().name}",
         "",
@@ -147,11 +148,13 @@ def _example(
 ) -> Example:
     record = records[evaluation.ids.index(row["id"])]
     predict = predictor.prepared if evaluation.scored_at == "prepared" else predictor
+    probability = predict(record.seen)
     return Example(
         title=title,
         image=record.image,
         truth=record.mask,
-        probability=predict(record.image),
+        probability=probability,
+        predicted=decide(probability, evaluation.threshold, evaluation.reconnect),
         fov=None if record.fov is None else record.fov == 1,
     )
 

@@ -42,8 +42,17 @@ _FREE = (
 # Settings that came later, and what earlier runs did without them.
 _LATER: Json = {
     "model": {"options": {}, "remat": False},
-    "data": {"classes": {}, "background": [0], "ignore": [], "window": [], "mask_name": "", "group_pattern": ""},
-    "eval": {"select": "dice", "thresholds": []},
+    "data": {
+        "classes": {},
+        "background": [0],
+        "ignore": [],
+        "window": [],
+        "mask_name": "",
+        "group_pattern": "",
+        "inputs": ["rgb"],
+        "angle": "min_entropy",
+    },
+    "eval": {"select": "dice", "thresholds": [], "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1}},
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }

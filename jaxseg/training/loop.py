@@ -77,7 +77,7 @@ class Run:
         )
 
     def _init(self, key: jax.Array) -> TrainState:
-        variables = models.initial_variables(self.network, key)
+        variables = models.initial_variables(self.network, key, self.splits.preprocess.channels)
         return initial_state(variables, self.optimizer, ema=self.config.train.ema_decay > 0)
 
     def _restored(self) -> TrainState | None:
@@ -99,6 +99,7 @@ class Run:
         step, variables = checkpoint.load_variables(self.config.train.init_from)
         print(f"starting from the weights of {self.config.train.init_from}, step {step}", flush=True)
         _require_same_classes(self.predictor.classes, self.config.train.init_from)
+        _require_same_inputs(self.splits.preprocess.inputs, self.config.train.init_from)
         started = {"params": state.params.tree(), "batch_stats": state.batch_stats}
         _require_same_shapes(started, variables, self.config.train.init_from)
         return initial_state(variables, self.optimizer, ema=state.ema is not None)
@@ -282,6 +283,15 @@ def _require_same_classes(wanted: tuple[str, ...], source: str) -> None:
         raise ValueError(
             f"train.init_from {source} tells the classes {given} apart, and this run {wanted}; give data.classes the "
             "same names in the same order"
+        )
+
+
+def _require_same_inputs(wanted: tuple[str, ...], source: str) -> None:
+    given = tuple(read_config(Path(source))["data"]["inputs"])
+    if given != wanted:
+        raise ValueError(
+            f"train.init_from {source} sees the inputs {given}, and this run {wanted}; give data.inputs the same names "
+            "in the same order"
         )
 
 

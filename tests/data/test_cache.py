@@ -46,7 +46,7 @@ def test_a_changed_label_meets_no_stale_cache(data, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [{"image_size": (32, 32)}, {"clahe": {"mode": "lab", "clip_limit": 2.0, "tiles": 8}},
-     {"clahe": {"mode": "none", "clip_limit": 3.0, "tiles": 8}}, {"labels": (1,)}],
+     {"clahe": {"mode": "none", "clip_limit": 3.0, "tiles": 8}}, {"labels": (1,)}, {"inputs": ("rgb", "green")}],
 )  # fmt: skip
 def test_a_changed_option_meets_no_stale_cache(data, change):
     assert content(data | change) != content(data)

@@ -19,7 +19,10 @@ def test_json_round_trip_is_exact(preprocess):
 
 def test_settings_become_a_preprocess():
     data = {"image_size": [64, 48], "window": [], "clahe": {"mode": "green", "clip_limit": 3, "tiles": 4}}
-    assert Preprocess.from_config(data) == Preprocess((64, 48), "green", 3.0, 4)
+    data |= {"inputs": ["v_star", "rgb"], "angle": "released"}
+    made = Preprocess((64, 48), "green", 3.0, 4, inputs=("v_star", "rgb"), angle="released")
+    assert Preprocess.from_config(data) == made
+    assert (made.channels, made.mean, made.std) == (4, (0.0,) * 4, (1.0,) * 4)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,8 @@ def test_the_clip_limit_and_the_tiles_of_the_settings_reach_opencv(mode):
                 "image_size": (),
                 "labels": (),
                 "window": (),
+                "inputs": ("rgb",),
+                "angle": "min_entropy",
                 "clahe": {"mode": mode, "clip_limit": clip_limit, "tiles": tiles},
             }
             prepared = Preprocess.from_config(data).prepare(image)

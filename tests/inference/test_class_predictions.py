@@ -99,7 +99,14 @@ def test_a_second_observer_of_classes_is_scored_where_both_know_the_class(colour
 
 @pytest.mark.parametrize(("classes", "threshold"), [({}, 0.4), ({"red": 1, "green": 2}, (0.3, 0.6))])
 def test_a_run_says_how_its_probabilities_become_classes(classes, threshold):
-    prediction = {"tile": [], "overlap": 0.5, "flips": False, "threshold": 0.4, "thresholds": [0.3, 0.6]}
+    prediction = {
+        "tile": [],
+        "overlap": 0.5,
+        "flips": False,
+        "threshold": 0.4,
+        "thresholds": [0.3, 0.6],
+        "reconnect": {},
+    }
     found = inference.options({"eval": prediction, "data": {"classes": classes}, "model": {"name": "unet"}})
     assert (found["classes"], found["threshold"]) == (tuple(classes), threshold)
     assert found["made_of"] == [{"name": "unet"}, tuple(classes)]

@@ -5,8 +5,10 @@ import pytest
 from fakes import green_probability
 from sklearn.metrics import f1_score, roc_auc_score
 
+from jaxseg.data.images import read_image, write_png
 from jaxseg.data.records import Record
-from jaxseg.inference import score
+from jaxseg.inference import predict_folder, score
+from jaxseg.metrics import Walk
 
 
 def _record(make_image, name, seed, fov=None):
@@ -100,3 +102,19 @@ def test_a_model_that_answers_nan_is_named_with_the_image(green, make_image, mon
     monkeypatch.setattr(green, "prepared", lambda image: np.full(image.shape[:2], np.nan, np.float32))
     with pytest.raises(ValueError, match="image a: probabilities hold NaN"):
         score(green, [_record(make_image, "a", 1)])
+
+
+def test_the_walk_acts_in_scores_saved_masks_and_a_folders_masks_alike(green, tmp_path):
+    image = np.zeros((20, 27, 3), np.uint8)
+    image[10, :, 1], image[10, 12:15, 1] = 255, 110  # a line, and a gap of probability .34
+    record = Record("a", image, (image[..., 1] > 0).astype(np.uint8), None, None, "a")
+    write_png(tmp_path / "a.png", image)
+    broken = score(green, [record])
+    green.reconnect = Walk(reach=6.0)
+    found = score(green, [record], save_to=tmp_path / "saved")
+    assert [one.rows[0]["fn"] for one in (broken, found)] == [3, 0]
+    assert [one.rows[0]["auc"] for one in (broken, found)] == [1.0, 1.0]  # of the probabilities, which stay
+    assert (found.reconnect, found.decision()) == (green.reconnect, f"threshold 0.5, {green.reconnect.describe()}")
+    (mask,) = predict_folder(green, tmp_path / "a.png", tmp_path / "out", progress=False)
+    for path in (mask, tmp_path / "saved" / "masks" / "a.png"):
+        np.testing.assert_array_equal(read_image(path)[..., 0], 255 * record.mask)

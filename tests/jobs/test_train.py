@@ -104,12 +104,16 @@ def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
 def test_another_protocol_has_files_of_its_own(run, capsys):
     evaluate(run, "val")
     (own,) = [path.read_bytes() for path in (run / "eval").glob("val.json")]
-    scored = evaluate(run, "val", threshold=0.3, flips=True, checkpoint="latest", masks=True)
-    name = "val_latest_threshold0.3_flips"
+    scored = evaluate(run, "val", threshold=0.3, flips=True, checkpoint="latest", masks=True, reconnect=30.0)
+    name = "val_latest_threshold0.3_flips_reconnect30"
     assert (run / "eval" / "val.json").read_bytes() == own
     assert json.loads((run / "eval" / f"{name}.json").read_text())["threshold"] == 0.3
-    assert "threshold: 0.3" in capsys.readouterr().out
-    assert "## Scores on val, not as configured: latest, threshold0.3, flips" in (run / "report.md").read_text()
+    assert "threshold: 0.3" in (told := capsys.readouterr().out)
+    assert "mean over four flips, fragments reconnected (reach 30, window 61, stop 0.1)" in told
+    assert (
+        "## Scores on val, not as configured: latest, threshold0.3, flips, reconnect30"
+        in (run / "report.md").read_text()
+    )
     assert (run / "figures" / f"{name}_examples.png").exists()
     evaluate(run, "val", threshold=0.5)  # the run's own
     assert {path.stem for path in (run / "eval").glob("val*.json")} == {"val", name}

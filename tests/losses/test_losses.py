@@ -23,6 +23,10 @@ PUBLISHED = [
     ("mcc", {}, 0.500005, 0.9985, 0.5, 0.5),
     ("balanced_cross_entropy", {}, 0.616186 / 4, 0, 0, 0),  # published as a sum over the four pixels
     ("balanced_cross_entropy", {"weights": (1.0, 1.0)}, 0.308093, 0.105361, 0, 0),
+    # By hand, for nothing is published: T keeps p = .6 of y = 1 and .4 of y = 0, so 2 (-ln .6) / 4; HED's weights: 1/2.
+    ("improved_cross_entropy", {"margin": 0.2, "balanced": False}, 0.255413, 0, 0, 0),
+    ("improved_cross_entropy", {"margin": 0.2}, 0.127706, 0, 0, 0),
+    ("improved_cross_entropy", {"margin": 0.05, "balanced": False}, 0.308093, 0.105361, 0, 0),
     ("lovasz", {}, 0.396357, 0, 0, 0),
     ("cldice", {"weight": 1.0, "smoothing": 1.0}, 0.0909, 0, 0, 0),
     ("cldice", {}, None, None, 0, 0),
@@ -190,6 +194,8 @@ def test_perfect_focal_tversky_has_a_finite_slope():
         ("tversky", {"alpha": -1.0}, "alpha is -1.0; want 0 or more"),
         ("focal", {"alpha": 2.0}, "alpha is 2.0; want a number from 0 to 1"),
         ("focal", {"gamma": -1.0}, "gamma is -1.0; want 0 or more"),
+        ("improved_cross_entropy", {"margin": 1.0}, "margin is 1.0; want a number from 0 to below 1"),
+        ("improved_cross_entropy", {"balanced": "HED"}, "balanced"),
         ("focal_tversky", {"gamma": 0.0}, "gamma is 0.0; want more than 0"),
         ("balanced_cross_entropy", {"weights": (0.0, 0.0)}, "one number per class, 0 or more, not all 0"),
         ("cldice", {"iterations": 0}, "iterations is 0; it must be at least 1"),

@@ -41,6 +41,9 @@ VALUES = {
     "data.clahe.clip_limit=-2": ["data.clahe.clip_limit is -2", "above 0"],
     "data.clahe.tiles=0": ["data.clahe.tiles is 0", "1 to 256"],
     "data.clahe.tiles=100000": ["data.clahe.tiles is 100000", "1 to 256"],
+    "data.inputs=()": ["data.inputs is ()", "rgb"],
+    "data.inputs=('rgb', 'grey')": ["data.inputs is ('rgb', 'grey')", "v_star", "(did you mean 'gray'?)"],
+    "data.angle=90": ["data.angle is '90'", "min_entropy"],
     "data.augment.foreground=1.5": ["foreground is 1.5", "0 to 1"],
     "data.augment.rotate=-1": ["rotate is -1", "0 "],
     "data.augment.scale=1": ["scale is 1", "0 to 0.9"],
@@ -84,6 +87,9 @@ VALUES = {
     "eval.tile=(64,)": ["eval.tile is (64,)", "(height, width)"],
     "eval.tile=(0, 64)": ["eval.tile is (0, 64)", "(height, width)"],
     "eval.overlap=1": ["eval.overlap is 1", "below 1"],
+    "eval.reconnect.reach=-1": ["eval.reconnect.reach is -1", "0 for no walk"],
+    "eval.reconnect.reach=50": ["eval.reconnect.window is 21", "51 pixels or more"],
+    "eval.reconnect.stop=2": ["eval.reconnect.stop is 2", "0 to 1"],
     "eval.scored_at=orginal": ["eval.scored_at is 'orginal' (did you mean 'original'?)", "prepared"],
     # Names that are wrong.
     "model.atention=ja3": ["config.model has no setting 'atention' (did you mean 'attention'?)"],
@@ -121,6 +127,10 @@ TOGETHER = {
     "a threshold too few": (
         ["data.classes={'vessel': 255, 'disc': 128}", "eval.thresholds=(0.3,)"],
         ["eval.thresholds", "vessel"],
+    ),
+    "a walk among classes": (
+        ["data.classes={'vessel': 255}", "eval.reconnect.reach=5"],
+        ["eval.reconnect.reach is 5", "vessel"],
     ),
     "one grey value for two classes": (
         ["data.classes={'vessel': 255, 'disc': 255}"],

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from jaxseg.data.palette import colours
+from jaxseg.metrics import decide
 from jaxseg.report import overlays
 from jaxseg.report.overlays import Example
 
@@ -37,7 +38,8 @@ def _example(height, width, fov=None, fill=0.5):
     rng = np.random.default_rng(0)
     truth = (rng.random((height, width)) < fill).astype(np.uint8)
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
-    return Example("best  ·  eye  ·  Dice 0.9", image, truth, rng.random((height, width), np.float32), fov)
+    probability = rng.random((height, width), np.float32)
+    return Example("best  ·  eye  ·  Dice 0.9", image, truth, probability, decide(probability, 0.25), fov)
 
 
 def test_a_row_an_example_with_title_legend_and_colour_bar(tmp_path, drawn):
@@ -94,7 +96,8 @@ def test_classes_have_their_colours_over_the_photograph():
 def test_the_names_of_many_classes_stand_clear_of_the_errors(tmp_path, drawn):
     rng = np.random.default_rng(0)
     image, truth = rng.integers(0, 256, (20, 30, 3), np.uint8), rng.integers(0, 9, (20, 30)).astype(np.uint8)
-    example = Example("worst", image, truth, rng.random((20, 30, 9), np.float32), None)
+    probability = rng.random((20, 30, 9), np.float32)
+    example = Example("worst", image, truth, probability, decide(probability, ()), None)
     names = [f"macular_exudates_{k}" for k in range(8)]
     overlays.draw_examples([example], tmp_path / "x.png", title="", threshold=(), classes=names)
     figure = drawn["x.png"]
@@ -109,7 +112,8 @@ def test_several_classes_have_a_legend_and_no_colour_bar(tmp_path, drawn):
     rng = np.random.default_rng(0)
     image, truth = rng.integers(0, 256, (20, 30, 3), np.uint8), rng.integers(0, 3, (20, 30)).astype(np.uint8)
     truth[3] = 255
-    example = Example("worst", image, truth, rng.random((20, 30, 3), np.float32), None)
+    probability = rng.random((20, 30, 3), np.float32)
+    example = Example("worst", image, truth, probability, decide(probability, ()), None)
     names = ("vessel", "disc")
     overlays.draw_examples([example], tmp_path / "x.png", title="", threshold=(), classes=names)
     figure = drawn["x.png"]
