@@ -1,0 +1,145 @@
+"""The shared tester, in part two: what every network keeps to where it is trained, shared, rounded, resumed, shown."""
+
+import os
+import signal
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from filling import fill, shapes
+from test_models import SMALLEST, at_both_ends
+
+from jaxseg import config, data, inference, losses, models
+from jaxseg.data.stream import Batch
+from jaxseg.interrupt import Stopped
+from jaxseg.jobs.train import train
+from jaxseg.layers import Numerics
+from jaxseg.runs.checkpoint import load_variables
+from jaxseg.training.step import DEVICES, gradients
+
+# By default a network of sums and one of concatenations with auxiliary logits have the properties that cost a compile.
+CASES = [(name, attention) for name in SMALLEST for attention in ("none", "ja9")]
+DEFAULT = [("unet", "ja9"), ("wnet", "none")]
+SLOW = [pytest.param(*case, marks=() if case in DEFAULT else pytest.mark.slow) for case in CASES]
+every = pytest.mark.parametrize(("name", "attention"), SLOW)
+every_but_slow = pytest.mark.parametrize(
+    ("name", "attention"), [pytest.param(*case, marks=pytest.mark.slow) for case in CASES]
+)
+
+
+def drawn(model, batch=8, side=32):
+    rng = np.random.default_rng(1)
+    side = max(side, model.stride)
+    images = jnp.asarray(rng.normal(size=(batch, side, side, 3)), jnp.float32)
+    labels = jnp.asarray(rng.integers(0, 2, size=(batch, side, side)), jnp.int32)
+    sizes = jnp.full((batch, 2), side).at[0].set(jnp.array([side - 5, side - 2]))
+    valid = jax.vmap(lambda size: (jnp.arange(side)[:, None] < size[0]) & (jnp.arange(side) < size[1]))(sizes)
+    return Batch(images, labels, valid, sizes)
+
+
+@every
+def test_eight_shares_of_a_batch_are_one(name, attention):
+    """By a mapped axis on one device: the collectives are those of eight. In float64, since rounding grows on its way."""
+    model = at_both_ends(name, attention=attention)
+    variables, batch = fill(shapes(model)), drawn(model)
+    loss = losses.build("dice_ce")
+
+    @partial(jax.jit, static_argnums=0)
+    def step(count, variables, batch):
+        shared = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
+
+        def share(batch):
+            stats = variables["batch_stats"]
+            return gradients(model, loss, variables["params"], stats, batch, jax.random.key(0))
+
+        return jax.tree.map(lambda leaf: leaf[-1], jax.vmap(share, axis_name=DEVICES)(shared))
+
+    with jax.enable_x64(True):
+        model = model.clone(numerics=Numerics(jnp.float64, DEVICES))
+        variables = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), variables)
+        for one, eight in zip(*(step(count, variables, batch) for count in (1, 8)), strict=True):
+            top = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(one))
+            assert top > 1e-6
+            # Running statistics are float32.
+            for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-6 * top)
+
+
+@every_but_slow
+def test_bfloat16_is_near_to_float32(name, attention):
+    model = at_both_ends(name, attention=attention)
+    variables, batch = fill(shapes(model)), drawn(model, batch=2)
+    half = at_both_ends(name, attention=attention, dtype="bfloat16")
+    assert jax.tree.all(jax.tree.map(lambda leaf: leaf.dtype == jnp.float32, shapes(half)))
+    wide, rounded = (jax.jit(of.apply)(variables, batch.images) for of in (model, half))
+    assert rounded.dtype == jnp.float32
+    p, q = (jax.nn.softmax(logits)[..., 1] for logits in (wide, rounded))
+    assert float(jnp.abs(p - q).mean()) < 0.03
+    assert (wide != rounded).any()
+
+
+@every_but_slow
+def test_jit_changes_nothing(name, attention):
+    model = at_both_ends(name, attention=attention)
+    variables, images = fill(shapes(model)), drawn(model, batch=1).images
+    compiled = jax.jit(model.apply)(variables, images)
+    np.testing.assert_allclose(model.apply(variables, images), compiled, atol=2e-5 * float(jnp.abs(compiled).max()))
+
+
+@every_but_slow
+def test_layers_and_rows_are_shown(name, attention):
+    model = at_both_ends(name, attention=attention)
+    variables = fill(shapes(model))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(1, 37, 45, 3)), jnp.float32)
+    found = models.summarise(model, (2, 37, 45, 3))
+    assert found.parameters == sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+    assert found.products > 0
+    assert "prediction of one image" in str(found)
+    if model.attention == "none":
+        with pytest.raises(ValueError, match="no attention"):
+            models.skips(model, variables, images)
+        return
+    for level, skip in models.skips(model, variables, images).items():
+        stride = model.skip_strides[level]
+        for values in jax.tree.leaves(skip.rows([(36, 44)]), is_leaf=lambda leaf: isinstance(leaf, models.Map)):
+            assert values.values.shape[-2:] == (-(-37 // stride), -(-45 // stride))
+            assert np.isfinite(values.values).all()
+
+
+def settings(name, attention, cache):
+    wanted = config.defaults()
+    wanted.model.name, wanted.model.attention = name, attention
+    for option, value in SMALLEST[name].items():
+        (wanted.model if option in wanted.model else wanted.model.options)[option] = value
+    wanted.data.cache_dir = str(cache)
+    wanted.data.synthetic = dict(kind="lesion", size=40, train=6, val=1, test=1)
+    wanted.train.update(steps=4, batch_size=2, log_every=1, eval_every=2, devices=1)
+    return wanted
+
+
+@every_but_slow
+def test_a_run_resumes_exactly_and_predicts(name, attention, tmp_path, monkeypatch):
+    wanted = settings(name, attention, tmp_path / "cache")
+    train(wanted, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        predicted = inference.Predictor.prepared
+
+        def interrupted(self, image):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)  # the main thread hears of it
+            return predicted(self, image)
+
+        patch.setattr(inference.Predictor, "prepared", interrupted)
+        with pytest.raises(Stopped, match="stopped at step 2 and saved"):
+            train(wanted, tmp_path / "again")
+    train(wanted, tmp_path / "again")
+    (_, whole), (_, again) = (load_variables(tmp_path / run, "latest") for run in ("whole", "again"))
+    jax.tree.map(np.testing.assert_array_equal, whole, again)
+    image = np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
+    probability = inference.load(tmp_path / "again")(image)
+    assert probability.shape == (37, 50)
+    assert 0 <= probability.min() <= probability.max() <= 1
+    assert data.load(wanted.data.to_dict()).test
