@@ -1,5 +1,6 @@
 """What public references computed, stored in folders ``references`` beside the scripts that ran them."""
 
+import math
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,15 @@ def recorded(name: str) -> dict[str, np.ndarray]:
     """Return inputs, weights by their names in the reference, and outputs; numbers in float64."""
     (path,) = Path(__file__).parent.glob(f"*/references/{name}.npz")
     with np.load(path) as stored:
-        return {key: array if array.dtype == bool else array.astype(float) for key, array in stored.items()}
+        arrays = dict(stored)
+    if "layout" in arrays:  # many small ones are stored as a single one
+        flat, start = arrays.pop("packed"), 0
+        for entry in arrays.pop("layout"):
+            name, *sides = entry.split(" ")
+            shape = tuple(map(int, sides))
+            arrays[name] = flat[start : start + math.prod(shape)].reshape(shape)
+            start += math.prod(shape)
+    return {key: array if array.dtype == bool else array.astype(float) for key, array in arrays.items()}
 
 
 def channels_last(image: np.ndarray) -> jnp.ndarray:

@@ -85,15 +85,20 @@ def build(
     checks.one_of("model", name, MODELS)
     checks.arguments(f"model {name!r}", own, own_options(name))
     checks.one_of("dtype", dtype, DTYPES)
-    return MODELS[name](
-        **own,
-        attention=attention,
-        attention_options=attention_options or {},
-        levels=None if levels is None else tuple(levels),
-        num_classes=num_classes,
-        numerics=Numerics(jnp.dtype(dtype), axis_name),
-        remat=remat,
-    )
+    try:
+        return MODELS[name](
+            **own,
+            attention=attention,
+            attention_options=attention_options or {},
+            levels=None if levels is None else tuple(levels),
+            num_classes=num_classes,
+            numerics=Numerics(jnp.dtype(dtype), axis_name),
+            remat=remat,
+        )
+    except TypeError as error:
+        if not own:
+            raise
+        raise ValueError(f"model {name!r}: {own} are no values for its options: {error}") from error
 
 
 def own_options(name: str) -> dict[str, Any]:

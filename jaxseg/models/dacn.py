@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -116,6 +117,6 @@ def dacn(
     checks.one_of("size", size, SIZES)
     checks.one_of("means", means, MEANS)
     checks.at_least_one(branch=branch, iterations=iterations)
-    checks.require(epsilon > 0, "epsilon", epsilon, "a number above 0")
+    checks.require(0 < epsilon < math.inf, "epsilon", epsilon, "a number above 0")
     like = {"branch": branch, "iterations": iterations, "epsilon": float(epsilon), "means": means}
     return DACN(widths=SIZES[size], **like, **shared)

@@ -6,6 +6,7 @@ connected; they are left out.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -168,5 +169,5 @@ def focusnet(*, scale: float = 1.0, **shared: Any) -> FocusNet:
     Raises:
         ValueError: for a scale that is not above 0.
     """
-    checks.require(scale > 0, "scale", scale, "a number above 0")
+    checks.require(0 < scale < math.inf, "scale", scale, "a number above 0")
     return FocusNet(scale=float(scale), **shared)

@@ -98,7 +98,8 @@ def vesselnet(*, width: int = 32, rectified: bool = False, **shared: Any) -> Ves
     """Return the Vessel-Net whose first block has ``width`` channels; ``shared`` are fields of ``Network``.
 
     Raises:
-        ValueError: for a width below 1.
+        ValueError: for a width below 1, or ``rectified`` that is neither true nor false.
     """
     checks.at_least_one(width=width)
+    checks.require(isinstance(rectified, bool), "rectified", rectified, "true or false")
     return VesselNet(width=width, rectified=rectified, **shared)

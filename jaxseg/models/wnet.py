@@ -107,5 +107,5 @@ def wnet(*, width: int = 8, nets: int = 2, **shared: Any) -> WNet:
         ValueError: for a width below 1, or other than one or two ``nets``.
     """
     checks.at_least_one(width=width)
-    checks.require(nets in (1, 2), "nets", nets, "1 or 2 U-Nets in a row")
+    checks.require(isinstance(nets, int) and nets in (1, 2), "nets", nets, "1 or 2 U-Nets in a row")
     return WNet(width=width, nets=nets, **shared)

@@ -12,8 +12,9 @@ from jaxseg import losses
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.layers import Numerics
+from jaxseg.models import training_pass
 from jaxseg.training import devices as on
-from jaxseg.training.step import DEVICES, DROPOUT, initial_state, parallel_step, parallel_steps
+from jaxseg.training.step import DEVICES, DROPOUT, gradients, initial_state, parallel_step, parallel_steps
 
 SIDE, BATCH = 8, 2
 
@@ -88,6 +89,34 @@ def test_the_loss_is_that_of_the_logits_and_a_quarter_of_the_auxiliary_ones(take
     wanted = own + 0.25 * side
     assert taken[1][0] == pytest.approx(float(wanted), rel=1e-5)
     assert abs(float(side)) > 1e-2
+
+
+def test_auxiliary_logits_have_the_loss_that_was_published_for_them(arrays, variables):
+    """Loss and gradients are those of squared errors, and of a hundredth of cross entropy beside them."""
+    batch, key = sample(arrays, jax.random.key(0), jnp.arange(BATCH)), jax.random.key(1)
+    params, stats = variables["params"], variables["batch_stats"]
+    model = Deep(numerics=Numerics(jnp.float32, DEVICES))
+
+    def wanted(params):
+        logits, auxiliary, _ = training_pass(Deep(), {**variables, "params": params}, batch.images, batch.sizes, key)
+        squares = jnp.square(jax.nn.softmax(logits)[..., 1] - batch.labels)
+        beside = losses.build("cross_entropy")(auxiliary["side"], batch.labels, batch.valid)
+        return (squares * batch.valid).sum() + 0.25 * 0.01 * beside
+
+    @jax.jit
+    def run(batch):
+        def found(batch):
+            grads, _, value = gradients(model, losses.build("dacn"), params, stats, batch, key)
+            return grads.tree(), value
+
+        alone = jax.vmap(found, axis_name=DEVICES)(jax.tree.map(lambda leaf: leaf[None], batch))
+        return jax.tree.map(lambda leaf: leaf[0], alone), jax.value_and_grad(wanted)(params)
+
+    (grads, value), (expected, slopes) = run(batch)
+    assert value == pytest.approx(float(expected), rel=1e-5)
+    assert np.abs(slopes["auxiliary_side"]["conv"]["kernel"]).max() > 1e-5  # a head that cross entropy alone reaches
+    for ours, others in zip(jax.tree.leaves(grads), jax.tree.leaves(slopes), strict=True):
+        np.testing.assert_allclose(ours, others, rtol=1e-4, atol=1e-6)
 
 
 def test_every_step_drops_something_else(arrays, variables):

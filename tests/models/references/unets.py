@@ -12,22 +12,12 @@ import sys
 from pathlib import Path
 
 import torch
-from recording import drawn, load, passes, record
+from recording import alive, load, passes, record
 
 
 def narrow(text: str) -> str:
     """Return the code of a network with the channels that stand in it, 32 to 1024, divided by 32."""
     return re.sub(r"\b(32|64|128|256|512|1024)\b", lambda found: str(int(found[0]) // 32), text)
-
-
-def alive(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module with random weights, near to what it has in training: else whole levels of 2 channels are 0."""
-    for name, weight in drawn(module).state_dict().items():
-        if name.endswith(("bias", "running_mean")):
-            weight.mul_(0.25)
-        elif name.endswith("weight") and weight.ndim == 1:
-            weight.abs_().add_(0.5)
-    return module
 
 
 def main(pytorch_unet: Path, image_segmentation: Path) -> None:
