@@ -42,7 +42,7 @@ def drawn(model, batch=8, side=32):
 
 @every
 def test_eight_shares_of_a_batch_are_one(name, attention):
-    """By a mapped axis on one device: the collectives are those of eight. In float64, since rounding grows on its way."""
+    """By a mapped axis on one device, whose collectives are those of eight; in float64, since rounding grows."""
     model = at_both_ends(name, attention=attention)
     variables, batch = fill(shapes(model)), drawn(model)
     loss = losses.build("dice_ce")

@@ -49,7 +49,7 @@ def shaped():
         yield pytest.param(name, attention, marks=() if default else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("name", "attention"), shaped())
+@pytest.mark.parametrize(("name", "attention"), list(shaped()))
 def test_logits_have_the_shape_of_the_images(name, attention):
     model = at_both_ends(name, attention=attention, num_classes=2 if name == "dacn" else 3)
     variables = shapes(model)
