@@ -18,7 +18,7 @@ SMALLEST = {
     "hdenseunet": {"size": "micro"},
     "nonlocal_unet": {"width": 2},
     "vesselnet": {"width": 2},
-    "focusnet": {"scale": 0.02},
+    "focusnet": {"scale": 0.2},  # groups of two channels: a 1x1 kernel of one has no gradient before normalisation
     "dacn": {"size": "micro", "branch": 4},
     "wnet": {"width": 2},
 }
