@@ -1,4 +1,4 @@
-"""A network of three layers that has all that a network may have: attention, dropout, auxiliary logits."""
+"""The smallest of every network, and one of three layers that has all that a network may have."""
 
 from types import MappingProxyType
 from typing import ClassVar
@@ -7,11 +7,39 @@ import flax.linen as nn
 from flax.linen import initializers
 
 from jaxseg.layers import BatchNorm, Conv, Dropout
-from jaxseg.models import Network
+from jaxseg.models import Network, build
+
+SMALLEST = {
+    "denseunet": {"size": "micro"},
+    "unet": {"width": 2},
+    "unetpp": {"width": 2},
+    "attention_unet": {"width": 2},
+    "r2unet": {"width": 2},
+    "hdenseunet": {"size": "micro"},
+    "nonlocal_unet": {"width": 2},
+    "vesselnet": {"width": 2},
+    "focusnet": {"scale": 0.2},  # groups of two channels: a 1x1 kernel of one has no gradient before normalisation
+    "dacn": {"size": "micro", "branch": 4},
+    "wnet": {"width": 2},
+}
+
+
+def smallest(name, **options):
+    """Return the smallest network of a name."""
+    return build(name, **SMALLEST[name], **options)
+
+
+def at_both_ends(name, **options):
+    """Return the smallest network with attention at its first and its last skip."""
+    last = len(smallest(name).skip_strides) - 1
+    return smallest(name, levels=(0, last), **options)
 
 
 class Deep(Network):
-    """One skip at full resolution; the head reads what dropout leaves, the auxiliary head what it was."""
+    """A network of three layers with attention, dropout and auxiliary logits.
+
+    One skip is at full resolution; the head reads what dropout leaves, the auxiliary head what it was.
+    """
 
     stride: ClassVar = 4
     skip_strides: ClassVar = (1,)

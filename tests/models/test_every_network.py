@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from filling import fill, shapes
-from test_models import SMALLEST, at_both_ends
+from small import SMALLEST, at_both_ends
 
 from jaxseg import config, data, inference, losses, models
 from jaxseg.data.stream import Batch

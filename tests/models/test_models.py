@@ -7,35 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from filling import fill, shapes
+from small import SMALLEST, at_both_ends
 
 from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, arguments, build, describe, training_pass, unused
 
-SMALLEST = {
-    "denseunet": {"size": "micro"},
-    "unet": {"width": 2},
-    "unetpp": {"width": 2},
-    "attention_unet": {"width": 2},
-    "r2unet": {"width": 2},
-    "hdenseunet": {"size": "micro"},
-    "nonlocal_unet": {"width": 2},
-    "vesselnet": {"width": 2},
-    "focusnet": {"scale": 0.02},
-    "dacn": {"size": "micro", "branch": 4},
-    "wnet": {"width": 2},
-}
 SHAPED = ["none", "ja9"]
 TRAINED = ["ja9"]  # costs a compilation
-
-
-def smallest(name, **options):
-    return build(name, **SMALLEST[name], **options)
-
-
-def at_both_ends(name, **options):
-    """Return the smallest network with attention at its first and its last skip."""
-    last = len(smallest(name).skip_strides) - 1
-    return smallest(name, levels=(0, last), **options)
 
 
 def test_every_network_is_tested():
@@ -49,7 +27,7 @@ def shaped():
         yield pytest.param(name, attention, marks=() if default else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("name", "attention"), list(shaped()))
+@pytest.mark.parametrize(("name", "attention"), [*shaped()])
 def test_logits_have_the_shape_of_the_images(name, attention):
     model = at_both_ends(name, attention=attention, num_classes=2 if name == "dacn" else 3)
     variables = shapes(model)
