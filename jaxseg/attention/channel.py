@@ -123,6 +123,46 @@ class SqueezeExcite(ChannelGate):
     use_bias: bool = False
 
 
+# How the two gates of ``SCSE`` meet: the paper adds their results, a code of its authors takes the larger entry.
+MEETINGS = {"sum": jnp.add, "max": jnp.maximum}
+
+
+class SCSE(nn.Module):
+    """Concurrent squeeze and excitation y = sigmoid(W_1 ReLU(W_0 mean(x))) x + sigmoid(w . x_i) x: channels and places.
+
+    Roy et al. 2018, "Concurrent Spatial and Channel Squeeze & Excitation"; code ai-med/squeeze_and_excitation@198c8ea,
+    and qubvel-org/segmentation_models.pytorch@5006616 (whose reduction is 16), with biases in both. For C channels and
+    c = C // reduction 2 C c + c + 2 C + 1 parameters.
+
+    Args:
+        reduction: how many times narrower than x the hidden layer is.
+        merge: "sum" (the paper) or "max" (ai-med's code).
+        dtype: what the gates compute in; None keeps float32 at least.
+
+    Raises:
+        ValueError: for a reduction below 1, or a way to merge that does not exist.
+    """
+
+    reduction: int = 2
+    merge: str = "sum"
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a reduction or merge that cannot be."""
+        checks.at_least_one(reduction=self.reduction)
+        checks.one_of("merge", self.merge, MEETINGS)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Return ``x`` weighed by channel and ``x`` weighed by place, merged."""
+        x, valid = arrived(x, valid)
+        channel = SqueezeExcite(self.reduction, use_bias=True, dtype=self.dtype, name="channel")
+        init = nn.initializers.glorot_uniform()
+        w = nn.sigmoid(nn.Dense(1, dtype=self.dtype, kernel_init=init, name="space")(x))
+        return MEETINGS[self.merge](channel(x, train=train, valid=valid), x * w.astype(x.dtype))
+
+
 class ChannelAttention(nn.Module):
     """DANet's channel attention y[c] = beta sum_d softmax_d(max_e E[c, e] - E[c, d]) x[d] + x[c], E = sum_i x_i x_i^T.
 
