@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
@@ -21,9 +22,34 @@ from jaxseg.models.remat import by_block
 AUXILIARY = "auxiliary"  # the collection of logits for the training loss alone
 
 
-# ``attend(level, skip, gate=features)``, called where a skip meets the decoder, returns the skip as attention leaves
-# it; the gate holds the decoder's features on the same grid.
-Attend = Callable[..., Array]
+@dataclasses.dataclass(frozen=True)
+class Attend:
+    """What a network attends with, and what it may ask about the images that it was given.
+
+    ``attend(level, skip, gate=features)``, called where a skip meets the decoder, returns the skip as attention leaves
+    it; the gate holds the decoder's features on the same grid.
+
+    Attributes:
+        at: attends at a level.
+        canvas: height and width that the images are padded to.
+        sizes: height and width of each image, [batch, 2]; None: all is real.
+        levels: those that were attended, in their order.
+    """
+
+    at: Callable[..., Array]
+    canvas: tuple[int, ...]
+    sizes: Array | None
+    levels: list[int] = dataclasses.field(default_factory=list)
+
+    def __call__(self, level: int, skip: Float[Array, "b h w c"], *, gate: Array) -> Float[Array, "b h w c"]:
+        """Return the skip as attention leaves it."""
+        self.levels.append(level)
+        return self.at(level, skip, gate, self)
+
+    def real(self, x: Float[Array, "b h w c"]) -> Bool[Array, "b h w"] | None:
+        """Return which cells of features that lie over the canvas cover a real pixel; None: all of them do."""
+        grid = x.shape[1:3]
+        return None if self.sizes is None else real_cells(self.sizes, self.canvas[0] // grid[0], grid)
 
 
 class Network(nn.Module, kw_only=True):
@@ -134,19 +160,14 @@ class Network(nn.Module, kw_only=True):
 
     def _features(self, x: Array, sizes: Array | None, train: bool) -> tuple[Array, Mapping[str, Array]]:
         """Return what ``features`` does, auxiliary ones by name, once it kept to what is declared."""
-        attended = []
-
-        def attend(level: int, skip: Array, *, gate: Array) -> Array:
-            attended.append(level)
-            return self._attend(level, skip, gate, x.shape[1:3], sizes, train)
-
+        attend = Attend(functools.partial(self._attend, train=train), x.shape[1:3], sizes)
         features, auxiliary = self.features(x, attend, train=train), {}
         if isinstance(features, tuple):
             features, auxiliary = features
-        if sorted(attended) != list(range(len(self.skip_strides))):
+        if sorted(attend.levels) != list(range(len(self.skip_strides))):
             raise ValueError(
                 f"{type(self).__name__} declares {len(self.skip_strides)} skips and calls attend for "
-                f"{sorted(attended)}; call it once for each"
+                f"{sorted(attend.levels)}; call it once for each"
             )
         if auxiliary.keys() != self.auxiliary_weights.keys():
             raise ValueError(
@@ -170,7 +191,7 @@ class Network(nn.Module, kw_only=True):
 
     def features(
         self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool
-    ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b h w _"]]]:
+    ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b _ _ _"]]]:
         """Return features of every pixel, and by name others for auxiliary heads, where ``auxiliary_weights`` has any.
 
         Those of every pixel are at full resolution, that of ``x``. Auxiliary ones may be coarser: their logits are
@@ -178,7 +199,8 @@ class Network(nn.Module, kw_only=True):
 
         Args:
             x: images padded to a multiple of ``stride``.
-            attend: to be called once for each skip; the skip comes back as it was where it carries no attention.
+            attend: to be called once for each skip; the skip comes back as it was where it carries no attention. It
+                also tells which cells are real.
             train: as in ``__call__``.
         """
         raise NotImplementedError
@@ -191,13 +213,11 @@ class Network(nn.Module, kw_only=True):
         """Return auxiliary logits from what ``features`` returned by this name, float32, on the same grid."""
         return Head(self.num_classes, name=f"auxiliary_{name}")(features)
 
-    def _attend(
-        self, level: int, skip: Array, gate: Array, canvas: tuple[int, ...], sizes: Array | None, train: bool
-    ) -> Array:
+    def _attend(self, level: int, skip: Array, gate: Array, attend: Attend, *, train: bool) -> Array:
         """Return the skip as attention leaves it, the padding masked out of its keys."""
         if level not in range(len(self.skip_strides)):
             raise ValueError(f"{type(self).__name__} declares {len(self.skip_strides)} skips, and attends at {level}")
-        stride, grid = self.skip_strides[level], skip.shape[1:3]
+        stride, grid, canvas = self.skip_strides[level], skip.shape[1:3], attend.canvas
         if grid != tuple(side // stride for side in canvas):
             raise ValueError(
                 f"{type(self).__name__} declares stride {stride} for skip {level}, and it arrives with {grid[0]} x "
@@ -205,10 +225,9 @@ class Network(nn.Module, kw_only=True):
             )
         if level not in (self.levels or ()):
             return skip
-        valid = None if sizes is None else real_cells(sizes, stride, grid)
         # What is masked may still be multiplied by zero, and lies on the way of what reads all that arrives.
         skip, gate = frame.clear(skip), frame.clear(gate)
-        return getattr(self, f"attention{level}")(skip, train=train, valid=valid, gate=gate)
+        return getattr(self, f"attention{level}")(skip, train=train, valid=attend.real(skip), gate=gate)
 
 
 def training_pass(

@@ -15,8 +15,9 @@ from small import Deep
 
 from jaxseg import attention, models
 from jaxseg.layers import Conv, avg_pool, frame, max_pool, max_pool2, upsample2
-from jaxseg.models import Network, network
+from jaxseg.models import network
 from jaxseg.models.blocks import CBR, UpConv
+from jaxseg.models.equipped import BLOCKS, BOTTOMS, Equipped
 
 NETWORKS = {"denseunet": {"size": "micro"}, "unet": {"width": 4}}
 
@@ -84,8 +85,8 @@ def compare(model, seed=0):
         np.testing.assert_allclose(found[k, :rows, :columns], alone, atol=1e-5 * np.abs(alone).max())
 
 
-class Pyramid(Network):
-    """Of layers of the house, some of them in blocks that JAX traces by themselves."""
+class Pyramid(Equipped):
+    """Of layers of the house, some of them in blocks that JAX traces by themselves; with blocks and heads, too."""
 
     stride: ClassVar = 8
     skip_strides: ClassVar = (2,)
@@ -94,15 +95,32 @@ class Pyramid(Network):
     def features(self, x, attend, *, train):
         skip = Conv(4, (5, 5), strides=2, name="down")(x)
         x = CBR(4, 3, self.numerics, name="block")(nn.remat(Conv)(4, name="again")(max_pool2(skip)), train=train)
-        x = upsample2(Conv(4, (3, 3), strides=2, name="deep")(x))
+        x = self.inside("encoder", "block", x, attend, train=train)
+        x, auxiliary = self.at_bottom(Conv(4, (3, 3), strides=2, name="deep")(x), attend, train=train)
+        x = upsample2(x)
         x = avg_pool(upsample2(Conv(4, dilation=2, name="wide")(x)))
         x = jnp.concatenate([x, max_pool(skip)], axis=-1)
         x = UpConv(4, self.numerics, name="up")(x)
-        return UpConv(4, self.numerics, name="last")(x + attend(0, skip, gate=x))
+        return UpConv(4, self.numerics, name="last")(x + attend(0, skip, gate=x)), auxiliary
 
 
 def test_a_network_of_the_houses_layers_needs_no_more_than_a_word():
     compare(Pyramid(attention="sa"))
+
+
+EQUIPPED = [*({"block": block} for block in BLOCKS), *({"bottom": bottom} for bottom in BOTTOMS)]
+
+
+@pytest.mark.parametrize("own", EQUIPPED)
+def test_blocks_and_heads_end_where_an_image_ends(own):
+    compare(Pyramid(**own))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", EQUIPPED)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_logits_of_an_equipped_network_are_those_of_the_own_frame(name, own):
+    compare(models.build(name, **NETWORKS[name], **own))
 
 
 def test_a_function_that_jax_traced_without_frames_is_traced_again_with_them():
