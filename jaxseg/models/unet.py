@@ -14,6 +14,7 @@ from jaxseg.layers import Numerics, max_pool2
 from jaxseg.models.blocks import CBR, UpConv
 from jaxseg.models.equipped import Equipped
 from jaxseg.models.network import Attend, Network
+from jaxseg.models.valid_unet import ValidUNet
 
 
 class Pair(nn.Module):
@@ -61,9 +62,10 @@ def u_shape(
 class UNet(Equipped):
     """U-Net of any ``width``: four levels of w, 2 w, 4 w, 8 w channels, a bottom of 16 w, skips that are concatenated.
 
-    The 2015 network has no padding and no normalisation; with both, and no biases but those of the transposed
-    convolutions and the head, 7574 w^2 + (9 c + 199 + K) w + K parameters for c input channels and K classes. A block
-    follows each pair of convolutions, before the skip leaves it; a head at the bottom follows the deepest pair.
+    The 2015 network has no padding and no normalisation: see ``ValidUNet``. With both, and no biases but those of the
+    transposed convolutions and the head, 7574 w^2 + (9 c + 199 + K) w + K parameters for c input channels and K
+    classes. A block follows each pair of convolutions, before the skip leaves it; a head at the bottom follows the
+    deepest pair.
 
     Args:
         width: w.
@@ -106,6 +108,7 @@ class UNet(Equipped):
 def unet(
     *,
     width: int = 64,
+    valid: bool = False,
     block: str = "none",
     bottom: str = "none",
     bottom_options: Mapping[str, Any] | None = None,
@@ -113,10 +116,18 @@ def unet(
 ) -> Network:
     """Return the U-Net whose first level has ``width`` channels, 64 in the paper; ``shared`` are fields of ``Network``.
 
-    ``block``, ``bottom`` and ``bottom_options`` are those of ``Equipped``.
+    ``valid`` gives the network of the paper, ``ValidUNet``. ``block``, ``bottom`` and ``bottom_options`` are those of
+    ``Equipped``, which that one is not: its inner maps lie over mirrored pixels too, which are not to be pooled.
 
     Raises:
-        ValueError: for a width below 1, or a block, head or option of it that does not exist.
+        ValueError: for a width below 1, a block, head or option of it that does not exist, or one beside ``valid``.
     """
     checks.at_least_one(width=width)
-    return UNet(width=width, block=block, bottom=bottom, bottom_options=bottom_options or {}, **shared)
+    own = {"block": block, "bottom": bottom, "bottom_options": bottom_options or {}}
+    if not valid:
+        return UNet(width=width, **own, **shared)
+    for name, value in own.items():
+        checks.require(
+            value in ("none", {}), name, value, "none of it beside valid=True, a U-Net without blocks or heads"
+        )
+    return ValidUNet(width=width, **shared)

@@ -1,7 +1,6 @@
 """On any canvas an image has the logits of its own frame: convolutions, pools, upsampling and attention end there."""
 
 import itertools
-from functools import partial
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -10,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from filling import fill, shapes
+from filling import shapes
+from framed import compare
 from small import Deep
 
 from jaxseg import attention, models
@@ -61,28 +61,6 @@ def test_logits_of_every_mechanism_are_those_of_the_own_frame(name, mechanism, o
     model = models.build(name, **NETWORKS[name], attention=mechanism, attention_options=options)
     assert model.any_canvas
     compare(model)
-
-
-def compare(model, seed=0):
-    """Put images of two frames onto a larger canvas at once, with noise around them, and each into its own frame."""
-    rng, stride = np.random.default_rng(seed), model.stride
-    variables = fill(shapes(model))
-    frames = rng.permutation([[stride, 2 * stride], [2 * stride, stride]])
-    sizes = frames - rng.integers(0, stride, (2, 2))
-    canvas = frames.max(0) + stride * rng.integers(1, 3, 2)
-    images = rng.normal(size=(2, *canvas, 3)).astype(np.float32)
-    for image, size, end in zip(images, sizes, frames, strict=True):
-        image[size[0] : end[0], : end[1]] = image[: end[0], size[1] : end[1]] = 0
-
-    @partial(jax.jit, static_argnames="snug")
-    def run(images, sizes, snug=False):
-        return model.apply(variables, images, train=False, sizes=sizes, snug=snug)
-
-    found = run(images, sizes)
-    for k, (size, end) in enumerate(zip(sizes, frames, strict=True)):
-        rows, columns = size
-        alone = run(images[k : k + 1, : end[0], : end[1]], sizes[k : k + 1], snug=True)[0, :rows, :columns]
-        np.testing.assert_allclose(found[k, :rows, :columns], alone, atol=1e-5 * np.abs(alone).max())
 
 
 class Pyramid(Equipped):
