@@ -24,6 +24,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from jaxseg import checks
@@ -37,10 +38,21 @@ def euclidean(x: Float[Array, "B P C"], ok: Bool[Array, "#B P 1"]) -> Float[Arra
     return jnp.where(total > 0, jnp.sqrt(jnp.where(total > 0, total, 1)), 0)
 
 
+def largest(x: Float[Array, "*x"], axis: int) -> Float[Array, "*y"]:
+    """Return the largest entries along ``axis``; the gradient goes to the first of them.
+
+    That of ``jnp.max`` is divided among the entries that equal the result. XLA may compute ``x`` twice, fused with what
+    comes before in different ways; then none equals it to the last bit, and the gradient is NaN.
+    """
+    first = jnp.argmax(lax.stop_gradient(x), axis, keepdims=True)
+    places = jnp.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - 1 - axis % x.ndim))
+    return jnp.where(places == first, x, 0).sum(axis)
+
+
 # What a channel is pooled by: functions of x [B, P, C] and of the positions that count, [1 or B, P, 1].
 POOLS: dict[str, Callable[[Array, Array], Array]] = {
     "avg": lambda x, ok: x.mean(1, where=ok),
-    "max": lambda x, ok: x.max(1, where=ok, initial=-jnp.inf),
+    "max": lambda x, ok: largest(jnp.where(ok, x, -jnp.inf), 1),
     "lp": euclidean,
     "lse": lambda x, ok: nn.logsumexp(x, 1, where=ok),
 }

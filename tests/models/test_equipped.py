@@ -116,7 +116,44 @@ def test_the_head_of_danet_has_three_auxiliary_logits(name):
     assert models.build(name, **SMALL[name], bottom="psanet").auxiliary_weights == {}
 
 
-@pytest.mark.parametrize("own", [*({"block": block} for block in BLOCKS), *({"bottom": head} for head in BOTTOMS)])
+EVERY = [*({"block": block} for block in BLOCKS), *({"bottom": head} for head in BOTTOMS)]
+
+
+def opened(path, leaf):
+    return jnp.abs(leaf) if path[-2].key == "reduce" else leaf
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [*EVERY, {"valid": True}])
+def test_gradients_are_finite_and_reach_every_kernel(own):
+    model = models.build("unet", width=2, **own)
+    variables = fill(shapes(model), seed=5)
+    # A hidden layer of one or two channels is often closed.
+    variables = jax.tree_util.tree_map_with_path(opened, variables)
+    images = jnp.asarray(np.random.default_rng(6).normal(size=(2, 48, 48, 3)), jnp.float32)
+    sizes = jnp.array([[48, 48], [35, 41]])
+
+    @jax.jit
+    def gradients(params):
+        def loss(params):
+            run = models.training_pass(model, {**variables, "params": params}, images, sizes, jax.random.key(0))
+            return sum((logits**2).mean() for logits in (run[0], *run[1].values()))
+
+        return jax.grad(loss)(params)
+
+    for path, gradient in jax.tree_util.tree_leaves_with_path(gradients(variables["params"])):
+        assert np.isfinite(gradient).all(), path
+        assert path[-1].key not in ("kernel", "scale", "table") or np.any(gradient), path
+
+
+@pytest.mark.parametrize("own", [*EVERY, {"valid": True}])
+def test_all_have_an_initial_draw(own):
+    model = models.build("unet", width=2, **own)
+    found = jax.eval_shape(lambda key: models.initial_variables(model, key), jax.random.key(0))
+    assert jax.tree.map(jnp.shape, found) == jax.tree.map(jnp.shape, shapes(model))
+
+
+@pytest.mark.parametrize("own", EVERY)
 def test_all_of_it_computes_in_bfloat16(own):
     model = models.build("unet", width=2, **own, dtype="bfloat16")
     seen = []
