@@ -1,7 +1,7 @@
 """What public references computed, stored in folders ``references`` beside the scripts that ran them."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from jaxseg.attention import module as protocol
 
 # Leaves of our layers, and their names in torch.
 KINDS = {"kernel": "weight", "bias": "bias", "scale": "weight", "mean": "running_mean", "var": "running_var"}
+KINDS |= {"table": "weight", "gamma": "gamma", "beta": "gamma"}
 
 
 def recorded(name: str) -> dict[str, np.ndarray]:
@@ -68,9 +69,32 @@ def variables(
         layer, kind = path.split("/", 1)[1].rsplit("/", 1)
         weight = weights[f"{layers[layer]}.{KINDS[kind]}"]
         if kind == "kernel":  # [out, in, *taps] there; a 1x1 convolution may be a dense layer here
-            weight = np.moveaxis(weight, (0, 1), (-2, -1) if layer in transposed else (-1, -2)).reshape(leaf.shape)
-        flat[path] = weight
+            weight = np.moveaxis(weight, (0, 1), (-2, -1) if layer in transposed else (-1, -2))
+        flat[path] = weight.reshape(leaf.shape)
     return unflatten_dict(flat, sep="/")
+
+
+def agree(ref: dict[str, np.ndarray], weights: Any, apply: Callable[..., Any]) -> None:
+    """Check the passes that ``recording.passes`` stored, results and gradients, in evaluation and in training.
+
+    Args:
+        ref: what was recorded.
+        weights: our variables of it.
+        apply: ``apply(weights, x, train=...)`` gives our result, in the type of x.
+    """
+
+    @jax.jit
+    def run(weights: Any, x: Any, pull: Any) -> dict[str, Any]:
+        found = {}
+        for mode in ("eval", "train"):
+            found[mode], pulled = jax.vjp(lambda x: apply(weights, x, train=mode == "train"), x)  # noqa: B023
+            (found[f"{mode} gradient"],) = pulled(pull)
+        return found
+
+    for name, result in run(weights, channels_last(ref["x"]), channels_last(ref["pull"])).items():
+        expected = channels_last(ref[name])
+        assert np.abs(expected).max((1, 2, 3)).all()  # neither image is silent
+        np.testing.assert_allclose(result, expected, atol=1e-10 * np.abs(expected).max(), err_msg=name)
 
 
 def of_signals(module: Any, params: Any, x: Any) -> Any:

@@ -24,6 +24,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from jaxseg import checks
@@ -37,10 +38,21 @@ def euclidean(x: Float[Array, "B P C"], ok: Bool[Array, "#B P 1"]) -> Float[Arra
     return jnp.where(total > 0, jnp.sqrt(jnp.where(total > 0, total, 1)), 0)
 
 
+def largest(x: Float[Array, "*x"], axis: int) -> Float[Array, "*y"]:
+    """Return the largest entries along ``axis``; the gradient goes to the first of them.
+
+    That of ``jnp.max`` is divided among the entries that equal the result. XLA may compute ``x`` twice, fused with what
+    comes before in different ways; then none equals it to the last bit, and the gradient is NaN.
+    """
+    first = jnp.argmax(lax.stop_gradient(x), axis, keepdims=True)
+    places = jnp.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - 1 - axis % x.ndim))
+    return jnp.where(places == first, x, 0).sum(axis)
+
+
 # What a channel is pooled by: functions of x [B, P, C] and of the positions that count, [1 or B, P, 1].
 POOLS: dict[str, Callable[[Array, Array], Array]] = {
     "avg": lambda x, ok: x.mean(1, where=ok),
-    "max": lambda x, ok: x.max(1, where=ok, initial=-jnp.inf),
+    "max": lambda x, ok: largest(jnp.where(ok, x, -jnp.inf), 1),
     "lp": euclidean,
     "lse": lambda x, ok: nn.logsumexp(x, 1, where=ok),
 }
@@ -121,6 +133,46 @@ class SqueezeExcite(ChannelGate):
 
     pools: tuple[str, ...] = ("avg",)
     use_bias: bool = False
+
+
+# How the two gates of ``SCSE`` meet: the paper adds their results, a code of its authors takes the larger entry.
+MEETINGS = {"sum": jnp.add, "max": jnp.maximum}
+
+
+class SCSE(nn.Module):
+    """Concurrent squeeze and excitation y = sigmoid(W_1 ReLU(W_0 mean(x))) x + sigmoid(w . x_i) x: channels and places.
+
+    Roy et al. 2018, "Concurrent Spatial and Channel Squeeze & Excitation"; code ai-med/squeeze_and_excitation@198c8ea,
+    and qubvel-org/segmentation_models.pytorch@5006616 (whose reduction is 16), with biases in both. For C channels and
+    c = C // reduction 2 C c + c + 2 C + 1 parameters.
+
+    Args:
+        reduction: how many times narrower than x the hidden layer is.
+        merge: "sum" (the paper) or "max" (ai-med's code).
+        dtype: what the gates compute in; None keeps float32 at least.
+
+    Raises:
+        ValueError: for a reduction below 1, or a way to merge that does not exist.
+    """
+
+    reduction: int = 2
+    merge: str = "sum"
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a reduction or merge that cannot be."""
+        checks.at_least_one(reduction=self.reduction)
+        checks.one_of("merge", self.merge, MEETINGS)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: Input, *, train: bool, valid: Unchecked = None, gate: Gate = None) -> Features:
+        """Return ``x`` weighed by channel and ``x`` weighed by place, merged."""
+        x, valid = arrived(x, valid)
+        channel = SqueezeExcite(self.reduction, use_bias=True, dtype=self.dtype, name="channel")
+        init = nn.initializers.glorot_uniform()
+        w = nn.sigmoid(nn.Dense(1, dtype=self.dtype, kernel_init=init, name="space")(x))
+        return MEETINGS[self.merge](channel(x, train=train, valid=valid), x * w.astype(x.dtype))
 
 
 class ChannelAttention(nn.Module):

@@ -22,6 +22,7 @@ class Dropout(nn.Module):
     Args:
         rate: probability of an entry to be dropped, 0 <= rate < 1.
         numerics: its ``axis_name`` is the mapped axis that shares the batch.
+        whole_channels: whether a channel of a sample is dropped at all its positions or at none.
 
     Raises:
         ValueError: for a rate outside [0, 1).
@@ -30,6 +31,7 @@ class Dropout(nn.Module):
 
     rate: float
     numerics: Numerics = Numerics()
+    whole_channels: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for a rate outside [0, 1)."""
@@ -47,8 +49,9 @@ class Dropout(nn.Module):
         if self.numerics.axis_name is not None and not self.is_initializing():
             places += x.shape[0] * lax.axis_index(self.numerics.axis_name)
         key = self.make_rng("dropout")
+        shape = (*(1 for _ in x.shape[1:-1]), x.shape[-1]) if self.whole_channels else x.shape[1:]
 
         def kept(place: Array) -> Array:
-            return jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, x.shape[1:])
+            return jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, shape)
 
         return jnp.where(jax.vmap(kept)(places), x / (1 - self.rate), 0).astype(x.dtype)

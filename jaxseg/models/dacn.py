@@ -70,7 +70,8 @@ class DACN(DenseUNet):
         """Return the contour's u at full resolution, float32, and the logits that it starts from."""
         wide = jnp.promote_types(x.dtype, jnp.float32)
         image = x[..., 0].astype(wide)
-        x = upsample2(self.decoded(x, attend, train))
+        decoded, _ = self.decoded(x, attend, train)
+        x = upsample2(decoded)
 
         def branch(name: str, features: int) -> Array:
             return Branch(self.branch, features, self.numerics, name=name)(x, train=train).astype(wide)

@@ -8,6 +8,7 @@ unlike DenseNet's, so that no tensor is normalised twice and a dense block has n
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
@@ -17,7 +18,8 @@ from jaxtyping import Array, Float
 from jaxseg import checks
 from jaxseg.layers import Conv, Numerics, avg_pool, max_pool, upsample2
 from jaxseg.models.blocks import CBR
-from jaxseg.models.network import Attend, Network
+from jaxseg.models.equipped import Equipped
+from jaxseg.models.network import Attend
 
 HEADS = ("plain", "author")
 
@@ -85,11 +87,15 @@ class AuthorHead(nn.Module):
         return CBR(self.num_classes, 1, numerics, name="cbr")(x, train=train)
 
 
-class DenseUNet(Network):
+class DenseUNet(Equipped):
     """DenseUNet of any ``widths``; attention acts on each skip just before it is summed.
 
     With stem c0, growth k and n1..n4 layers, block 1 ends with c1 = c0 + n1 k channels, block 2 with
     c2 = c1 // 2 + n2 k, block 3 with c3 = c2 // 2 + n3 k. The skips have c0..c3 channels, the decoder the same.
+
+    A block of attention follows the stem and each dense block, before the skip leaves it, and each stage of the
+    decoder. A head at the bottom lies between the last dense block and the 1x1 convolution that gives c3 channels,
+    since its result has other channels than the skip that is summed. No paper has either in this network.
 
     Args:
         widths: channels and depths, an entry of ``SIZES``.
@@ -105,10 +111,15 @@ class DenseUNet(Network):
     widths: Widths
     head: str = "plain"
 
-    def features(self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool) -> Float[Array, "b h w d"]:
-        """Return features at full resolution: five times upsampled and convolved, with the four skips added."""
-        x = upsample2(self.decoded(x, attend, train))
-        return CBR(self.widths.head, 3, self.numerics, name="up5")(x, train=train)
+    def features(
+        self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool
+    ) -> tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b _ _ _"]]]:
+        """Return features at full resolution: five times upsampled and convolved, with the four skips added.
+
+        Beside them are features for the auxiliary logits of a head at the bottom.
+        """
+        x, auxiliary = self.decoded(x, attend, train)
+        return self._up(5, self.widths.head, upsample2(x), attend, train), auxiliary
 
     def classify(self, features: Float[Array, "b h w d"], *, train: bool) -> Float[Array, "b h w classes"]:
         """Return the logits of every pixel, float32."""
@@ -116,38 +127,61 @@ class DenseUNet(Network):
             return AuthorHead(self.num_classes, self.numerics, name="head")(features, train=train)
         return super().classify(features, train=train)
 
-    def decoded(self, x: Float[Array, "b h w c"], attend: Attend, train: bool) -> Float[Array, "b rows columns d"]:
-        """Return the features at stride 2, where the decoder has taken all its skips."""
-        x, skips = self._encode(x, train)
-        c0, c1, c2, _ = (skip.shape[-1] for skip in skips)
+    def decoded(
+        self, x: Float[Array, "b h w c"], attend: Attend, train: bool
+    ) -> tuple[Float[Array, "b rows columns d"], Mapping[str, Float[Array, "b _ _ _"]]]:
+        """Return the features at stride 2, where the decoder has taken all its skips, and those of ``features``."""
+        x, skips = self._encode(x, attend, train)
+        x, auxiliary = self.at_bottom(x, attend, train=train)
+        c0, c1, c2, c3 = (skip.shape[-1] for skip in skips)
+        x = CBR(c3, 1, self.numerics, name="bottom")(x, train=train)
         for stage, (level, features) in enumerate(zip((3, 2, 1, 0), (c2, c1, c0, c0), strict=True), start=1):
             x = upsample2(x)
-            x = x + attend(level, skips[level], gate=x)
-            x = CBR(features, 3, self.numerics, name=f"up{stage}")(x, train=train)
-        return x
+            x = self._up(stage, features, x + attend(level, skips[level], gate=x), attend, train)
+        return x, auxiliary
 
-    def _encode(self, x: Array, train: bool) -> tuple[Array, list[Array]]:
-        """Return the features at stride 32 and the skips, shallowest first."""
+    def _up(self, stage: int, features: int, x: Array, attend: Attend, train: bool) -> Array:
+        """Return a stage of the decoder, with its block."""
+        x = CBR(features, 3, self.numerics, name=f"up{stage}")(x, train=train)
+        return self.inside("decoder", f"up{stage}", x, attend, train=train)
+
+    def _encode(self, x: Array, attend: Attend, train: bool) -> tuple[Array, list[Array]]:
+        """Return what the last dense block gives at stride 32, and the skips, shallowest first."""
+
+        def dense(block: int, part: str, x: Array) -> Array:
+            layers, name = self.widths.blocks[block - 1], f"block{block}"
+            x = DenseBlock(layers, self.widths.growth, self.numerics, name=name)(x, train=train)
+            return self.inside(part, name, x, attend, train=train)
+
         x = Stem(self.widths.stem, self.numerics, name="stem")(x)
+        x = self.inside("encoder", "stem", x, attend, train=train)
         skips = [x]
         x = max_pool(x)
-        for block, layers in enumerate(self.widths.blocks[:3], start=1):
-            x = DenseBlock(layers, self.widths.growth, self.numerics, name=f"block{block}")(x, train=train)
+        for block in (1, 2, 3):
+            x = dense(block, "encoder", x)
             skips.append(x)
             x = CBR(x.shape[-1] // 2, 1, self.numerics, name=f"transition{block}")(x, train=train)
             x = avg_pool(x)
-        x = DenseBlock(self.widths.blocks[3], self.widths.growth, self.numerics, name="block4")(x, train=train)
-        return CBR(skips[3].shape[-1], 1, self.numerics, name="bottom")(x, train=train), skips
+        return dense(4, "bottom", x), skips
 
 
-def denseunet(*, size: str = "161", head: str = "plain", **shared: Any) -> DenseUNet:
+def denseunet(
+    *,
+    size: str = "161",
+    head: str = "plain",
+    block: str = "none",
+    bottom: str = "none",
+    bottom_options: Mapping[str, Any] | None = None,
+    **shared: Any,
+) -> DenseUNet:
     """Return the DenseUNet of a named ``size``, a key of ``SIZES``, with one of ``HEADS``.
 
-    ``shared`` are fields of ``Network``.
+    ``block``, ``bottom`` and ``bottom_options`` are those of ``Equipped``; ``shared`` are fields of ``Network``.
 
     Raises:
-        ValueError: for a size or head that does not exist.
+        ValueError: for a size, head, block, bottom or option of it that does not exist.
     """
     checks.one_of("size", size, SIZES)
     checks.one_of("head", head, HEADS)
-    return DenseUNet(widths=SIZES[size], head=head, **shared)
+    own = {"block": block, "bottom": bottom, "bottom_options": bottom_options or {}}
+    return DenseUNet(widths=SIZES[size], head=head, **own, **shared)

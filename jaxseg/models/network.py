@@ -160,7 +160,7 @@ class Network(nn.Module, kw_only=True):
 
     def features(
         self, x: Float[Array, "b h w c"], attend: Attend, *, train: bool
-    ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b h w _"]]]:
+    ) -> Float[Array, "b h w d"] | tuple[Float[Array, "b h w d"], Mapping[str, Float[Array, "b _ _ _"]]]:
         """Return features of every pixel, and by name others for auxiliary heads, where ``auxiliary_weights`` has any.
 
         Those of every pixel are at full resolution, that of ``x``. Auxiliary ones may be coarser: their logits are
@@ -168,7 +168,8 @@ class Network(nn.Module, kw_only=True):
 
         Args:
             x: images padded to a multiple of ``stride``.
-            attend: to be called once for each skip; the skip comes back as it was where it carries no attention.
+            attend: to be called once for each skip; the skip comes back as it was where it carries no attention. It
+                also tells which cells are real.
             train: as in ``__call__``.
         """
         raise NotImplementedError

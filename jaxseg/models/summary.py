@@ -100,7 +100,7 @@ class Summary(NamedTuple):
             around = (layer.path[:depth] for depth in range(len(layer.path), 0, -1))
             if grid := next((grids[path] for path in around if path in grids), None):
                 levels.setdefault(grid, []).append(layer)
-        rows = [(f"1/{largest // grid[0]}", _by(grid), *_sums(levels[grid])) for grid in sorted(levels, reverse=True)]
+        rows = [(_level(largest, grid[0]), _by(grid), *_sums(levels[grid])) for grid in sorted(levels, reverse=True)]
         return aligned([("level", "grid", "parameters", "forward", "backward", "kept"), *rows], text=2)
 
     def _attention(self) -> str:
@@ -212,6 +212,12 @@ def _attention(program: Count, modules: Mapping[str, Called]) -> list[Lowered]:
 def _sums(layers: Iterable[Layer]) -> tuple[str, str, str, str]:
     parameters, forward, backward, kept = map(sum, zip(*(layer[2:] for layer in layers), strict=True))
     return f"{parameters:,}", operations(forward), operations(backward), memory(kept)
+
+
+def _level(largest: int, side: int) -> str:
+    """Return which part of the largest side a side is, where it came of halving; else nothing."""
+    parts, rest = divmod(largest, side)
+    return "" if rest or parts & (parts - 1) else f"1/{parts}"
 
 
 def _by(sides: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ from drawing import random_variables
 from recorded import channels_last, linear, recorded
 
 from jaxseg.attention import ChannelAttention, ChannelGate, SqueezeExcite, build
+from jaxseg.attention.channel import largest
 
 LAYERS = {
     "squeeze and excitation": SqueezeExcite(reduction=2),
@@ -64,6 +65,14 @@ def test_gradients_are_finite_where_a_channel_is_closed_or_an_image_is_padding()
     layer = LAYERS["all pools"]
     gradient = jax.jit(jax.grad(lambda *at: layer.apply(*at, train=False, valid=valid).sum(), (0, 1)))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient(random_variables(layer, x), x)))
+
+
+def test_the_gradient_of_the_largest_entry_goes_to_the_first_of_them():
+    x = jnp.array([[1.0, 3.0, 3.0], [-2.0, -jnp.inf, -5.0]])
+    for axis, gradient in ((1, [[0, 1, 0], [1, 0, 0]]), (-2, [[1, 1, 1], [0, 0, 0]])):
+        y, pulled = jax.vjp(lambda x, axis=axis: largest(x, axis), x)
+        np.testing.assert_array_equal(y, x.max(axis))
+        np.testing.assert_array_equal(pulled(jnp.ones_like(y))[0], gradient)
 
 
 def test_they_compose_with_the_mechanisms():

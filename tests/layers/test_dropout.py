@@ -44,3 +44,11 @@ def test_it_can_be_initialised_outside_the_mapped_axis():
 def test_a_rate_that_is_no_probability_below_one_is_refused(rate):
     with pytest.raises(ValueError, match=f"rate is {rate}; want a probability, 0 to below 1"):
         Dropout(rate)
+
+
+def test_whole_channels_are_dropped_together():
+    dropout = Dropout(0.5, whole_channels=True)
+    y = np.asarray(dropout.apply({}, X, train=True, rngs={"dropout": jax.random.key(3)}))
+    dropped = (y == 0).all((1, 2))
+    assert 0 < dropped.sum() < dropped.size
+    np.testing.assert_allclose(y, np.where(dropped[:, None, None], 0, 2 * X), rtol=1e-6)

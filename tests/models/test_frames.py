@@ -1,7 +1,6 @@
 """On any canvas an image has the logits of its own frame: convolutions, pools, upsampling and attention end there."""
 
 import itertools
-from functools import partial
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -10,13 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from filling import fill, shapes
+from filling import shapes
+from framed import compare
 from small import Deep, smallest
 
 from jaxseg import attention, models
 from jaxseg.layers import Conv, Numerics, avg_pool, frame, max_pool, max_pool2, upsample2
-from jaxseg.models import Network, network
+from jaxseg.models import network
 from jaxseg.models.blocks import CBR, UpConv
+from jaxseg.models.equipped import BLOCKS, BOTTOMS, Equipped
 
 NETWORKS = {"denseunet": {"size": "micro"}, "unet": {"width": 4}}
 
@@ -73,30 +74,8 @@ def test_logits_of_every_network_are_those_of_the_own_frame(name, mechanism):
         compare(model, tolerance=1e-10)
 
 
-def compare(model, seed=0, tolerance=1e-5):
-    """Put images of two frames onto a larger canvas at once, with noise around them, and each into its own frame."""
-    rng, stride = np.random.default_rng(seed), model.stride
-    variables = fill(shapes(model))
-    frames = rng.permutation([[stride, 2 * stride], [2 * stride, stride]])
-    sizes = frames - rng.integers(0, stride, (2, 2))
-    canvas = frames.max(0) + stride * rng.integers(1, 3, 2)
-    images = rng.normal(size=(2, *canvas, 3)).astype(np.float32)
-    for image, size, end in zip(images, sizes, frames, strict=True):
-        image[size[0] : end[0], : end[1]] = image[: end[0], size[1] : end[1]] = 0
-
-    @partial(jax.jit, static_argnames="snug")
-    def run(images, sizes, snug=False):
-        return model.apply(variables, images, train=False, sizes=sizes, snug=snug)
-
-    found = run(images, sizes)
-    for k, (size, end) in enumerate(zip(sizes, frames, strict=True)):
-        rows, columns = size
-        alone = run(images[k : k + 1, : end[0], : end[1]], sizes[k : k + 1], snug=True)[0, :rows, :columns]
-        np.testing.assert_allclose(found[k, :rows, :columns], alone, atol=tolerance * np.abs(alone).max())
-
-
-class Pyramid(Network):
-    """Of layers of the house, some of them in blocks that JAX traces by themselves."""
+class Pyramid(Equipped):
+    """Of layers of the house, some of them in blocks that JAX traces by themselves; with blocks and heads, too."""
 
     stride: ClassVar = 8
     skip_strides: ClassVar = (2,)
@@ -105,15 +84,32 @@ class Pyramid(Network):
     def features(self, x, attend, *, train):
         skip = Conv(4, (5, 5), strides=2, name="down")(x)
         x = CBR(4, 3, self.numerics, name="block")(nn.remat(Conv)(4, name="again")(max_pool2(skip)), train=train)
-        x = upsample2(Conv(4, (3, 3), strides=2, name="deep")(x))
+        x = self.inside("encoder", "block", x, attend, train=train)
+        x, auxiliary = self.at_bottom(Conv(4, (3, 3), strides=2, name="deep")(x), attend, train=train)
+        x = upsample2(x)
         x = avg_pool(upsample2(Conv(4, dilation=2, name="wide")(x)))
         x = jnp.concatenate([x, max_pool(skip)], axis=-1)
         x = UpConv(4, self.numerics, name="up")(x)
-        return UpConv(4, self.numerics, name="last")(x + attend(0, skip, gate=x))
+        return UpConv(4, self.numerics, name="last")(x + attend(0, skip, gate=x)), auxiliary
 
 
 def test_a_network_of_the_houses_layers_needs_no_more_than_a_word():
     compare(Pyramid(attention="sa"))
+
+
+EQUIPPED = [*({"block": block} for block in BLOCKS), *({"bottom": bottom} for bottom in BOTTOMS)]
+
+
+@pytest.mark.parametrize("own", EQUIPPED)
+def test_blocks_and_heads_end_where_an_image_ends(own):
+    compare(Pyramid(**own))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", EQUIPPED)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_logits_of_an_equipped_network_are_those_of_the_own_frame(name, own):
+    compare(models.build(name, **NETWORKS[name], **own))
 
 
 def test_a_function_that_jax_traced_without_frames_is_traced_again_with_them():

@@ -24,7 +24,11 @@ def step(network, variables):
 UNET = models.build("unet", width=4, attention="ja9", levels=(0,))
 
 
-@pytest.mark.parametrize("network", [Deep(), pytest.param(UNET, marks=pytest.mark.slow)])
+EQUIPPED = models.build("unet", width=4, block="cbam", bottom="danet")
+SLOW = [pytest.param(network, marks=pytest.mark.slow) for network in (UNET, EQUIPPED)]
+
+
+@pytest.mark.parametrize("network", [Deep(), *SLOW])
 def test_a_network_computed_again_is_the_same_network(network):
     """Loss, statistics and gradients, with what dropout draws; and the names of the parameters."""
     again = network.clone(remat=True)

@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from jaxseg import checks
-from jaxseg.attention.channel import ChannelGate, check_gate, narrow, over_grid, pooled
+from jaxseg.attention.channel import ChannelGate, check_gate, largest, narrow, over_grid, pooled
 from jaxseg.attention.form import Form
 from jaxseg.attention.mechanisms.parts import Output
 from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
@@ -43,7 +43,7 @@ class SpatialGate(Part):
             first = ChannelGate(self.reduction, self.pools, dtype=self.dtype, name="channel")
             x = first(x, train=train, valid=valid)
         h = masked(x, valid)
-        h = jnp.stack([h.max(-1), h.mean(-1)], -1)
+        h = jnp.stack([largest(h, -1), h.mean(-1)], -1)
         h = Conv(1, (self.size,) * (x.ndim - 2), use_bias=False, dtype=self.dtype, name="map")(h)
         if self.use_bn:
             gamma = nn.initializers.constant(self.gamma_init)

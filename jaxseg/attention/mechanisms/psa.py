@@ -15,16 +15,18 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxseg import checks
 from jaxseg.attention.form import Form
+from jaxseg.attention.mechanisms.gates import extent
 from jaxseg.attention.mechanisms.signatures import accepts, options
 from jaxseg.attention.module import Attention, Features, Gate, Mask, Part, flat, flat_mask
 from jaxseg.attention.norms import plain, softmax
 from jaxseg.attention.scores import Relative, within
 from jaxseg.attention.supports import Everywhere
-from jaxseg.layers import BatchNorm, Numerics
+from jaxseg.attention.values import AnyArray
+from jaxseg.layers import BatchNorm, Numerics, frame, resize
 
 
 class Reduced(nn.Module):
@@ -42,22 +44,30 @@ class Reduced(nn.Module):
 
 
 class PointwiseSpatial(Part):
-    """The factors of one branch of point-wise spatial attention. See ``psa_collect`` for the arguments."""
+    """The factors of one branch of point-wise spatial attention. See ``psa_collect`` for the arguments.
+
+    With ``shrink`` above 1, for two dimensions alone, the narrowed features are interpolated to a grid so many times
+    smaller, on which queries and keys lie; corners of what is ``valid`` stay where they are.
+    """
 
     collects: bool
     width: int | None
     span: int
     use_softmax: bool
     normalization_factor: float | None
+    shrink: int = 1
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool, valid: Mask = None, gate: Gate = None) -> Form:
         """Return the branch at ``x`` as Eq. 1, without what follows it."""
-        grid = x.shape[1:-1]
-        within(self.span, grid)
-        width, axes = self.width or max(x.shape[-1] // 4, 1), tuple(range(len(grid)))
+        width = self.width or max(x.shape[-1] // 4, 1)
         reduced = partial(Reduced, width, self.computes)
         x = reduced(name="reduce")(x, train=train)
+        if self.shrink > 1:
+            x, valid = shrunk(x, valid, self.shrink)
+        grid = x.shape[1:-1]
+        within(self.span, grid)
+        axes = tuple(range(len(grid)))
         h = flat(reduced(name="hidden")(x, train=train))[:, :, None]
 
         init = nn.initializers.glorot_uniform(in_axis=-1, out_axis=-2, batch_axis=axes)
@@ -71,6 +81,15 @@ class PointwiseSpatial(Part):
             factor = (2 * self.span - 1) ** len(grid)
         norm = softmax if self.use_softmax else plain
         return Form(Everywhere(grid, grid), score, norm, flat(x)[:, :, None] / factor, flat_mask(valid))
+
+
+def shrunk(
+    x: Float[Array, "batch h w channels"], valid: Bool[AnyArray, "batch h w"] | None, shrink: int
+) -> tuple[Float[Array, "batch rows columns channels"], Bool[Array, "batch rows columns"] | None]:
+    """Return ``x`` and its mask on a grid ``shrink`` times smaller, rounded up, interpolated with corners aligned."""
+    real = extent(x, valid)
+    small, grid = -(-real // shrink), tuple(-(-side // shrink) for side in x.shape[1:-1])
+    return resize(x, grid, real, small, align_corners=True), None if valid is None else frame.first(small, grid)
 
 
 class BranchOutput(Part):

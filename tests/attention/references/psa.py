@@ -10,7 +10,7 @@ goes to the pair (query p, key p + D) if the branch collects, and to (query p + 
 import sys
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import torch
 from recording import drawn, load, record
@@ -34,13 +34,18 @@ def psa_mask(mask: torch.Tensor, branch: int, rows: int, columns: int) -> torch.
     return pairs
 
 
-def main(semseg: Path) -> None:
-    torch.manual_seed(0)
+def psanet(semseg: Path) -> ModuleType:
+    """Return model/psanet.py with ``psa_mask`` for its extension."""
     mask, resnet = SimpleNamespace(psa_mask=psa_mask), SimpleNamespace()
     packages = {"lib": SimpleNamespace(), "lib__psa": SimpleNamespace(functional=mask), "model": SimpleNamespace()}
     stubs = packages | {"lib__psa__functional": mask, "model__resnet": resnet}
     packages["lib"].psa, packages["model"].resnet = packages["lib__psa"], resnet
-    block = load(semseg / "model" / "psanet.py", **stubs).PSA
+    return load(semseg / "model" / "psanet.py", **stubs)
+
+
+def main(semseg: Path) -> None:
+    torch.manual_seed(0)
+    block = psanet(semseg).PSA
 
     x = torch.randn(2, 8, 3, 5).double()
     options = {"in_channels": 8, "mid_channels": 4, "shrink_factor": 1, "mask_h": 9, "mask_w": 9}
