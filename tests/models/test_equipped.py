@@ -1,6 +1,7 @@
 """Blocks in networks and heads at their bottoms: how many parameters, at which places, with which auxiliary logits."""
 
 import math
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -173,16 +174,21 @@ def test_all_of_it_computes_in_bfloat16(own):
 def test_options_of_the_head_of_danet():
     """The paper's sign, and dropout of whole channels before the auxiliary logits, not before the decoder."""
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 5, 8)), jnp.float32)
-    head = DANetHead(FLOAT, rate=0.5)
-    variables = fill(jax.eval_shape(lambda: head.init(jax.random.key(0), x, train=False)))
-    run = {"train": True, "mutable": ["batch_stats"], "rngs": {"dropout": jax.random.key(1)}}
-    (y, auxiliary), _ = head.apply(variables, x, **run)
+    variables = fill(jax.eval_shape(lambda: DANetHead(FLOAT).init(jax.random.key(0), x, train=False)))
+    training = {"train": True, "mutable": ["batch_stats"], "rngs": {"dropout": jax.random.key(1)}}
+
+    @jax.jit
+    def run(variables, x):
+        trained = [DANetHead(FLOAT, rate=rate).apply(variables, x, **training)[0] for rate in (0.5, 0.0)]
+        return trained, [
+            DANetHead(FLOAT, inverted=which).apply(variables, x, train=False)[0] for which in (False, True)
+        ]
+
+    ((y, auxiliary), (still, _)), (plain, inverted) = run(variables, x)
     kept = np.asarray(auxiliary["sum"] != 0).any((1, 2))
     assert 0 < kept.sum() < kept.size
-    np.testing.assert_allclose(auxiliary["sum"], 2 * y * kept[:, None, None], rtol=1e-6)
-    (still, _), _ = DANetHead(FLOAT, rate=0.0).apply(variables, x, train=True, mutable=["batch_stats"])
-    np.testing.assert_allclose(still, y, rtol=1e-6)
-    plain, inverted = (DANetHead(FLOAT, inverted=which).apply(variables, x, train=False)[0] for which in (False, True))
+    np.testing.assert_allclose(auxiliary["sum"], 2 * y * kept[:, None, None], rtol=1e-5)
+    np.testing.assert_allclose(still, y, rtol=1e-5)
     assert np.abs(plain - inverted).max() > 1e-3
 
 
@@ -191,7 +197,7 @@ def test_the_head_of_psanet_has_the_input_first_and_any_grid_up_to_its_span():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 5, 4)), jnp.float32)
     variables = fill(jax.eval_shape(lambda: head.init(jax.random.key(0), x, train=False)))
     for grid in ((6, 5), (1, 2)):
-        y, _ = head.apply(variables, x[:, : grid[0], : grid[1]], train=False)
+        y, _ = jax.jit(partial(head.apply, train=False))(variables, x[:, : grid[0], : grid[1]])
         np.testing.assert_array_equal(y[..., :4], x[:, : grid[0], : grid[1]])
         assert y.shape == (2, *grid, 8)
     whole = PSANetHead(FLOAT, width=2, span=6, shrink=1)
