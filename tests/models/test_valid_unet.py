@@ -99,11 +99,13 @@ def test_attention_leaves_the_cells_around_the_image_as_they_are():
     skip, gate = np.random.default_rng(0).normal(size=(2, 1, 16, 24, 3))
     seen = {}
 
-    def doubled(level, skip, gate, attend):
-        seen[level] = skip, gate
-        return 2 * skip
+    class Doubling(Attend):
+        def __call__(self, level, skip, *, gate):
+            seen[level] = skip, gate
+            return 2 * skip
 
-    found = attended(Attend(doubled, (16, 32), jnp.array([[9, 28]])), 1, jnp.asarray(skip), jnp.asarray(gate))
+    attend = Doubling(models.build("unet", width=2, valid=True), jnp.array([[9, 28]]), (16, 32), False)
+    found = attended(attend, 1, jnp.asarray(skip), jnp.asarray(gate))
     factor = np.ones((16, 24, 1))
     factor[4:9, 4:18] = 2
     np.testing.assert_allclose(found, skip * factor, rtol=1e-6)
