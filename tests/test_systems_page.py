@@ -1,0 +1,50 @@
+"""What docs/systems.md says of other systems is true: its links, its numbers, and the presets that it names."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import pytest
+from config_files import FOLDER, module_of
+from documents import Document
+
+from jaxseg import counting, models, protocol
+from jaxseg.config import validate
+
+PAGE = Document("docs/systems.md")
+ROWS = [row for row in PAGE.tables() if "system" in row]
+NAMED = """DenseUNet, U-Net, UNet++, Attention U-Net, H-DenseUNet, Non-local U-Net, R2U-Net, Vessel-Net, Mou, Lyu,
+RVSeg-Net, Hu, FocusNetAlpha, DACN, MCC, Illumination, DANet, PSANet, SE, W-Net"""
+
+
+def test_every_system_has_its_row():
+    for row, name in zip(ROWS, re.split(r",\s+", NAMED), strict=True):
+        assert row["system"].startswith(name)
+        assert row["rebuilt"]
+
+
+def test_every_file_that_the_page_names_exists():
+    assert not PAGE.missing()
+    linked = set(re.findall(r"configs/systems/(\w+)\.py", PAGE.text))
+    assert linked == {path.stem for path in (FOLDER / "systems").glob("*.py")}
+
+
+def test_the_page_shows_a_command_of_the_protocol():
+    words = re.search(r"protocol/chase\.py:(\S+)", PAGE.text)[1]
+    assert validate(protocol.chase(words)) == models.build("unetpp", width=3)
+
+
+COUNTED = [row for row in ROWS if row["parameters"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", COUNTED, ids=lambda row: row["system"])
+def test_the_numbers_are_those_of_the_preset(row):
+    path = re.search(r"\.\./configs/([\w/]+\.py)", row["here"])[1]
+    model = validate(module_of(FOLDER / path).get_config())
+    image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+    shapes = jax.eval_shape(lambda image: model.init(jax.random.key(0), image, train=False), image)
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == int(row["parameters"].replace(",", ""))
+    if row["multiply-adds"]:
+        found = counting.count(lambda variables, x: model.apply(variables, x, train=False), shapes, image).products
+        assert f"{found / 1e9:.3g} G" == row["multiply-adds"]
