@@ -8,7 +8,7 @@ unlike DenseNet's, so that no tensor is normalised twice and a dense block has n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
@@ -49,13 +49,14 @@ class DenseBlock(nn.Module):
     layers: int
     growth: int
     numerics: Numerics
+    unit: Callable[..., Any] = CBR  # of features, taps and numerics
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
         """Return c + ``layers`` x ``growth`` channels, the first c of them ``x`` itself."""
         for layer in range(1, self.layers + 1):
-            y = CBR(4 * self.growth, 1, self.numerics, name=f"reduce{layer}")(x, train=train)
-            y = CBR(self.growth, 3, self.numerics, name=f"grow{layer}")(y, train=train)
+            y = self.unit(4 * self.growth, 1, self.numerics, name=f"reduce{layer}")(x, train=train)
+            y = self.unit(self.growth, 3, self.numerics, name=f"grow{layer}")(y, train=train)
             x = jnp.concatenate([x, y], axis=-1)
         return x
 

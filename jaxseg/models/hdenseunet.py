@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from jaxseg import checks
 from jaxseg.layers import BatchNorm, Conv, Dropout, Numerics, avg_pool2, frame, max_pool, repeat2
 from jaxseg.models.blocks import CBR
-from jaxseg.models.denseunet import SIZES, Widths
+from jaxseg.models.denseunet import SIZES, DenseBlock, Widths
 from jaxseg.models.network import Attend, Network
 
 DROPOUT = 0.3
@@ -36,23 +36,6 @@ class NormReLUConv(nn.Module):
         x = nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
         taps = (self.taps, self.taps)
         return Conv(self.features, taps, use_bias=False, dtype=self.numerics.dtype, name="conv")(x)
-
-
-class DenseBlock(nn.Module):
-    """Layers that each read all the channels before them and append ``growth`` of their own, not normalised."""
-
-    layers: int
-    growth: int
-    numerics: Numerics
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
-        """Return c + ``layers`` x ``growth`` channels, the first c of them ``x`` itself."""
-        for layer in range(1, self.layers + 1):
-            y = NormReLUConv(4 * self.growth, 1, self.numerics, name=f"reduce{layer}")(x, train=train)
-            y = NormReLUConv(self.growth, 3, self.numerics, name=f"grow{layer}")(y, train=train)
-            x = jnp.concatenate([x, y], axis=-1)
-        return x
 
 
 def centred(layer: Callable[[Array], Array], x: Float[Array, "b h w c"]) -> Float[Array, "b rows columns d"]:
@@ -103,11 +86,11 @@ class HDenseUNet(Network):
         skips = [x]
         x = centred(max_pool, x)
         for block, layers in enumerate(widths.blocks[:3], start=1):
-            x = DenseBlock(layers, widths.growth, numerics, name=f"block{block}")(x, train=train)
+            x = DenseBlock(layers, widths.growth, numerics, NormReLUConv, name=f"block{block}")(x, train=train)
             skips.append(x)
             x = NormReLUConv(x.shape[-1] // 2, 1, numerics, name=f"transition{block}")(x, train=train)
             x = avg_pool2(x)
-        x = DenseBlock(widths.blocks[3], widths.growth, numerics, name="block4")(x, train=train)
+        x = DenseBlock(widths.blocks[3], widths.growth, numerics, NormReLUConv, name="block4")(x, train=train)
         return nn.relu(BatchNorm(numerics, name="bottom_norm")(x, train=train)), skips
 
 
