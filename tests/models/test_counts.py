@@ -51,13 +51,14 @@ def parameters(model):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes(model)["params"]))
 
 
-def multiply_adds(model):
+def multiply_adds(model, image=(256, 256, 3)):
     """Of prediction alone; ``summarise`` counts training too, and takes longer."""
 
     def predicted(variables, image):
         return model.apply(variables, image, train=False)
 
-    return counting.count(predicted, shapes(model), jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)).products / 1e9
+    shown = jax.ShapeDtypeStruct((1, *image), jnp.float32)
+    return counting.count(predicted, shapes(model, shown.shape), shown).products / 1e9
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,10 @@ def test_the_published_count_of_the_nonlocal_unet_has_two_global_stages():
     one, two = (parameters(models.build("nonlocal_unet", global_ups=stages)) for stages in (1, 2))
     assert two - one == 2 * 64 + (9 * 64 * 32 + 32) + 2 * (64 * 32 + 32) + (32 * 32 + 32)
     assert 2 * 64 + (27 * 64 * 32 + 32) + 2 * (64 * 32 + 32) + (32 * 32 + 32) == 60_672 == 1_821_124 - 1_760_452
+
+
+@pytest.mark.parametrize(("depth", "cost"), [(1, 0.489), (2, 1.249), (3, 2.452), (4, 4.184)])
+def test_published_multiply_adds_of_pruned_unetpp(depth, cost):
+    """Of grey images of 96 x 96, with one class where there are two here."""
+    found = multiply_adds(models.build("unetpp", depth=depth), (96, 96, 1))
+    assert found - 96**2 * 32 / 1e9 == pytest.approx(cost, abs=0.0006)
