@@ -98,7 +98,10 @@ class Aggregation(nn.Module):
         scores = jnp.einsum("bnmd,bpmd->bmnp", q, k, preferred_element_type=wide)
         if ok is not None:
             scores = jnp.where(ok[:, None, None], scores, -jnp.inf)
-        weights = Dropout(self.dropout, self.numerics, name="dropout")(jax.nn.softmax(scores), train=True)
+        weights = jax.nn.softmax(scores)
+        # As lists of rows: with four axes they would pass for features on a grid.
+        rows = weights.reshape(weights.shape[0], -1, weights.shape[-1])
+        weights = Dropout(self.dropout, self.numerics, name="dropout")(rows, train=True).reshape(weights.shape)
         return jnp.einsum("bmnp,bpmd->bnmd", weights.astype(v.dtype), v)
 
 
