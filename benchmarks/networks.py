@@ -4,13 +4,15 @@
 
 Each system trains by the launcher on generated images of 128 x 128, batch 4, in a process of its own, with the
 seconds and the memory that a user has. All take turns, ``--turns`` times over; the median of a system counts, and its
-ratio is to DenseUNet's of the same turn. About half a minute for each system and turn on two cores.
+ratio is to the first one's of the same turn, DenseUNet's where all are asked for. About half a minute for each system
+and turn on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -52,13 +54,13 @@ def main() -> None:
 def systems() -> list[str]:
     """Return the names of all systems."""
     asked = "import json\nfrom jaxseg.protocol import SYSTEMS\nprint(json.dumps(list(SYSTEMS)))"
-    ran = processes.run([sys.executable, "-c", asked], processes.os.environ)
+    ran = processes.run([sys.executable, "-c", asked], os.environ)
     return json.loads(ran.lines[-1][1])
 
 
 def measure(names: list[str], *, turns: int, steps: int) -> dict[str, Any]:
     """Return a row for each system, and where it was measured."""
-    counts = processes.run([sys.executable, "-c", COUNTED, *names], processes.os.environ)
+    counts = processes.run([sys.executable, "-c", COUNTED, *names], os.environ)
     rows = {}
     for _, line in counts.lines:
         name, parameters, products = json.loads(line)

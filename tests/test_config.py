@@ -67,7 +67,7 @@ MISTAKES = {
     "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
     "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),
-    "eval.reconnect.reach": (21.0, "eval.reconnect.window is 21; want 22 pixels or more"),
+    "eval.reconnect.reach": (21.0, "eval.reconnect.window is 21; want an odd number, 22 pixels or more"),
     "eval.overlap": (1.0, "eval.overlap is 1.0"),
     "eval.scored_at": ("raw", "eval.scored_at is 'raw'"),
 }

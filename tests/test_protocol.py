@@ -37,8 +37,8 @@ def test_systems_of_a_budget_have_as_many_parameters_as_its_anchor(name):
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("budget", ["tiny", pytest.param("small", marks=pytest.mark.slow)])
 def test_systems_of_a_budget_cost_as_much_as_its_anchor(name, budget):
-    anchor = {"tiny": 0.3394e9, "small": 2.1454e9}[budget]
-    assert anchor / 1.28 < multiply_adds(network(f"{name}-{budget}")) < anchor * 1.28
+    anchor, within = {"tiny": (0.3394e9, 1.28), "small": (2.1454e9, 1.16)}[budget]
+    assert anchor / within < multiply_adds(network(f"{name}-{budget}")) < anchor * within
 
 
 def test_nothing_but_the_network_differs():

@@ -34,6 +34,23 @@ def test_the_page_shows_a_command_of_the_protocol():
     assert validate(protocol.chase(words)) == models.build("unetpp", width=3)
 
 
+@pytest.mark.parametrize("counts", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_widths_of_the_protocol_are_in_its_table(counts):
+    rows = [row for row in PAGE.tables() if "tiny" in row]
+    assert [row["name"].split("`")[1] for row in rows] == list(protocol.SYSTEMS)
+    for row, (name, system) in zip(rows, protocol.SYSTEMS.items(), strict=True):
+        assert system.label in row["name"]
+        for budget in protocol.BUDGETS:
+            width, numbers = row[budget].split(": ")
+            assert width == ", ".join(map(str, system.budgets[budget].values()))
+            if not counts:
+                continue
+            model = validate(protocol.chase(f"{name}-{budget}"))
+            variables = jax.eval_shape(lambda model=model: model.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3))))
+            count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+            assert numbers.startswith(f"{count:,}, ")
+
+
 COUNTED = [row for row in ROWS if row["parameters"]]
 
 

@@ -3,8 +3,9 @@
     python launch/train.py --config=configs/systems/mcc.py --config.data.dir=FOLDER --workdir=runs/mcc
     python launch/evaluate.py --workdir=runs/mcc --split=test
 
-Images of 128 x 128; the schedule is in no public text. The loss adds 1e-5 to each count, where the released code of
-2020 adds 1 to the denominator. Its row of ISIC-2017: Dice .8384. No result yet.
+Images of 128 x 128 are a guess, from their other paper; the schedule is in no public text. The loss adds 1e-5 to each
+count, where the released code of 2020 adds 1 to the denominator. Its row of ISIC-2017: Dice .8384. What is not set
+here, such as CLAHE, is as in the runs of joint attention: ``jaxseg/presets.py``. No result yet.
 """
 
 from jaxseg import presets

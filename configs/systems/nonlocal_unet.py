@@ -4,8 +4,9 @@
     python launch/evaluate.py --workdir=runs/nonlocal --split=test
 
 Settings of divelab/Non-local-U-Nets, configure.py: depth 3, 32 channels, crops of 32, batches of 5, Adam at 1e-3, an L2
-penalty of 2e-6, dropout 0.5, the checkpoint near step 153,000. The published network is 3-D, for infant brains.
-Attention at the bottom sees an eighth of a crop's side here, and of a whole image at prediction. No result yet.
+penalty of 2e-6, dropout 0.5, the checkpoint near step 153,000, and prediction by overlapping crops, moved by 8. The
+published network is 3-D, for infant brains. What is not set here, such as CLAHE, is as in the runs of joint attention:
+``jaxseg/presets.py``. No result yet.
 """
 
 from jaxseg import presets
@@ -17,6 +18,9 @@ def get_config():
     config.data.patch_size = (32, 32)
     config.train.batch_size = 5
     config.train.steps = 153_000
+    config.optimizer.beta2 = 0.999
     config.optimizer.weight_decay = 2e-6
     config.optimizer.weight_decay_kind = "l2"
+    config.eval.tile = (32, 32)
+    config.eval.overlap = 0.75
     return config

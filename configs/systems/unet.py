@@ -5,7 +5,8 @@
 
 Published: batch 1, SGD with momentum 0.99, a map of weights that favours borders between cells, elastic deformation,
 dropout of an unknown rate; of these batch 1, rotation and scaling stand here, with Adam at a tenth of the paper's rate,
-since nothing is normalised. Its own data were cells. No result yet.
+since nothing is normalised. Its own data were cells. What is not set here, such as CLAHE, is as in the runs of joint
+attention: ``jaxseg/presets.py``. No result yet.
 """
 
 from jaxseg import presets

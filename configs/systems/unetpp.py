@@ -5,7 +5,8 @@
 
 Published: four heads, half binary cross entropy plus soft Dice, Adam at 3e-4 with early stopping (the released code has
 dropout 0.5 and no batch normalisation; this network has batch normalisation and no dropout). Its own data were nuclei,
-polyps, liver and nodules, at 96 x 96; the steps here are those of the paper's ISIC-2017 runs. No result yet.
+polyps, liver and nodules, at 96 x 96; the steps here are those of the paper's ISIC-2017 runs. What is not set here,
+such as CLAHE, is as in the runs of joint attention: ``jaxseg/presets.py``. No result yet.
 """
 
 from jaxseg import presets
@@ -17,4 +18,5 @@ def get_config():
     config.loss.name = "dice_ce"
     config.loss.options = {"cross_entropy_weight": 0.5}
     config.optimizer.learning_rate = 3e-4
+    config.optimizer.beta2 = 0.999
     return config

@@ -5,7 +5,8 @@
 
 Settings of agaldran/lwnet, train_cyclical.py: images of 512 x 512, batches of 4, Adam at 0.01 falling to 0 by a cosine,
 1000 epochs of 16 images; there the cosine starts anew every 50 epochs. The threshold there is the best one on the
-training images; here 0.5. No result yet.
+training images; here 0.5. What is not set here, such as CLAHE, is as in the runs of joint attention:
+``jaxseg/presets.py``. No result yet.
 """
 
 from jaxseg import presets

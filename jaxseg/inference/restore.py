@@ -55,7 +55,7 @@ def load(
     settings = options(config) | {name: value for name, value in asked.items() if value is not None}
     if reconnect is not None:
         walk = settings["reconnect"]
-        window = walk.window if walk.window > reconnect else 2 * math.ceil(reconnect) + 1
+        window = walk.window if walk.window >= reconnect + 1 else 2 * math.ceil(reconnect) + 1
         settings["reconnect"] = dataclasses.replace(walk, reach=reconnect, window=window)
     if len(settings["classes"]) == 1 and isinstance(settings["threshold"], float):
         settings["threshold"] = (settings["threshold"],)  # a command line cannot tell one number from a tuple of one

@@ -16,8 +16,8 @@ from jaxseg.losses.loss import Combined, Loss, Sums, membership
 class Contour(Loss):
     """The sum over the pixels of the batch, and over the foreground classes, of (p - y)^2.
 
-    A sum and no mean: it grows with the image and with the batch, and the learning rate that fits it shrinks. Auxiliary
-    logits have cross entropy instead. With no foreground in the truth it is the sum of p^2.
+    A sum and no mean: it grows with the image and with the batch, and so does its weight beside the auxiliary logits,
+    which have cross entropy, a mean. With no foreground in the truth it is the sum of p^2.
 
     Attributes:
         start: weight of the cross entropy of auxiliary logits.

@@ -51,9 +51,10 @@ class Walk:
         name = "eval.reconnect"
         checks.require(self.reach >= 0, f"{name}.reach", self.reach, "a number of pixels, or 0 for no walk")
         wanted = (
-            f"{self.reach + 1:g} pixels or more, so that it holds both ends of a gap of {name}.reach {self.reach:g}"
+            f"an odd number, {self.reach + 1:g} pixels or more, so that it has a middle and holds both ends "
+            f"of a gap of {name}.reach {self.reach:g}"
         )
-        checks.require(self.window >= self.reach + 1, f"{name}.window", self.window, wanted)
+        checks.require(self.window % 2 == 1 and self.window >= self.reach + 1, f"{name}.window", self.window, wanted)
         checks.require(0 <= self.stop <= 1, f"{name}.stop", self.stop, "a probability, 0 to 1")
 
     def check(self, classes: Sequence[str]) -> None:
@@ -104,7 +105,7 @@ class Walk:
         start, end = ends
         corner = [(a + b) // 2 - self.window // 2 for a, b in zip(start, end, strict=True)]
         low = [max(edge, 0) for edge in corner]
-        high = [min(edge + 2 * (self.window // 2) + 1, side) for edge, side in zip(corner, trunk.shape, strict=True)]
+        high = [min(edge + self.window, side) for edge, side in zip(corner, trunk.shape, strict=True)]
         around = np.argwhere(trunk[low[0] : high[0], low[1] : high[1]]) + low
         target = _target(own, around, start, end)
         here, taken, path = start, {(y, x) for y, x in own.tolist()}, []

@@ -41,7 +41,8 @@ class Branch(nn.Module):
 class DACN(DenseUNet):
     """DACN of any ``widths``: behind the decoder, branches give logits and the weights of a contour that starts there.
 
-    The contour (``chan_vese.contour``) moves by the first channel of the normalised image. The prediction is its u,
+    The contour (``chan_vese.contour``) moves by the first channel of the normalised image, rounded as features are,
+    where C1 and C2 still start at 1 and 0. The prediction is its u,
     as the logit log(u / (1 - u)); the logits that it starts from are auxiliary. Published with the loss ``dacn``.
 
     Args:

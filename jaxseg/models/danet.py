@@ -28,7 +28,7 @@ class DANetHead(nn.Module):
         rate: of the dropout before the auxiliary logits.
 
     Raises:
-        ValueError: for a rate outside [0, 1).
+        ValueError: for a rate outside [0, 1), or ``inverted`` that is neither true nor false.
 
     """
 
@@ -39,7 +39,8 @@ class DANetHead(nn.Module):
     auxiliary_weights: ClassVar[Mapping[str, float]] = MappingProxyType({"pam": 1.0, "cam": 1.0, "sum": 1.0})
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a rate outside [0, 1)."""
+        """Raise ValueError for a rate outside [0, 1), or ``inverted`` that is neither true nor false."""
+        checks.require(isinstance(self.inverted, bool), "inverted", self.inverted, "true or false")
         checks.fraction("rate", self.rate, "a probability, 0 to below 1")
         super().__post_init__()
 

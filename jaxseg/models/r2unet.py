@@ -116,6 +116,6 @@ def r2unet(*, width: int = 64, turns: int = 2, share: str = "all", **shared: Any
         ValueError: for a width below 1, fewer than no turns, or a ``share`` that does not exist.
     """
     checks.at_least_one(width=width)
-    checks.require(isinstance(turns, int) and turns >= 0, "turns", turns, "0 or more")
+    checks.require(type(turns) is int and turns >= 0, "turns", turns, "0 or more")
     checks.one_of("share", share, SHARES)
     return R2UNet(width=width, turns=turns, share=share, **shared)

@@ -125,6 +125,7 @@ def unet(
         ValueError: for a width below 1, a block, head or option of it that does not exist, or one beside ``valid``.
     """
     checks.at_least_one(width=width)
+    checks.require(isinstance(valid, bool), "valid", valid, "true or false")
     own = {"block": block, "bottom": bottom, "bottom_options": bottom_options or {}}
     if not valid:
         return UNet(width=width, **own, **shared)

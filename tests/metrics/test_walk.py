@@ -123,7 +123,8 @@ def test_classes_are_refused():
     ("wrong", "said"),
     [
         ({"reach": -1.0}, "eval.reconnect.reach is -1.0; want a number of pixels, or 0"),
-        ({"reach": 30.0}, "eval.reconnect.window is 21; want 31 pixels or more"),
+        ({"reach": 30.0}, "eval.reconnect.window is 21; want an odd number, 31 pixels or more"),
+        ({"reach": 10.0, "window": 22}, "eval.reconnect.window is 22; want an odd number, 11 pixels or more"),
         ({"stop": 1.5}, "eval.reconnect.stop is 1.5; want a probability"),
     ],
 )
