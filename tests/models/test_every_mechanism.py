@@ -11,11 +11,13 @@ from jaxseg import attention, config, losses
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", ["denseunet", "unet"])
 @pytest.mark.parametrize("name", attention.MECHANISMS)
-def test_a_step_moves_every_kernel(name):
+def test_a_step_moves_every_kernel(name, network):
     wanted = config.defaults()
-    wanted.model.attention = name
+    wanted.model.name, wanted.model.attention = network, name
     wanted.model.size = "micro"
+    wanted.model.options = {"width": 4} if network == "unet" else {}
     take_a_step(config.validate(wanted), 64)
 
 
