@@ -62,11 +62,11 @@ def trainings():
 def trained(request):
     """One training pass from random parameters: loss, gradients, variables before, statistics after."""
     name, attention = request.param
-    model = at_both_ends(name, attention=attention)
+    model = at_both_ends(name, attention=attention, num_classes=2 if name == "dacn" else 3)
     variables = fill(shapes(model), seed=5)
     rng = np.random.default_rng(6)
     images = jnp.asarray(rng.normal(size=(2, 61, 45, 3)), jnp.float32)
-    labels = jnp.asarray(rng.integers(0, 2, size=(2, 61, 45)))
+    labels = jnp.asarray(rng.integers(0, model.num_classes, size=(2, 61, 45)))
 
     @jax.jit
     def run(params, stats):

@@ -120,13 +120,32 @@ def dacn():
     return DACN(widths=Widths(4, 2, (2, 1, 1, 1), 4), **like, **DOUBLE), layers
 
 
+def unetpp():
+    layers = Renamed(
+        (r"^head/conv", "output_4"), (r"^auxiliary_column(\d)/.*", r"output_\1"),
+        (r"^(?:node|(up))(\d)_(\d)", lambda found: f"{found[1] or 'conv'}{int(found[2]) + 1}{int(found[3]) + 1}"),
+        (r"/cbr(\d)/conv", r"_\1"), (r"/cbr(\d)/norm", r"_\1_bn"),
+    )  # fmt: skip
+    ups = [f"up{level}_{column}" for column in range(1, 5) for level in range(5 - column)]
+    return MODELS["unetpp"](width=2, **DOUBLE), layers, ups
+
+
+def valid_unet():
+    layers = Renamed(
+        (r"^down4", "lowest"), (r"^down", "contracting"), (r"^upconv", "rise"), (r"^up", "expanding"),
+        (r"^head/conv", "logits"), (r"/conv(\d)", r"_\1"),
+    )  # fmt: skip
+    return MODELS["unet"](width=2, valid=True, **DOUBLE), layers, [f"upconv{level}" for level in range(4)]
+
+
 def foreground(logits):
     return jax.nn.softmax(logits)[..., 1:]
 
 
 # What the reference gives of the logits, and of each of the auxiliary logits.
 RESULTS = {"focusnet_": (foreground, None), "dacn": (foreground, None), "vesselnet": (None, lambda z: z[..., 1:])}
-QUICK, SLOW = [wnet, vesselnet, nonlocal_unet, hdenseunet], [focusnet_, dacn]
+QUICK, SLOW = [wnet, vesselnet, nonlocal_unet, hdenseunet, unetpp, valid_unet], [focusnet_, dacn]
+ASIDE = ("first", "rich", "half", "quarter", "start", "column1", "column2", "column3")
 
 
 @pytest.mark.parametrize("parts", [*QUICK, *(pytest.param(of, marks=pytest.mark.slow) for of in SLOW)])
@@ -137,7 +156,7 @@ def test_the_reference_agrees(parts):
     for edit in rest[1:]:
         edit(ref)
     main, aside = (of or (lambda z: z) for of in RESULTS.get(parts.__name__, (None, None)))
-    names = [name for name in ("first", "rich", "half", "quarter", "start") if name in model.auxiliary_weights]
+    names = [name for name in ASIDE if name in model.auxiliary_weights]
 
     @jax.jit
     def run(weights, x, pull):

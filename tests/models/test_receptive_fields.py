@@ -45,7 +45,8 @@ def test_vesselnet_reads_128_or_132():
 
 
 @pytest.mark.slow
-def test_unet_reads_188_or_204():
+@pytest.mark.parametrize("name", ["unet", "unetpp"])
+def test_networks_of_four_halvings_read_188_or_204(name):
     """A largest value has a gradient of its own place alone; a mean reads the same pixels."""
-    with mock.patch("jaxseg.models.unet.max_pool2", avg_pool2):
-        assert set(read("unet", 256, 16)) == {188, 204}
+    with mock.patch(f"jaxseg.models.{name}.max_pool2", avg_pool2):
+        assert set(read(name, 256, 16)) == {188, 204}

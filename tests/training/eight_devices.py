@@ -58,9 +58,9 @@ def largest(a, b):
     return max(float(np.abs(x - y).max()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)) / top
 
 
-def step_of(devices, model, variables, transform):
+def step_of(devices, model, variables, transform, loss="dice_ce"):
     step = parallel_step(
-        devices, model=model, loss=losses.build("dice_ce"), optimizer=transform, sample=sample, seed=0, ema_decay=0.0
+        devices, model=model, loss=losses.build(loss), optimizer=transform, sample=sample, seed=0, ema_decay=0.0
     )
     return step, on.replicate(initial_state(variables, transform, ema=False), devices)
 

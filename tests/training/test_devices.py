@@ -9,15 +9,20 @@ import pytest
 from jaxseg.training.devices import _largest_divisor, set_up
 
 
-@pytest.fixture(scope="module")
-def outcome():
+def ran(program):
+    """Return what a program of this folder prints in a process that sees eight devices."""
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
     path = str(Path(__file__).parents[1])  # for tests/small.py
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-    program = Path(__file__).with_name("eight_devices.py")
-    ran = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return json.loads(ran.stdout.splitlines()[-1])
+    path = Path(__file__).with_name(program)
+    found = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-3000:]
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    return ran("eight_devices.py")
 
 
 def test_eight_devices_draw_the_batches_of_one(outcome):
@@ -41,6 +46,18 @@ def test_parameters_agree_after_three_steps_of_gradient_descent(outcome):
 def test_eight_devices_drop_what_one_drops_and_add_the_same_auxiliary_loss(outcome):
     assert outcome["dropout_gradients"] < 1e-5
     assert outcome["dropout_losses"][0] == pytest.approx(outcome["dropout_losses"][1], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_networks_that_draw_or_average_over_the_batch_take_the_same_step():
+    """The contour of DACN has its means of all images, and the dropout of the Non-local U-Net draws by image."""
+    found = ran("eight_networks.py")
+    assert found.pop("devices") == 8
+    for name, figures in found.items():
+        assert figures["gradient_top"] > 1e-3, name
+        assert figures["gradients"] < 1e-5, name
+        assert figures["statistics"] < 1e-5, name
+        assert figures["losses"][0] == pytest.approx(figures["losses"][1], rel=1e-5), name
 
 
 def test_devices_that_do_not_divide_the_batch_are_refused_with_the_numbers(tmp_path):
