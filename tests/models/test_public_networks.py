@@ -1,6 +1,7 @@
 """Networks answer as recordings of public code do, or of what is written after it, and their gradients too."""
 
 import re
+from pathlib import Path
 from unittest import mock
 
 import jax
@@ -198,3 +199,8 @@ def test_the_reference_of_the_contour_agrees(name, epsilon):
     np.testing.assert_allclose(u, ref["eval"][:, 0], atol=1e-12)
     expected = ref["eval gradient"]
     np.testing.assert_allclose(np.stack(gradients, 1), expected, atol=1e-10 * np.abs(expected).max())
+
+
+def test_recordings_are_small():
+    for path in Path(__file__).parents[1].rglob("references/*.npz"):
+        assert path.stat().st_size < 300_000, path
