@@ -1,6 +1,10 @@
 """What the README shows is true: its Python runs, its commands and links exist."""
 
+import re
+
 from documents import Document
+
+from jaxseg.losses import LOSSES
 
 README = Document("README.md")
 
@@ -23,3 +27,10 @@ def test_the_python_runs():
 
 def test_every_file_that_it_names_exists():
     assert not README.missing()
+
+
+def test_its_losses_are_those_of_the_table():
+    """In one paragraph, each name by itself between backticks but the one that the setting shows."""
+    (paragraph,) = (block for block in README.text.split("\n\n") if block.startswith("The **loss** is"))
+    names = re.findall(r"config\.loss\.name=(\w+)`", paragraph) + re.findall(r"`(\w+)`", paragraph.partition(";")[0])
+    assert sorted(names) == sorted(LOSSES)

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from filling import fill, shapes
-from small import SMALLEST, at_both_ends
+from small import SMALLEST, at_both_ends, smallest
 
-from jaxseg import config, data, inference, losses, models
+from jaxseg import config, inference, losses, models
 from jaxseg.data.stream import Batch
 from jaxseg.interrupt import Stopped
 from jaxseg.jobs.train import train
@@ -40,32 +40,56 @@ def drawn(model, batch=8, side=32):
     return Batch(images, labels, valid, sizes)
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def step(model, count, variables, batch):
+    """Return loss, statistics and gradients of a batch in so many shares.
+
+    By a mapped axis on one device, whose collectives are those of many.
+    """
+    shared, loss = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch), losses.build("dice_ce")
+
+    def share(batch):
+        stats = variables["batch_stats"]
+        return gradients(model, loss, variables["params"], stats, batch, jax.random.key(0))
+
+    return jax.tree.map(lambda leaf: leaf[-1], jax.vmap(share, axis_name=DEVICES)(shared))
+
+
+def in_float64(model, variables):
+    wide = model.clone(numerics=Numerics(jnp.float64, DEVICES))
+    return wide, jax.tree.map(lambda leaf: leaf.astype(jnp.float64), variables)
+
+
 @every
 def test_eight_shares_of_a_batch_are_one(name, attention):
-    """By a mapped axis on one device, whose collectives are those of eight; in float64, since rounding grows."""
+    """In float64, since rounding grows."""
     model = at_both_ends(name, attention=attention)
     variables, batch = fill(shapes(model)), drawn(model)
-    loss = losses.build("dice_ce")
-
-    @partial(jax.jit, static_argnums=0)
-    def step(count, variables, batch):
-        shared = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
-
-        def share(batch):
-            stats = variables["batch_stats"]
-            return gradients(model, loss, variables["params"], stats, batch, jax.random.key(0))
-
-        return jax.tree.map(lambda leaf: leaf[-1], jax.vmap(share, axis_name=DEVICES)(shared))
-
     with jax.enable_x64(True):
-        model = model.clone(numerics=Numerics(jnp.float64, DEVICES))
-        variables = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), variables)
-        for one, eight in zip(*(step(count, variables, batch) for count in (1, 8)), strict=True):
+        model, variables = in_float64(model, variables)
+        for one, eight in zip(*(step(model, count, variables, batch) for count in (1, 8)), strict=True):
             top = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(one))
             assert top > 1e-6
             # Running statistics are float32.
             for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
                 np.testing.assert_allclose(a, b, atol=1e-6 * top)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_network_computed_again_in_the_backward_pass_has_its_gradients(name):
+    """And its statistics, with what dropout draws; in float64, since rounding grows."""
+    model = smallest(name, attention="none")
+    variables, batch = fill(shapes(model)), drawn(model, batch=2)
+    with jax.enable_x64(True):
+        model, variables = in_float64(model, variables)
+        both = model, model.clone(remat=True)
+        kept, twice = (str(step.trace(of, 1, variables, batch).jaxpr).count("conv_general_dilated[") for of in both)
+        assert twice > kept
+        for whole, again in zip(*(step(of, 1, variables, batch) for of in both), strict=True):
+            top = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(whole))
+            assert top > 1e-6
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-9 * top), whole, again)
 
 
 @every_but_slow
@@ -142,4 +166,3 @@ def test_a_run_resumes_exactly_and_predicts(name, attention, tmp_path, monkeypat
     probability = inference.load(tmp_path / "again")(image)
     assert probability.shape == (37, 50)
     assert 0 <= probability.min() <= probability.max() <= 1
-    assert data.load(wanted.data.to_dict()).test
