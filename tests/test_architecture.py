@@ -26,7 +26,7 @@ ALLOWED = {
     "files": set(),
     "runs": {"files"},
     "data": {"ahead", "files", "progress", "runs"},
-    "report": {"data", "files", "metrics", "models", "progress", "runs", "statistics"},
+    "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
     "protocol": {"config", "presets"},

@@ -82,6 +82,9 @@ def compare(
     found = {
         **place,
         "groups": about_groups,
+        "level": statistics.LEVEL,
+        "alpha": statistics.ALPHA,
+        "power": statistics.POWER,
         **_compared(models, groups, place),
         "settings": differing({model.name: settings(model.runs[0]) for model in models}),
         "environment": differing({str(run.workdir): environment(run) for run in runs}),
@@ -176,11 +179,12 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
     over_images = [statistics.over_images(first.scores, model.scores, groups) for model in others]
     over_seeds = [_over_seeds(first, model) for model in others]
     ranks = statistics.ranks(np.array([model.scores.mean(axis=0) for model in models]), groups)
+    about_ranks = place | {"models": [model.name for model in models], "alpha": statistics.ALPHA}
     return {
         "models": of_models,
         "over_images": _with_holm(first, others, over_images, place),
         "over_seeds": _with_holm(first, others, over_seeds, place),
-        "ranks": None if ranks is None else place | {"models": [model.name for model in models]} | ranks._asdict(),
+        "ranks": None if ranks is None else about_ranks | ranks._asdict(),
     }
 
 

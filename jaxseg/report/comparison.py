@@ -13,11 +13,9 @@ from jaxseg import files
 from jaxseg.metrics import METRICS
 from jaxseg.report.critical_difference import draw_critical_difference
 from jaxseg.report.tables import REGION_NAMES
-from jaxseg.statistics import ALPHA, LEVEL, POWER
 
 COMPARISON_FILES = ("comparison.json", "comparison.csv", "comparison.md", "ranks.png")
 _NARROW = 0.01  # an interval that covers less than its level by more is told to
-_INTERVAL = f"{LEVEL:.0%} interval".replace("%", " %")
 
 
 def write_comparison(folder: Path, found: dict[str, Any]) -> None:
@@ -102,9 +100,9 @@ def _models(found: dict[str, Any]) -> list[str]:
             "mean": _number(model["mean"]),
             "SD of images": _number(model["image_sd"]),
             "SD of seeds": _number(model["seed_sd"]),
-            _INTERVAL: _interval(model),
+            _level(found): _interval(model),
         }
-        rows.append(cells | (_difference(other) if other else {}))
+        rows.append(cells | (_difference(other, _level(found)) if other else {}))
     return _table(rows)
 
 
@@ -112,14 +110,16 @@ def _seeds(found: dict[str, Any]) -> list[str]:
     rows = []
     for other in found["over_seeds"]:
         cells = {"model": other["model"], "shared seeds": str(other["num_seeds"][0])}
-        rows.append(cells | {name: cell for name, cell in _difference(other).items() if name != "rank-biserial"})
+        rows.append(
+            cells | {name: cell for name, cell in _difference(other, _level(found)).items() if name != "rank-biserial"}
+        )
     return _table(rows)
 
 
-def _difference(other: dict[str, Any]) -> dict[str, str]:
+def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
     return {
         f"less {other['to']}": _number(other["mean"], "+"),
-        f"its {_INTERVAL}": _interval(other, "+"),
+        f"its {level}": _interval(other, "+"),
         "p": _p(other["p"]),
         "Holm p": _p(other["holm_p"]),
         "rank-biserial": _number(other["rank_biserial"], "+", 2),
@@ -132,9 +132,10 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
     models, over_images = found["models"], found["over_images"]
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
     yield "SD of images: of their means over seeds; SD of seeds: of their means over images; both divided by n - 1."
-    yield f"{_INTERVAL}: {models[0]['method'].partition('; ')[2]}; it says how other images, not other seeds, would do."
-    if models[0]["covers"] is not None and LEVEL - models[0]["covers"] > _NARROW:
-        told = f"of so few it covers {models[0]['covers']:.0%}, not {LEVEL:.0%}, where scores are normal"
+    drawn = models[0]["method"].partition("; ")[2]
+    yield f"{_level(found)}: {drawn}; it says how other images, not other seeds, would do."
+    if models[0]["covers"] is not None and found["level"] - models[0]["covers"] > _NARROW:
+        told = f"of so few it covers {models[0]['covers']:.0%}, not {found['level']:.0%}, where scores are normal"
         yield f"The bootstrap is narrow: {told}.".replace("%", " %")
     for row in models:
         if row["left_out"]:
@@ -147,11 +148,12 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
         yield f"Holm p: corrected for {one['compared']} comparison{'s' * (one['compared'] > 1)} with {one['to']}."
-        if one["least_p"] is None or one["least_p"] >= ALPHA:
-            yield f"So few cannot reject at {ALPHA:g} by ranks, whatever their scores."
+        if one["least_p"] is None or one["least_p"] >= found["alpha"]:
+            yield f"So few cannot reject at {found['alpha']:g} by ranks, whatever their scores."
         yield (
-            f"Smallest seen: the difference that a paired t test of so many, with the deviations found, rejects at "
-            f"{ALPHA:g} with power {POWER:g}. d_z: mean by SD of the differences. Rank-biserial: (W+ - W-) / (W+ + W-)."
+            "Smallest seen: the difference that a paired t test of so many, with the deviations found, rejects at "
+            f"{found['alpha']:g} with power {found['power']:g}. d_z: mean by SD of the differences. Rank-biserial: "
+            "(W+ - W-) / (W+ + W-)."
         )
         shared = [row for row in found["over_seeds"] if row["num_seeds"][0] > 1]
         yield (
@@ -170,7 +172,7 @@ def _ranks(ranks: dict[str, Any]) -> Iterator[str]:
     friedman = "" if ranks["p"] is None else f"; Friedman's chi-square {ranks['statistic']:.2f}, p {_p(ranks['p'])}"
     yield (
         f"Mean ranks, 1 the best: {told}{friedman}; critical difference {ranks['critical_difference']:.2f} (Nemenyi, "
-        f"{ALPHA:g})."
+        f"{ranks['alpha']:g})."
     )
     for alike in ranks["alike"]:
         yield f"Not told apart by ranks: {', '.join(names[place] for place in alike)}."
@@ -182,6 +184,10 @@ def _differing(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterator[st
         for who, value in values.items():
             by_value.setdefault(value if isinstance(value, str) else json.dumps(value), []).append(who)
         yield f"{what} {name}: {'; '.join(f'{value} ({chr(44).join(who)})' for value, who in by_value.items())}"
+
+
+def _level(found: dict[str, Any]) -> str:
+    return f"{found['level']:.0%} interval".replace("%", " %")
 
 
 def _interval(row: dict[str, Any], sign: str = "") -> str:

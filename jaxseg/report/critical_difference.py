@@ -8,7 +8,6 @@ from typing import Any
 
 from jaxseg.report.figures import save
 from jaxseg.report.learning_curves import BLUE, GREY, ORANGE
-from jaxseg.statistics import ALPHA
 
 _ROW = 0.3  # height of a line of text, inches
 
@@ -17,7 +16,7 @@ def draw_critical_difference(ranks: dict[str, Any], path: Path, *, title: str) -
     """Draw the diagram, the best model at the left, as a PNG.
 
     Args:
-        ranks: ``models``, ``mean_ranks``, ``critical_difference`` and ``alike``, as in ``statistics.Ranks``.
+        ranks: ``models``, ``alpha``, and ``mean_ranks``, ``critical_difference``, ``alike`` of ``statistics.Ranks``.
         path: the picture's file.
         title: what is ranked.
     """
@@ -39,7 +38,7 @@ def draw_critical_difference(ranks: dict[str, Any], path: Path, *, title: str) -
     shown = min(difference, number - 1)  # it may be longer than the axis
     axis.plot([1, 1 + shown], [1.7, 1.7], color=ORANGE, linewidth=3, solid_capstyle="butt", clip_on=False)
     longer = ", longer than the axis" if shown < difference else ""
-    label = f"critical difference {difference:.2f} (Nemenyi, {ALPHA:g}{longer})"
+    label = f"critical difference {difference:.2f} (Nemenyi, {ranks['alpha']:g}{longer})"
     axis.text(1, 2, label, va="bottom")
     for bar, alike in enumerate(ranks["alike"]):
         ends = [means[alike[0]], means[alike[-1]]]

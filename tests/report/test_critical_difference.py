@@ -3,7 +3,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from jaxseg.report.critical_difference import draw_critical_difference
 
-RANKS = {"models": ["a", "$b$", "c"], "mean_ranks": [2.5, 1.2, 2.3], "critical_difference": 0.4, "alike": [[2, 0]]}
+RANKS = {
+    "models": ["a", "$b$", "c"],
+    "alpha": 0.05,
+    "mean_ranks": [2.5, 1.2, 2.3],
+    "critical_difference": 0.4,
+    "alike": [[2, 0]],
+}
 
 
 def draw(drawn, tmp_path, **changes):
