@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import functools
 import gc
 import os
 import re
@@ -129,8 +130,10 @@ def prediction_flags() -> Callable[[], dict[str, Any]]:
     return chosen
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[..., None], *, words: bool = False) -> None:
     """Parse the flags, call ``main``, and exit: 0 when done, 1 after a mistake, 128 + signal when asked to stop.
+
+    With ``words``, main gets those that are no flags; without, there may be none.
 
     A mistake ends in one line on stderr; the variable ``JAXSEG_TRACEBACK=1`` shows the whole trace instead.
 
@@ -142,10 +145,12 @@ def run(main: Callable[[], None]) -> None:
     outlive_the_reader()
     _require_address_space()
     atexit.register(gc.freeze)  # Python's last look for garbage, among all that was traced, takes a second
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+    app.run(
+        lambda rest: _guarded(functools.partial(main, *rest[1:])), flags_parser=functools.partial(_parse, words=words)
+    )
 
 
-def _parse(arguments: Sequence[str]) -> list[str]:
+def _parse(arguments: Sequence[str], words: bool) -> list[str]:
     try:
         rest = flags.FLAGS(list(arguments))
         _require_values()
@@ -153,7 +158,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
         _leave(ValueError(_explain(error)), error)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.FATAL)  # Orbax tells of every file it touches; --verbosity=0 lets it
-    if len(rest) > 1:
+    if len(rest) > 1 and not words:
         _leave(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"))
     return rest
 

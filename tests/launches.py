@@ -54,6 +54,7 @@ def run(arguments):
 
 if __name__ == "__main__":
     import jaxseg.cli
+    import jaxseg.jobs.compare
     import jaxseg.jobs.evaluate
     import jaxseg.jobs.inspect
     import jaxseg.jobs.train

@@ -43,8 +43,8 @@ class Splits:
         notes: what was left out and why, one line each.
         found: what is wrong or strange, from ``findings``; none of it is an error.
         masks: split -> a line on the foreground of its masks.
-        description: what ``data.json`` of a run holds: name, folder, content hash, how the splits were made, and the
-            ids and digests of every split.
+        description: what ``data.json`` of a run holds: name, folder, content hash, how the splits were made, the ids
+            and digests of every split, and which images are of one group.
         preprocess: the preparation, with mean and standard deviation over all pixels of ``train``.
     """
 
@@ -125,6 +125,7 @@ def load(data: Mapping[str, Any]) -> Splits:
             }
             for split, records in splits.items()
         },
+        "groups": {split: _groups(listing, *part) for split, part in cut.parts.items()},
     }
     preprocess = _fit(config, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
     masks = {split: findings.foreground(seen, split) for split in splits}
@@ -162,6 +163,12 @@ def _open(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Path, Con
 
 def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
     return partition(listing, holdout=data["holdout"], test=data["test"], seed=data["split_seed"])
+
+
+def _groups(listing: Listing, source: str, places: Sequence[int]) -> dict[str, str]:
+    """Return the group of each image that is not a group of its own, under its own name."""
+    entries = [listing.splits[source][place] for place in places]
+    return {entry.id: entry.group for entry in entries if entry.group != entry.id}
 
 
 def _prepared(ready: SegmentationBuilder, listing: Listing, source: str, places: Sequence[int]) -> Records:

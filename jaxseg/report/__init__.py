@@ -5,6 +5,9 @@ from jaxseg.report.attention import draw_comparison as draw_comparison
 from jaxseg.report.attention import draw_pixel as draw_pixel
 from jaxseg.report.choosing import follow_clicks as follow_clicks
 from jaxseg.report.choosing import sliders as sliders
+from jaxseg.report.comparison import COMPARISON_FILES as COMPARISON_FILES
+from jaxseg.report.comparison import comparison_text as comparison_text
+from jaxseg.report.comparison import write_comparison as write_comparison
 from jaxseg.report.doctor_page import SHOWN as SHOWN
 from jaxseg.report.doctor_page import counted as counted
 from jaxseg.report.doctor_page import doctor_page as doctor_page

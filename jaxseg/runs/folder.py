@@ -27,8 +27,9 @@ from jaxseg.runs.sealed import seal, unseal
 Json = dict[str, Any]
 T = TypeVar("T")
 
-# What a resumed run may change: where things are and how they are watched, never what is computed.
-_FREE = (
+# What a resumed run may change: where things are and how they are watched, never what is computed. A name covers all
+# settings that begin with it.
+FREE = (
     "data.dir",
     "data.cache_dir",
     "data.device_limit",
@@ -155,12 +156,13 @@ class RunFolder:
             ValueError: the run began with other images, masks or splits.
         """
         begun = self._has_checkpoint()
-        known = read(self.path / "data.json", dict) if begun else None
+        now = json.loads(json.dumps(description))
+        groups = {"groups": now.get("groups")}  # which earlier runs do not tell
+        known = groups | read(self.path / "data.json", dict) if begun else now
         starts = read_starts(self.path) if begun else []
         if begun and not starts:
             print(f"note: {self.path / 'environment.json'} is gone; it begins again with this start", flush=True)
-        now = json.loads(json.dumps(description))
-        changed = [key for key in now if key not in _MOVES and known is not None and known.get(key) != now[key]]
+        changed = [key for key in now if key not in _MOVES and known.get(key) != now[key]]
         if changed:
             raise ValueError(
                 f"the data changed since {self.path} began ({', '.join(changed)} in data.json differ); "
@@ -202,8 +204,8 @@ class RunFolder:
 
     def _refuse_another(self, known: Json, config: Json) -> None:
         # The order of the classes says which index is which, and a comparison of dictionaries would not see it.
-        before, now = ({**_flat(one), "data.classes": list(one["data"]["classes"])} for one in (known, config))
-        free: list[str] = list(_FREE)
+        before, now = ({**flat(one), "data.classes": list(one["data"]["classes"])} for one in (known, config))
+        free: list[str] = list(FREE)
         if now.get("optimizer.schedule") == "constant":
             free.append("train.steps")  # a constant rate does not depend on the length: the run may go on for longer
         changed = [
@@ -225,11 +227,12 @@ def _parse_starts(content: Any) -> list[Json]:
     return starts
 
 
-def _flat(tree: Json, prefix: str = "") -> Json:
-    flat = {}
+def flat(tree: Json, prefix: str = "") -> Json:
+    """Return the leaves of nested settings by their whole names, as in ``data.dir``."""
+    leaves = {}
     for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
-    return flat
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+    return leaves
 
 
 def _environment(devices: list[Any]) -> Json:

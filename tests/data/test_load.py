@@ -65,7 +65,18 @@ def test_the_description_tells_all_and_is_json(data):
     assert told["splits"]["val"]["ids"] == list(splits.val.ids)
     digests = told["splits"]["val"]["digests"][splits.val.ids[0]]
     assert set(digests) == {"image", "mask", "fov"}
+    assert told["groups"] == {"train": {}, "val": {}, "test": {}}  # every image is a group of its own
     assert told["content_hash"] == next(p.stem for p in Path(data["cache_dir"]).iterdir() if p.is_dir())
+
+
+def test_the_description_tells_which_images_are_of_one_group(data, tmp_path):
+    pairs = dict(zip("abcdefgh", "ppqqrrss", strict=True))
+    (tmp_path / "own" / "groups.txt").write_text("".join(f"{name}, {group}\n" for name, group in pairs.items()))
+    splits = load(data)
+    for split in ("train", "val", "test"):
+        records = getattr(splits, split)
+        assert splits.description["groups"][split] == {name: pairs[name] for name in records.ids}
+        assert [record.group for record in records] == [pairs[name] for name in records.ids]
 
 
 def test_the_same_image_in_two_splits_is_told(data, tmp_path):

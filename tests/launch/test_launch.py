@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scored_runs import scored_run
 
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = sorted(path.name for path in (ROOT / "launch").glob("*.py"))
@@ -32,6 +33,19 @@ def test_help_says_of_every_flag_what_happens_without_it(launcher):
     for flag in told:
         assert any(word in flag.split() for word in ("Required.", "Default:", "(default:")), flag
         assert "None" not in flag
+
+
+def test_runs_are_compared(tmp_path):
+    runs = [scored_run(tmp_path / f"{name}-run", model__attention=name) for name in ("none", "sa")]
+    ran = launch("compare.py", *map(str, runs), "--metric=jaccard", f"--output={tmp_path / 'out'}")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("Jaccard, full image, mean over images; test, 12 images in 6 groups")
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    ran = launch("compare.py", *map(str, runs), f"--output={tmp_path / 'out'}")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == (
+        f"error: {tmp_path}/out/comparison.json is there already; choose another --output, or move it away\n"
+    )
 
 
 def test_help_says_what_a_depth_is():

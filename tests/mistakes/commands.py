@@ -90,6 +90,13 @@ LINES = {
         ["doctor.py", "--config=CONFIGS/demo_ja9.py", "--config.data.synthetic.train=1", "--output=PHOTO/x"],
         ["Not a directory", "name another place"],
     ),
+    "compare nothing": (["compare.py"], ["two runs or more, and 0 came", "name their folders"]),
+    "compare one run": (["compare.py", "RUN", "--split=val"], ["two runs or more, and 1 came"]),
+    "compare no runs": (["compare.py", "HOME", "PHOTO"], ["holds no trained run", "give the --workdir"]),
+    "compare what is not scored": (
+        ["compare.py", "RUN", "RUN"],
+        ["eval/test.json: no such file", "launch/evaluate.py"],
+    ),
     "predict": (
         ["predict.py", "--workdir=HOME", "--images=HOME", "--output=HOME/out"],
         ["no trained run", "--workdir"],

@@ -151,3 +151,11 @@ def test_settings_that_an_older_run_lacks_are_what_it_did(tmp_path):
     begin(tmp_path, **{"model.size": "tiny"})  # so the run goes on under today's settings
     with pytest.raises(ValueError, match=r"eval.select: dice -> auc"):
         begin(tmp_path, **{"model.size": "tiny", "eval.select": "auc"})
+
+
+def test_groups_that_an_earlier_run_does_not_tell_are_no_change(tmp_path):
+    begin(tmp_path, {"splits": {}})
+    begin(tmp_path, {"splits": {}, "groups": {"test": {"a": "p"}}})
+    begin(tmp_path, {"splits": {}, "groups": {"test": {"a": "p"}}})
+    with pytest.raises(ValueError, match=r"\(groups in data.json differ\)"):
+        begin(tmp_path, {"splits": {}, "groups": {"test": {"a": "q"}}})
