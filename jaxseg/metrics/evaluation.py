@@ -44,6 +44,11 @@ class Evaluation:
         return sorted(scored, key=lambda image: image[metric])
 
     @property
+    def metrics(self) -> list[str]:
+        """Names of what was computed, in the order of every table's columns."""
+        return list(self.summary["full"]["image_mean"])
+
+    @property
     def ids(self) -> list[str]:
         """The images, in the order in which they were scored."""
         return list(dict.fromkeys(row["id"] for row in self.rows))
