@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS, REGIONS, Walk, check_threshold
+from jaxseg.metrics import REGIONS, Walk, check_threshold, chosen
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -131,6 +131,7 @@ def _optimizer() -> dict[str, Any]:
 def _eval() -> dict[str, Any]:
     return dict(
         select="dice",  # score on val (full image, mean over images) whose largest value picks the best checkpoint
+        metrics=(),  # that take time, beside the others: names of metrics.METRICS, as in ("hd95", "surface_dice@2")
         threshold=0.5,
         thresholds=(),  # with data.classes, one a class in their order; () takes the most probable class
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
@@ -286,7 +287,10 @@ def _validate_loss(config: Settings) -> None:
 
 def _validate_eval(config: Settings) -> None:
     settings, classes = config.eval, tuple(plain(config.data.classes))
-    one_of("eval.select", settings.select, METRICS)
+    named = isinstance(settings.metrics, tuple) and all(isinstance(name, str) for name in settings.metrics)
+    require(named, "eval.metrics", settings.metrics, "a tuple of names, such as ('hd95',), or ()")
+    higher = [name for name, metric in chosen(settings.metrics).items() if not metric.lower]
+    one_of("eval.select", settings.select, higher)
     require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
     if classes:
         wanted = "0.5, its default: with data.classes, eval.thresholds counts"

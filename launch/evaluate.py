@@ -30,6 +30,13 @@ MASKS = flags.DEFINE_boolean(
     "Save the predictions too, at the size that is scored: masks, probabilities and overlays, as launch/predict.py "
     "draws them, in the run's eval/<name>_predictions/.",
 )
+METRICS = flags.DEFINE_list(
+    "metrics",
+    None,
+    "Metrics that take time, with commas between them: average_precision, sensitivity@0.95 (at that specificity), "
+    "ece_positive, ece_predicted, hd95, assd, surface_dice@1 (tolerance in pixels), cldice. Default: the run's "
+    "eval.metrics.",
+)
 PREDICTION = cli.prediction_flags()
 
 
@@ -44,6 +51,7 @@ def main() -> None:
         data_dir=DATA_DIR.value or "",
         scored_at=SCORED_AT.value,
         masks=MASKS.value,
+        metrics=METRICS.value,
         **PREDICTION(),
     )
 

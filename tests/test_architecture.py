@@ -125,6 +125,7 @@ def test_attention_shows_thirty_names_at_most():
         ("tensorboardX", {"runs"}),
         ("matplotlib", {"report"}),
         ("PIL", {"data"}),
+        ("skimage", {"metrics"}),
         ("tensorflow", set()),
         ("torch", set()),
     ],

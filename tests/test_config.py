@@ -65,6 +65,7 @@ MISTAKES = {
     "data.ignore": ((255,), "data.ignore is (255,); want (): it is for masks of several classes"),
     "eval.thresholds": ((0.5,), "eval.thresholds is (0.5,); want (): it is for data.classes"),
     "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
+    "eval.metrics": (("hd59",), "eval.metrics is 'hd59' (did you mean 'hd95'?)"),
     "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),
     "eval.reconnect.reach": (21.0, "eval.reconnect.window is 21; want 22 pixels or more"),

@@ -23,6 +23,7 @@ def score(
     prepared: bool = True,
     progress: bool = True,
     save_to: Path | None = None,
+    metrics: Sequence[str] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
@@ -34,6 +35,7 @@ def score(
             the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
         save_to: a folder for the predictions, at the size that is scored; see ``predict_folder``. None: none is saved.
+        metrics: those that are computed where they are asked for, see ``metrics.chosen``.
         check: called before every image; what it raises ends the scoring.
 
     Raises:
@@ -43,8 +45,8 @@ def score(
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
     predictor, classes = expecting(predictor, records, prepared=prepared), predictor.classes
-    model = Tally(predictor.threshold, predictor.reconnect, classes=classes)
-    human = Tally(() if classes else 0.5, classes=classes, ranked=False)
+    model = Tally(predictor.threshold, predictor.reconnect, classes=classes, metrics=metrics)
+    human = Tally(() if classes else 0.5, classes=classes, ranked=False, metrics=metrics)
     predict = predictor.prepared if prepared else predictor
 
     def predicted(place: int) -> tuple[Record, np.ndarray]:

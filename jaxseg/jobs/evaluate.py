@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.checks import require
-from jaxseg.metrics import Evaluation
+from jaxseg.metrics import Evaluation, chosen
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 
@@ -23,6 +23,7 @@ def evaluate(
     data_dir: str = "",
     scored_at: str | None = None,
     masks: bool = False,
+    metrics: Sequence[str] | None = None,
     **prediction: Any,
 ) -> Evaluation:
     """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
@@ -37,6 +38,7 @@ def evaluate(
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
         masks: save the predictions too, as ``inference.predict_folder`` does, in ``eval/<name>_predictions/``.
+        metrics: in place of the run's ``eval.metrics``; see ``metrics.chosen``.
         prediction: tile, overlap, flips, threshold, reconnect, in place of the run's; see ``inference.load``.
 
     Raises:
@@ -46,6 +48,8 @@ def evaluate(
     workdir = Path(workdir)
     predictor = inference.load(workdir, checkpoint, **prediction)
     config = read_config(workdir)
+    asked_for: Sequence[str] = config["eval"]["metrics"] if metrics is None else metrics
+    chosen(asked_for, "--metrics")  # what is wrong is told now, not after the first image
     if data_dir:
         name = config["data"]["name"]
         require(name != "synthetic", "--data_dir", data_dir, "nothing: the run's images are generated, not read")
@@ -63,7 +67,9 @@ def evaluate(
     scored_at = scored_at or str(config["eval"]["scored_at"])
     asked = vars(predictor) | {"checkpoint": checkpoint, "scored_at": scored_at}
     name = "_".join([split, *(told(asked[key]) for key, told in _PROTOCOL.items() if asked[key] != own[key])])
-    found = evaluate_split(workdir, config["data"], splits, split, predictor, scored_at, name=name, masks=masks)
+    found = evaluate_split(
+        workdir, config["data"], splits, split, predictor, scored_at, name=name, masks=masks, metrics=asked_for
+    )
     print((workdir / "eval" / f"{name}.md").read_text())
     return found
 
@@ -94,6 +100,7 @@ def evaluate_split(
     *,
     name: str,
     masks: bool = False,
+    metrics: Sequence[str] = (),
 ) -> Evaluation:
     """Do what ``evaluate`` does, for data and a predictor that are loaded already.
 
@@ -106,6 +113,7 @@ def evaluate_split(
         scored_at: "prepared" or "original" size.
         name: of the files.
         masks: save the predictions too.
+        metrics: computed beside those that always are.
 
     Raises:
         ValueError: the data have no such split.
@@ -118,6 +126,6 @@ def evaluate_split(
         records = data.load_split(settings, split)
     predictor = inference.expecting(predictor, records, prepared=prepared)  # the pictures need no programs of their own
     folder = workdir / "eval" / f"{name}_predictions" if masks else None
-    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder)
+    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder, metrics=metrics)
     report.write_run(workdir, evaluation, split=split, name=name, predictor=predictor, records=records)
     return evaluation

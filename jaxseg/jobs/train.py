@@ -45,4 +45,6 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
     predictor = Run(config, network, run.path, splits, used).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
     split = "train" if splits.val is None else "val"
-    evaluate_split(run.path, settings, splits, split, predictor, config.eval.scored_at, name=split)
+    evaluate_split(
+        run.path, settings, splits, split, predictor, config.eval.scored_at, name=split, metrics=config.eval.metrics
+    )

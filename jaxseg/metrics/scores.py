@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from jaxseg.checks import one_of, require
+from jaxseg.checks import nearest, require
 from jaxseg.metrics import calibration, surface
 from jaxseg.metrics.counts import Counts
 from jaxseg.metrics.curves import auc, average_precision, sensitivity_at
@@ -210,7 +210,8 @@ def metric(name: str) -> Metric:
 
 def _named(name: str, setting: str) -> tuple[str, Metric]:
     plain, at, number = name.partition("@")
-    one_of(setting, plain, METRICS)
+    if plain not in METRICS:
+        raise ValueError(f"{setting} is {name!r}{nearest(plain, METRICS)}; want one of {', '.join(METRICS)}")
     found = METRICS[plain]
     if found.needs and find_spec(found.needs[0]) is None:
         module, extra = found.needs

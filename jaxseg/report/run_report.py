@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxseg import files
 from jaxseg.data.records import Record
-from jaxseg.metrics import METRICS, Evaluation, decide
+from jaxseg.metrics import Evaluation, decide, metric
 from jaxseg.models import describe
 from jaxseg.progress import clock
 from jaxseg.report.learning_curves import draw_curves, selection_key, series
@@ -82,7 +82,7 @@ def write_run(
     figures.mkdir(exist_ok=True)
     if rows:
         draw_curves(rows, figures / _CURVES, select=select, loss=_loss(config["loss"]), classes=classes)
-    ranked, heading = evaluation.ranked(select, "full"), METRICS[select].heading
+    ranked, heading = evaluation.ranked(select, "full"), metric(select).heading
     if chosen := choose(ranked):
         title = f"{split}: {', '.join(place for place, _ in chosen)} of {len(ranked)} images "
         scored = f"{'full image, mean over classes' if classes else 'full image'}, {evaluation.scored_at} size"

@@ -37,6 +37,7 @@ _FREE = (
     "train.log_every",
     "train.steps_at_once",
     "eval.scored_at",
+    "eval.metrics",
 )
 
 # Settings that came later, and what earlier runs did without them.
@@ -52,7 +53,12 @@ _LATER: Json = {
         "inputs": ["rgb"],
         "angle": "min_entropy",
     },
-    "eval": {"select": "dice", "thresholds": [], "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1}},
+    "eval": {
+        "select": "dice",
+        "thresholds": [],
+        "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1},
+        "metrics": [],
+    },
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }

@@ -160,3 +160,14 @@ def test_a_folder_with_suffixes_people_and_three_classes_trains_without_preparat
     ids = json.loads((tmp_path / "run" / "data.json").read_text())["splits"]
     people = [{name[:2] for name in ids[split]["ids"]} for split in ("train", "val", "test")]
     assert len(people[0] | people[1] | people[2]) == 5 == sum(map(len, people))
+
+
+def test_metrics_that_take_time_are_computed_where_they_are_asked_for(run):
+    evaluate(run, "test", metrics=("hd95", "surface_dice@2"))
+    found = json.loads((run / "eval" / "test.json").read_text())
+    assert {"hd95", "surface_dice@2"} < found["full"]["image_mean"].keys()
+    assert "HD95 (px)" in (run / "eval" / "test.md").read_text()
+    evaluate(run, "test")
+    assert "hd95" not in json.loads((run / "eval" / "test.json").read_text())["full"]["image_mean"]
+    with pytest.raises(ValueError, match="--metrics is 'hd59'"):
+        evaluate(run, "test", metrics=("hd59",))

@@ -131,7 +131,7 @@ def test_a_name_without_its_number_gets_the_default():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("hd59", r"eval.metrics is 'hd59' \(did you mean 'hd95'\?\); choose one of dice, .*cldice"),
+        ("hd59", r"eval.metrics is 'hd59' \(did you mean 'hd95'\?\); want one of dice, .*cldice"),
         ("hd95@3", "eval.metrics is 'hd95@3'; want 'hd95', which takes no number"),
         (
             "surface_dice@-1",

@@ -99,7 +99,10 @@ def test_distances_are_those_of_a_loop_over_all_pairs(data, prediction):
 
 
 def test_a_million_pixels_take_less_than_a_second():
-    """0.1 s of a core on an AMD EPYC, 120,000 boundary pixels each; the processor's time, since others may use the machine."""
+    """0.1 s of a core of an AMD EPYC, with 120,000 boundary pixels each.
+
+    The processor's time is taken, since others may use the machine.
+    """
     rng = np.random.default_rng(0)
     noisy = rng.random((125, 125)) < 0.5
     prediction = np.kron(noisy, np.ones((8, 8))) > 0
