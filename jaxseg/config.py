@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import REGIONS, Walk, check_threshold, chosen
+from jaxseg.metrics import FIXED, REGIONS, RULES, Walk, check_threshold, chosen
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -133,6 +133,9 @@ def _eval() -> dict[str, Any]:
         select="dice",  # score on val (full image, mean over images) whose largest value picks the best checkpoint
         metrics=(),  # that take time, beside the others: names of metrics.METRICS, as in ("hd95", "surface_dice@2")
         threshold=0.5,
+        # What chooses the threshold on val once training is over: fixed (nothing), dice, jaccard, youden. Which step is
+        # best is found at eval.threshold; every later prediction is at the chosen one.
+        threshold_rule="fixed",
         thresholds=(),  # with data.classes, one a class in their order; () takes the most probable class
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
@@ -298,6 +301,11 @@ def _validate_eval(config: Settings) -> None:
         check_threshold("eval.thresholds", tuple(settings.thresholds), classes)
     else:
         require(not settings.thresholds, "eval.thresholds", settings.thresholds, "(): it is for data.classes")
+    one_of("eval.threshold_rule", settings.threshold_rule, [FIXED, *RULES])
+    alone = not classes or settings.threshold_rule == FIXED
+    require(
+        alone, "eval.threshold_rule", settings.threshold_rule, f"{FIXED!r} with data.classes: it is for one foreground"
+    )
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
     Walk(**settings.reconnect.to_dict()).check(classes)

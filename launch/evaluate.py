@@ -1,7 +1,8 @@
 """Score a trained run on a split of its images: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
 
 Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
-per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. With another
+per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. ``--metrics``
+and ``--curves`` add what takes time; without them the next call writes files without it. With another
 checkpoint, threshold, tile, flips, walk or size than the run's own, the files' names say so
 (``eval/test_threshold0.3.json``) and replace none.
 """
@@ -37,6 +38,12 @@ METRICS = flags.DEFINE_list(
     "ece_positive, ece_predicted, hd95, assd, surface_dice@1 (tolerance in pixels), cldice. Default: the run's "
     "eval.metrics.",
 )
+CURVES = flags.DEFINE_boolean(
+    "curves",
+    False,
+    "Draw ROC, precision-recall and calibration curves of the pooled pixels too, RUN/figures/<name>_curves.png, and "
+    "write their points, RUN/eval/curves/<name>.json.",
+)
 PREDICTION = cli.prediction_flags()
 
 
@@ -52,6 +59,7 @@ def main() -> None:
         scored_at=SCORED_AT.value,
         masks=MASKS.value,
         metrics=METRICS.value,
+        curves=CURVES.value,
         **PREDICTION(),
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
 from jaxseg.metrics.counts import Counts, confusion, decide
+from jaxseg.metrics.curve_points import curve_points
 from jaxseg.metrics.evidence import Evidence
 from jaxseg.metrics.pool import Pool
 from jaxseg.metrics.scores import chosen, values
@@ -124,6 +125,22 @@ class Tally:
             left_out = ", ".join(name for name, metric in self._metrics.items() if metric.of == "pixels")
             summary["notes"] = [f"pooled {left_out} left out: more than {each}"]
         return summary
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Return the curves of the pooled pixels, one for each class and region that has some: see ``curve_points``.
+
+        Each also names its ``region``, and its ``class`` where there are classes. There is none of more pixels than
+        are kept, and none of a region where a class has no pixel.
+        """
+        thresholds = np.atleast_1d(self._at).tolist() or [None] * len(self._pools)
+        found = []
+        for (label, pool), at in zip(self._pools.items(), thresholds, strict=True):
+            for region in REGIONS:
+                pixels = pool.pixels(region)
+                points = curve_points(*pixels, at) if pixels else None
+                if points is not None:
+                    found.append({"region": region, **({"class": label} if label else {}), **points})
+        return found
 
     def _regions(self, label: str, num_images: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

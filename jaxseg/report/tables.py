@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import REGIONS, SD_DDOF, Counts, Evaluation, metric
+from jaxseg.metrics import FIXED, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
@@ -30,6 +30,20 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
     files.write(folder / f"{name}.md", to_markdown(split, evaluation, facts).encode())
 
 
+def write_curves(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any], *, name: str) -> None:
+    """Write ``<name>.json`` with the evaluation's curves into ``folder``; without curves, no file stays there.
+
+    Apart from ``write_scores``: every file of that folder is an evaluation. Arguments as there.
+    """
+    path = folder / f"{name}.json"
+    if evaluation.curves is None:
+        path.unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"split": split, "scored_at": evaluation.scored_at, **facts, "curves": evaluation.curves}
+    files.write_json(path, told)
+
+
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:
     """Return the summary, what its numbers depend on, and the second observer's summary, if any."""
     return {
@@ -38,6 +52,7 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
         "threshold": None
         if evaluation.threshold == ()
         else evaluation.threshold,  # null: a pixel got the most probable class
+        **({} if evaluation.threshold_rule == FIXED else {"threshold_rule": evaluation.threshold_rule}),
         "scored_at": evaluation.scored_at,
         "image_sd_ddof": SD_DDOF,
         **facts,
@@ -66,7 +81,7 @@ def _cell(text: str) -> str:
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:
     """Return a line of what the numbers depend on, and a table whose every row names split, region and reduction."""
     classes = evaluation.summary.get("classes", {})
-    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": evaluation.threshold}
+    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": _threshold(evaluation)}
     conditions = {**threshold, "scored at": f"{evaluation.scored_at} size"} | facts
     headings = [metric(name).heading for name in evaluation.metrics]
     # The rows of the table: whose scores, and in a column of their own of which class.
@@ -84,6 +99,11 @@ def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> st
     ]
     lines += [_line(*what, split, *cells) for what, summary in scored for cells in _rows(summary)]
     return "\n".join([*lines, "", *_notes(evaluation), ""])
+
+
+def _threshold(evaluation: Evaluation) -> str:
+    rule = RULES.get(evaluation.threshold_rule)
+    return f"{evaluation.threshold} ({rule.says})" if rule else f"{evaluation.threshold}"
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:

@@ -38,6 +38,7 @@ _FREE = (
     "train.steps_at_once",
     "eval.scored_at",
     "eval.metrics",
+    "eval.threshold_rule",
 )
 
 # Settings that came later, and what earlier runs did without them.
@@ -58,6 +59,7 @@ _LATER: Json = {
         "thresholds": [],
         "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1},
         "metrics": [],
+        "threshold_rule": "fixed",
     },
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},

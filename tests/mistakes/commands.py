@@ -76,6 +76,7 @@ LINES = {
         ["evaluate.py", "--workdir=RUN", "--metrics=dice,hd59"],
         ["--metrics is 'hd59' (did you mean 'hd95'?)", "surface_dice"],
     ),
+    "curves": (["evaluate.py", "--workdir=x", "--curves=2"], ["--curves is '2'; want true or false"]),
     "masks": (["evaluate.py", "--workdir=x", "--masks=2"], ["--masks is '2'; want true or false"]),
     "checkpoint": (["evaluate.py", "--workdir=x", "--checkpoint=last"], ["--checkpoint is 'last'", "latest"]),
     "scored at": (["evaluate.py", "--workdir=x", "--scored_at=full"], ["--scored_at is 'full'", "prepared"]),
