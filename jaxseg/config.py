@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import METRICS, REGIONS, Walk, check_threshold
+from jaxseg.metrics import FIXED, REGIONS, RULES, Walk, check_threshold, chosen
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -131,7 +131,11 @@ def _optimizer() -> dict[str, Any]:
 def _eval() -> dict[str, Any]:
     return dict(
         select="dice",  # score on val (full image, mean over images) whose largest value picks the best checkpoint
+        metrics=(),  # that take time, beside the others: names of metrics.METRICS, as in ("hd95", "surface_dice@2")
         threshold=0.5,
+        # What chooses the threshold on val once training is over: fixed (nothing), dice, jaccard, youden. Which step is
+        # best is found at eval.threshold; every later prediction is at the chosen one.
+        threshold_rule="fixed",
         thresholds=(),  # with data.classes, one a class in their order; () takes the most probable class
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
@@ -286,7 +290,10 @@ def _validate_loss(config: Settings) -> None:
 
 def _validate_eval(config: Settings) -> None:
     settings, classes = config.eval, tuple(plain(config.data.classes))
-    one_of("eval.select", settings.select, METRICS)
+    named = isinstance(settings.metrics, tuple) and all(isinstance(name, str) for name in settings.metrics)
+    require(named, "eval.metrics", settings.metrics, "a tuple of names, such as ('hd95',), or ()")
+    higher = [name for name, metric in chosen(settings.metrics).items() if not metric.lower]
+    one_of("eval.select", settings.select, higher)
     require(0 < settings.threshold < 1, "eval.threshold", settings.threshold, "between 0 and 1")
     if classes:
         wanted = "0.5, its default: with data.classes, eval.thresholds counts"
@@ -294,6 +301,11 @@ def _validate_eval(config: Settings) -> None:
         check_threshold("eval.thresholds", tuple(settings.thresholds), classes)
     else:
         require(not settings.thresholds, "eval.thresholds", settings.thresholds, "(): it is for data.classes")
+    one_of("eval.threshold_rule", settings.threshold_rule, [FIXED, *RULES])
+    alone = not classes or settings.threshold_rule == FIXED
+    require(
+        alone, "eval.threshold_rule", settings.threshold_rule, f"{FIXED!r} with data.classes: it is for one foreground"
+    )
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
     Walk(**settings.reconnect.to_dict()).check(classes)

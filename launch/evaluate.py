@@ -1,7 +1,8 @@
 """Score a trained run on a split of its images: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
 
 Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
-per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. With another
+per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. ``--metrics``
+and ``--curves`` add what takes time; without them the next call writes files without it. With another
 checkpoint, threshold, tile, flips, walk or size than the run's own, the files' names say so
 (``eval/test_threshold0.3.json``) and replace none.
 """
@@ -30,6 +31,19 @@ MASKS = flags.DEFINE_boolean(
     "Save the predictions too, at the size that is scored: masks, probabilities and overlays, as launch/predict.py "
     "draws them, in the run's eval/<name>_predictions/.",
 )
+METRICS = flags.DEFINE_list(
+    "metrics",
+    None,
+    "Metrics that take time, with commas between them: average_precision, sensitivity@0.95 (at that specificity), "
+    "ece_positive, ece_predicted, hd95, assd, surface_dice@1 (tolerance in pixels), cldice. Default: the run's "
+    "eval.metrics.",
+)
+CURVES = flags.DEFINE_boolean(
+    "curves",
+    False,
+    "Draw ROC, precision-recall and calibration curves of the pooled pixels too, RUN/figures/<name>_curves.png, and "
+    "write their points, RUN/eval/curves/<name>.json.",
+)
 PREDICTION = cli.prediction_flags()
 
 
@@ -44,6 +58,8 @@ def main() -> None:
         data_dir=DATA_DIR.value or "",
         scored_at=SCORED_AT.value,
         masks=MASKS.value,
+        metrics=METRICS.value,
+        curves=CURVES.value,
         **PREDICTION(),
     )
 

@@ -128,6 +128,7 @@ def test_attention_shows_thirty_names_at_most():
         ("matplotlib", {"report"}),
         ("PIL", {"data"}),
         ("scipy", {"metrics", "statistics"}),
+        ("skimage", {"metrics"}),
         ("tensorflow", set()),
         ("torch", set()),
     ],

@@ -65,6 +65,8 @@ MISTAKES = {
     "data.ignore": ((255,), "data.ignore is (255,); want (): it is for masks of several classes"),
     "eval.thresholds": ((0.5,), "eval.thresholds is (0.5,); want (): it is for data.classes"),
     "eval.select": ("dise", "eval.select is 'dise' (did you mean 'dice'?)"),
+    "eval.threshold_rule": ("yuden", "eval.threshold_rule is 'yuden' (did you mean 'youden'?)"),
+    "eval.metrics": (("hd59",), "eval.metrics is 'hd59' (did you mean 'hd95'?)"),
     "eval.tile": ((64,), "eval.tile is (64,); want (height, width) in pixels, or () for whole images"),
     "eval.threshold": (1.0, "eval.threshold is 1.0"),
     "eval.reconnect.reach": (21.0, "eval.reconnect.window is 21; want an odd number, 22 pixels or more"),
@@ -78,6 +80,7 @@ MISTAKES = {
     [
         ({"eval.thresholds": (0.5,)}, r"eval.thresholds is \(0.5,\); want a tuple of numbers 0 to 1 for vessel, disc"),
         ({"eval.threshold": 0.4}, "eval.threshold is 0.4; want 0.5, its default: with data.classes, eval.thresholds"),
+        ({"eval.threshold_rule": "dice"}, "eval.threshold_rule is 'dice'; want 'fixed' with data.classes"),
         (
             {"loss.name": "balanced_cross_entropy", "loss.options": {"weights": (1.0, 2.0)}},
             r"weights is \(1.0, 2.0\); want 3 numbers, one per class",

@@ -5,6 +5,7 @@ import re
 from documents import Document
 
 from jaxseg.losses import LOSSES
+from jaxseg.metrics import METRICS
 
 README = Document("README.md")
 
@@ -23,6 +24,10 @@ def test_the_python_runs():
         exec(block, names)
     assert names["y"].shape == names["x"].shape
     assert names["rows"].composed.shape[-2:] == names["x"].shape[1:3]
+
+
+def test_every_metric_that_is_asked_for_by_name_is_listed():
+    assert not [name for name, row in METRICS.items() if row.asked and f"`{name}" not in README.text]
 
 
 def test_every_file_that_it_names_exists():

@@ -4,5 +4,6 @@ from jaxseg.inference.predict_folder import predict_folder as predict_folder
 from jaxseg.inference.predictor import Predictor as Predictor
 from jaxseg.inference.restore import load as load
 from jaxseg.inference.restore import options as options
+from jaxseg.inference.scoring import choose_threshold as choose_threshold
 from jaxseg.inference.scoring import expecting as expecting
 from jaxseg.inference.scoring import score as score

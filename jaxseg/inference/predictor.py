@@ -23,7 +23,7 @@ from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
-from jaxseg.metrics import OFF, Walk, check_threshold, decide
+from jaxseg.metrics import FIXED, OFF, Walk, check_threshold, decide
 from jaxseg.models import Network, Skip, skips
 from jaxseg.runs.programs import Program
 
@@ -58,6 +58,7 @@ class Predictor:
         threshold: the probability above which a pixel is called foreground, by ``score`` and ``predict_folder``. With
             ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
         reconnect: joins the fragments of the foreground after the threshold, where it is asked to.
+        threshold_rule: what chose the threshold on val, a key of ``metrics.RULES``; "fixed" where nothing did.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Predictor:
         self.classes = classes
         self.threshold = threshold
         self.reconnect = reconnect
+        self.threshold_rule = FIXED
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
         self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
@@ -142,6 +144,12 @@ class Predictor:
     def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
         """Return the class of every pixel by ``threshold`` and ``reconnect``, 0 for the background."""
         return decide(probability, self.threshold, self.reconnect)
+
+    def deciding(self, threshold: float, rule: str) -> Predictor:
+        """Return a predictor whose threshold was chosen on val by a rule, a key of ``metrics.RULES``."""
+        found = copy.copy(self)
+        found.threshold, found.threshold_rule = threshold, rule
+        return found
 
     def tiled(self, side: int) -> Predictor:
         """Return a predictor that predicts in square tiles of this side."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from jaxseg import models
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
-from jaxseg.metrics import Walk
+from jaxseg.metrics import FIXED, Walk
 from jaxseg.runs import compilation
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.runs.folder import read, read_config
@@ -36,13 +37,14 @@ def load(
         tile: in place of the run's ``eval.tile``; see ``Predictor``.
         overlap: in place of its ``eval.overlap``.
         flips: in place of its ``eval.flips``.
-        threshold: in place of its ``eval.threshold``, or of its ``eval.thresholds`` where it has classes.
+        threshold: in place of its ``eval.threshold``, or of its ``eval.thresholds`` where it has classes, or of the one
+            that its ``eval.threshold_rule`` chose when val was scored with these weights and options.
         reconnect: in place of its ``eval.reconnect.reach``, pixels; 0 switches the walk off. A window that is too small
             for it becomes twice as large as it, and one more.
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
-        ValueError: its files are damaged, or an option does not fit the run.
+        ValueError: its files are damaged, an option does not fit the run, or its rule has chosen no threshold yet.
     """
     workdir = Path(workdir)
     if not workdir.is_dir():
@@ -60,7 +62,25 @@ def load(
     if len(settings["classes"]) == 1 and isinstance(settings["threshold"], float):
         settings["threshold"] = (settings["threshold"],)  # a command line cannot tell one number from a tuple of one
     network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
-    return Predictor(network, variables, preprocess, step=step, **settings)
+    predictor = Predictor(network, variables, preprocess, step=step, **settings)
+    rule = config["eval"]["threshold_rule"]
+    if threshold is None and rule != FIXED:
+        return predictor.deciding(_chosen(workdir, rule, predictor), rule)
+    return predictor
+
+
+def _chosen(workdir: Path, rule: str, predictor: Predictor) -> float:
+    """Return the threshold in the evaluation of val by this predictor, where the rule chose it."""
+    wanted = {"threshold_rule": rule, "checkpoint_step": predictor.step, "prediction": predictor.describe()}
+    for path in sorted((workdir / "eval").glob("val*.json")):  # val.json, of the run's own protocol, is the first
+        told = json.loads(path.read_bytes())
+        if wanted.items() <= told.items():
+            return told["threshold"]
+    raise ValueError(
+        f"{workdir}: eval.threshold_rule {rule!r} has chosen no threshold for step {predictor.step}, "
+        f"{predictor.describe()}; python launch/evaluate.py --workdir={workdir} --split=val with the same flags does, "
+        "or give --threshold"
+    )
 
 
 def options(config: Mapping[str, Any]) -> dict[str, Any]:

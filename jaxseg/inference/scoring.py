@@ -12,7 +12,7 @@ from jaxseg.ahead import ahead
 from jaxseg.data.records import IGNORE, Record, Records
 from jaxseg.inference.predict_folder import pictures, write_pictures
 from jaxseg.inference.predictor import Predictor
-from jaxseg.metrics import Evaluation, Tally, binary
+from jaxseg.metrics import Evaluation, Tally, ThresholdSearch, binary
 from jaxseg.progress import track
 
 
@@ -23,6 +23,8 @@ def score(
     prepared: bool = True,
     progress: bool = True,
     save_to: Path | None = None,
+    metrics: Sequence[str] = (),
+    curves: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
@@ -34,6 +36,8 @@ def score(
             the original images; the probabilities are resized back and scored at the images' own size.
         progress: show how many images are done.
         save_to: a folder for the predictions, at the size that is scored; see ``predict_folder``. None: none is saved.
+        metrics: those that are computed where they are asked for, see ``metrics.chosen``.
+        curves: keep the points of the ROC, precision-recall and calibration curves.
         check: called before every image; what it raises ends the scoring.
 
     Raises:
@@ -43,17 +47,10 @@ def score(
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
     predictor, classes = expecting(predictor, records, prepared=prepared), predictor.classes
-    model = Tally(predictor.threshold, predictor.reconnect, classes=classes)
-    human = Tally(() if classes else 0.5, classes=classes, ranked=False)
-    predict = predictor.prepared if prepared else predictor
-
-    def predicted(place: int) -> tuple[Record, np.ndarray]:
-        record = records[place]
-        with _named(record.id):
-            return record, predict(record.seen)
-
+    model = Tally(predictor.threshold, predictor.reconnect, classes=classes, metrics=metrics)
+    human = Tally(() if classes else 0.5, classes=classes, ranked=False, metrics=metrics)
     check()
-    with contextlib.closing(ahead(predicted, range(len(records)))) as work:
+    with _predicted(predictor, records, prepared) as work:
         for record, probability in track(work, "evaluate", total=len(records)) if progress else work:
             with _named(record.id):
                 truth = _classes(record, "mask", len(classes)) if classes else _mask(record, "mask")
@@ -79,7 +76,48 @@ def score(
         threshold=predictor.threshold,
         scored_at="prepared" if prepared else "original",
         reconnect=predictor.reconnect,
+        threshold_rule=predictor.threshold_rule,
+        curves=model.curves() if curves else None,
     )
+
+
+def choose_threshold(
+    predictor: Predictor, records: Sequence[Record], rule: str, *, prepared: bool = True, progress: bool = True
+) -> Predictor:
+    """Return the predictor with the threshold that a rule, a key of ``metrics.RULES``, finds best on these records.
+
+    Args:
+        predictor: of one foreground.
+        records: those of val, see ``score``; never those that are to judge the predictor.
+        rule: what is to be largest.
+        prepared: see ``score``.
+        progress: see ``score``.
+
+    Raises:
+        ValueError: as ``score``, or no threshold is better than another.
+    """
+    search = ThresholdSearch(rule)
+    with _predicted(expecting(predictor, records, prepared=prepared), records, prepared) as work:
+        for record, probability in track(work, "choose the threshold", total=len(records)) if progress else work:
+            with _named(record.id):
+                search.add(probability, _mask(record, "mask"))
+    return predictor.deciding(search.best(), rule)
+
+
+@contextlib.contextmanager
+def _predicted(
+    predictor: Predictor, records: Sequence[Record], prepared: bool
+) -> Iterator[Iterator[tuple[Record, np.ndarray]]]:
+    """Give every record with its probabilities, a few of them computed ahead."""
+    predict = predictor.prepared if prepared else predictor
+
+    def predicted(place: int) -> tuple[Record, np.ndarray]:
+        record = records[place]
+        with _named(record.id):
+            return record, predict(record.seen)
+
+    with contextlib.closing(ahead(predicted, range(len(records)))) as work:
+        yield work
 
 
 def expecting(predictor: Predictor, records: Sequence[Record], *, prepared: bool) -> Predictor:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxseg import report, statistics
+from jaxseg import metrics, report, statistics
 from jaxseg.data.lists import groups_by
 from jaxseg.runs.differing import differing, environment, first_difference, settings
 from jaxseg.runs.scored import Scored, read_scored
@@ -178,7 +178,11 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
     ]
     over_images = [statistics.over_images(first.scores, model.scores, groups) for model in others]
     over_seeds = [_over_seeds(first, model) for model in others]
-    ranks = statistics.ranks(np.array([model.scores.mean(axis=0) for model in models]), groups)
+    scores, higher = (
+        np.array([model.scores.mean(axis=0) for model in models]),
+        not metrics.metric(place["metric"]).lower,
+    )
+    ranks = statistics.ranks(scores, groups, higher=higher)
     about_ranks = place | {"models": [model.name for model in models], "alpha": statistics.ALPHA}
     return {
         "models": of_models,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.checks import require
-from jaxseg.metrics import Evaluation
+from jaxseg.metrics import FIXED, Evaluation, chosen
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 
@@ -23,6 +23,8 @@ def evaluate(
     data_dir: str = "",
     scored_at: str | None = None,
     masks: bool = False,
+    metrics: Sequence[str] | None = None,
+    curves: bool = False,
     **prediction: Any,
 ) -> Evaluation:
     """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
@@ -37,6 +39,9 @@ def evaluate(
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
         masks: save the predictions too, as ``inference.predict_folder`` does, in ``eval/<name>_predictions/``.
+        metrics: in place of the run's ``eval.metrics``; see ``metrics.chosen``.
+        curves: write ROC, precision-recall and calibration curves too: ``eval/curves/<name>.json``,
+            ``figures/<name>_curves.png``.
         prediction: tile, overlap, flips, threshold, reconnect, in place of the run's; see ``inference.load``.
 
     Raises:
@@ -44,8 +49,13 @@ def evaluate(
         ValueError: the data have no such split, or are not those of the run.
     """
     workdir = Path(workdir)
-    predictor = inference.load(workdir, checkpoint, **prediction)
     config = read_config(workdir)
+    rule = config["eval"]["threshold_rule"] if prediction.get("threshold") is None else FIXED
+    if split == "val" and rule != FIXED:
+        prediction["threshold"] = config["eval"]["threshold"]  # until the rule has chosen
+    predictor = inference.load(workdir, checkpoint, **prediction)
+    asked_for: Sequence[str] = config["eval"]["metrics"] if metrics is None else metrics
+    chosen(asked_for, "--metrics")  # what is wrong is told now, not after the first image
     if data_dir:
         name = config["data"]["name"]
         require(name != "synthetic", "--data_dir", data_dir, "nothing: the run's images are generated, not read")
@@ -60,10 +70,24 @@ def evaluate(
             "(data.json lists their digests); restore them, or name their folder with --data_dir"
         )
     own = inference.options(config) | {"checkpoint": "best", "scored_at": config["eval"]["scored_at"]}
+    if config["eval"]["threshold_rule"] != FIXED:  # then a threshold that is given is never the run's own
+        own["threshold"] = None if rule == FIXED else predictor.threshold
     scored_at = scored_at or str(config["eval"]["scored_at"])
     asked = vars(predictor) | {"checkpoint": checkpoint, "scored_at": scored_at}
     name = "_".join([split, *(told(asked[key]) for key, told in _PROTOCOL.items() if asked[key] != own[key])])
-    found = evaluate_split(workdir, config["data"], splits, split, predictor, scored_at, name=name, masks=masks)
+    found = evaluate_split(
+        workdir,
+        config["data"],
+        splits,
+        split,
+        predictor,
+        scored_at,
+        name=name,
+        masks=masks,
+        metrics=asked_for,
+        curves=curves,
+        rule=rule if split == "val" else FIXED,
+    )
     print((workdir / "eval" / f"{name}.md").read_text())
     return found
 
@@ -94,6 +118,9 @@ def evaluate_split(
     *,
     name: str,
     masks: bool = False,
+    metrics: Sequence[str] = (),
+    curves: bool = False,
+    rule: str = FIXED,
 ) -> Evaluation:
     """Do what ``evaluate`` does, for data and a predictor that are loaded already.
 
@@ -106,6 +133,9 @@ def evaluate_split(
         scored_at: "prepared" or "original" size.
         name: of the files.
         masks: save the predictions too.
+        metrics: computed beside those that always are.
+        curves: as ``evaluate``.
+        rule: chooses the threshold on these records, which are val's; a key of ``metrics.RULES``.
 
     Raises:
         ValueError: the data have no such split.
@@ -117,7 +147,9 @@ def evaluate_split(
     if not prepared:
         records = data.load_split(settings, split)
     predictor = inference.expecting(predictor, records, prepared=prepared)  # the pictures need no programs of their own
+    if rule != FIXED:
+        predictor = inference.choose_threshold(predictor, records, rule, prepared=prepared)
     folder = workdir / "eval" / f"{name}_predictions" if masks else None
-    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder)
+    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder, metrics=metrics, curves=curves)
     report.write_run(workdir, evaluation, split=split, name=name, predictor=predictor, records=records)
     return evaluation

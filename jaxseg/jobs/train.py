@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxseg import data
+from jaxseg.checks import require
 from jaxseg.config import Settings, defaults, plain, resolved, validate
 from jaxseg.jobs.evaluate import evaluate_split
+from jaxseg.metrics import FIXED
 from jaxseg.models import Network, unused
 from jaxseg.runs.folder import RunFolder
 from jaxseg.training import Run, devices
@@ -34,6 +36,9 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
             print(f"note: model.{name} {config.model[name]!r} is not used: {config.model.name} has none", flush=True)
     settings = plain(config.data)
     splits = data.load(settings)
+    rule = config.eval.threshold_rule
+    wanted = "'fixed': there is no val to choose on; data.holdout cuts one from train"
+    require(splits.val is not None or rule == FIXED, "eval.threshold_rule", rule, wanted)
     for severity, text in [("note", note) for note in splits.notes] + [
         (one.severity, one.text) for one in splits.found
     ]:
@@ -45,4 +50,14 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
     predictor = Run(config, network, run.path, splits, used).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.
     split = "train" if splits.val is None else "val"
-    evaluate_split(run.path, settings, splits, split, predictor, config.eval.scored_at, name=split)
+    evaluate_split(
+        run.path,
+        settings,
+        splits,
+        split,
+        predictor,
+        config.eval.scored_at,
+        name=split,
+        metrics=config.eval.metrics,
+        rule=rule,
+    )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from jaxseg.metrics.thresholds import FIXED
 from jaxseg.metrics.walk import OFF, Walk
 
 
@@ -22,6 +23,8 @@ class Evaluation:
             a pixel got the most probable class.
         scored_at: "prepared" (the size that the model sees) or "original" (the images' own size).
         reconnect: what joined the fragments of the foreground after the threshold.
+        threshold_rule: what chose the threshold on val, a key of ``RULES``; "fixed" where nothing did.
+        curves: ``Tally.curves()``; None where they were not asked for.
     """
 
     summary: dict[str, Any]
@@ -30,6 +33,8 @@ class Evaluation:
     threshold: float | tuple[float, ...]
     scored_at: str
     reconnect: Walk = OFF
+    threshold_rule: str = FIXED
+    curves: list[dict[str, Any]] | None = None
 
     def ranked(self, metric: str, region: str = "full") -> list[dict[str, Any]]:
         """Return ``{"id": ..., metric: ...}`` of each image in one region, from the lowest to the highest score.
@@ -42,6 +47,11 @@ class Evaluation:
                 images.setdefault(row["id"], []).append(row[metric])
         scored = [{"id": name, metric: math.fsum(values) / len(values)} for name, values in images.items()]
         return sorted(scored, key=lambda image: image[metric])
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of what was computed, in the order of every table's columns."""
+        return list(self.summary["full"]["image_mean"])
 
     @property
     def ids(self) -> list[str]:

@@ -15,14 +15,16 @@ import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
 from jaxseg.metrics.counts import Counts, confusion, decide
-from jaxseg.metrics.curves import auc
-from jaxseg.metrics.scores import METRICS, SCORES, scores
+from jaxseg.metrics.curve_points import curve_points
+from jaxseg.metrics.evidence import Evidence
+from jaxseg.metrics.pool import Pool
+from jaxseg.metrics.scores import chosen, values
 from jaxseg.metrics.walk import OFF, Walk
 
 REGIONS = ("full", "fov")
 REDUCTIONS = ("image_mean", "image_sd", "pooled")
 SD_DDOF = 1  # image_sd is the sample standard deviation over images: the sum of squares is divided by n - 1
-POOL_LIMIT = 1 << 29  # pixels kept for the pooled AUC, 4 bytes each (2 GiB); a larger set has no pooled AUC
+POOL_LIMIT = 1 << 29  # pixels kept for the pooled AUC and its like, 4 bytes each (2 GiB); a larger set has none
 
 
 class Tally:
@@ -33,8 +35,9 @@ class Tally:
         reconnect: likewise.
         classes: names of the classes; () where there is one foreground. Each is scored against the rest.
         ranked: whether the predictions are probabilities, which have an AUC; False for a second observer's binary
-            mask, whose AUC is None.
-        pool_limit: how many pixels are kept for the pooled AUC. The pooled AUC of a larger set is None; all
+            mask, whose AUC is None, as is all that is computed of probabilities.
+        metrics: those asked for beside the ones that are always there, see ``chosen``.
+        pool_limit: how many pixels are kept for the pooled AUC and its like. Those of a larger set are None; all
             other scores stay exact.
     """
 
@@ -45,15 +48,17 @@ class Tally:
         *,
         classes: Sequence[str] = (),
         ranked: bool = True,
+        metrics: Sequence[str] = (),
         pool_limit: int = POOL_LIMIT,
     ):
         self.rows: list[dict[str, Any]] = []
         self._at, self._reconnect = at, reconnect
         self._ranked = ranked
+        self._metrics = chosen(metrics)
         self._classes = tuple(classes)
         self._pool_limit = pool_limit
         each = pool_limit // max(len(classes), 1) if ranked else 0
-        self._pools = {name: _Pool(each) for name in self._classes or ("",)}  # "" is the one foreground
+        self._pools = {name: Pool(each) for name in self._classes or ("",)}  # "" is the one foreground
 
     def add(
         self,
@@ -65,7 +70,7 @@ class Tally:
     ) -> list[dict[str, Any]]:
         """Score one image in each region that it has; return its rows, and append them to ``rows``.
 
-        A row holds ``id``, ``region``, ``class`` where there are classes, each of ``METRICS`` (float or None), then
+        A row holds ``id``, ``region``, ``class`` where there are classes, each metric (float or None), then
         ``tp fp fn tn`` (int).
 
         Args:
@@ -89,12 +94,14 @@ class Tally:
         rows = []
         for index, (label, pool) in enumerate(self._pools.items(), 1):
             score = probability if probability.ndim == 2 else probability[..., index]
-            pixels = pool.add(score, truth == index, fov, known)
-            for region, matrix in matrices.items():
-                area = auc(*pixels[region]) if self._ranked else None
-                counts = Counts.of(matrix, index)
+            own = truth == index
+            pixels = pool.add(score, own, fov, known)
+            masks = prediction == index, own
+            for region, valid in regions.items():
+                counts = Counts.of(matrices[region], index)
+                evidence = Evidence(counts, pixels[region] if self._ranked else None, masks, valid)
                 place = {"id": name, "region": region, **({"class": label} if label else {})}
-                rows.append({**place, **scores(counts), "auc": area, **counts._asdict()})
+                rows.append({**place, **values(self._metrics, evidence), **counts._asdict()})
         self.rows += rows
         return rows
 
@@ -112,11 +119,28 @@ class Tally:
         num_images = len({row["id"] for row in self.rows})
         found = {label: self._regions(label, num_images) for label in self._pools}
         summary: dict[str, Any] = {"num_images": num_images}
-        summary |= _over_classes(found) | {"classes": found} if self._classes else found[""]
+        summary |= _over_classes(found, tuple(self._metrics)) | {"classes": found} if self._classes else found[""]
         if self._ranked and any(pool.overflowed for pool in self._pools.values()):
             each = f"{self._pool_limit // len(self._pools)} pixels{' a class' if self._classes else ''}"
-            summary["notes"] = [f"pooled auc left out: more than {each}"]
+            left_out = ", ".join(name for name, metric in self._metrics.items() if metric.of == "pixels")
+            summary["notes"] = [f"pooled {left_out} left out: more than {each}"]
         return summary
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Return the curves of the pooled pixels, one for each class and region that has some: see ``curve_points``.
+
+        Each also names its ``region``, and its ``class`` where there are classes. There is none of more pixels than
+        are kept, and none of a region where a class has no pixel.
+        """
+        thresholds = np.atleast_1d(self._at).tolist() or [None] * len(self._pools)
+        found = []
+        for (label, pool), at in zip(self._pools.items(), thresholds, strict=True):
+            for region in REGIONS:
+                pixels = pool.pixels(region)
+                points = curve_points(*pixels, at) if pixels else None
+                if points is not None:
+                    found.append({"region": region, **({"class": label} if label else {}), **points})
+        return found
 
     def _regions(self, label: str, num_images: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -124,7 +148,7 @@ class Tally:
             rows = [row for row in self.rows if row["region"] == region and row.get("class", "") == label]
             if not rows:
                 continue
-            found[region] = _over_images(rows) | {"pooled": self._pooled(label, region, rows)}
+            found[region] = _over_images(rows, tuple(self._metrics)) | {"pooled": self._pooled(label, region, rows)}
             if undefined := self._undefined(rows):
                 found[region]["undefined"] = undefined
             if len(rows) < num_images:
@@ -133,12 +157,15 @@ class Tally:
 
     def _pooled(self, label: str, region: str, rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
         counts = Counts(*(sum(row[field] for row in rows) for field in Counts._fields))
-        return scores(counts) | {"auc": self._pools[label].auc(region)}
+        together = {name: metric for name, metric in self._metrics.items() if metric.pooled}
+        found = values(together, Evidence(counts, self._pools[label].pixels(region)))
+        return {name: found.get(name) for name in self._metrics}
 
     def _undefined(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        metrics = METRICS if self._ranked else SCORES  # a binary mask has no AUC, which is not an undefined score
-        missing = {metric: sum(row[metric] is None for row in rows) for metric in metrics}
-        return {metric: number for metric, number in missing.items() if number}
+        # A binary mask has no AUC, which is not an undefined score.
+        known = [name for name, metric in self._metrics.items() if self._ranked or metric.of != "pixels"]
+        missing = {name: sum(row[name] is None for row in rows) for name in known}
+        return {name: number for name, number in missing.items() if number}
 
 
 def score_key(prefix: str, region: str, reduction: str, metric: str) -> str:
@@ -161,74 +188,25 @@ def flatten(summary: dict[str, Any], prefix: str) -> dict[str, float]:
     return flat
 
 
-_Pixels = tuple[np.ndarray, np.ndarray]  # probabilities of the foreground pixels, and those of the background pixels
-
-
-class _Pool:
-    """Keeps the probability of every pixel once, inside and outside of the field of view apart: full is their union."""
-
-    def __init__(self, limit: int):
-        self.overflowed = False
-        self._limit = limit
-        self._count = 0
-        self._parts: dict[str, list[_Pixels]] = {"fov": [], "rest": []}
-
-    def add(
-        self, probability: np.ndarray, truth: np.ndarray, fov: np.ndarray | None, known: np.ndarray | None
-    ) -> dict[str, _Pixels]:
-        """Keep the pixels of an image, and return them by region."""
-        if fov is None:
-            parts = {"rest": _split(probability, truth, known)}
-            regions = {"full": parts["rest"]}
-        else:
-            places = {"fov": fov, "rest": ~fov}
-            parts = {
-                part: _split(probability, truth, at if known is None else at & known) for part, at in places.items()
-            }
-            joined = (np.concatenate(pair) for pair in zip(*parts.values(), strict=True))
-            regions = {"full": tuple(joined), "fov": parts["fov"]}
-        self._count += sum(values.size for part in parts.values() for values in part)
-        self.overflowed = self._count > self._limit
-        for name, pixels in parts.items():
-            if self.overflowed:
-                self._parts[name].clear()
-            else:
-                self._parts[name].append(pixels)
-        return regions
-
-    def auc(self, region: str) -> float | None:
-        parts = self._parts["fov"] + (self._parts["rest"] if region == "full" else [])
-        if self.overflowed or not parts:
-            return None
-        positives, negatives = (np.concatenate(values) for values in zip(*parts, strict=True))
-        return auc(positives, negatives)
-
-
-def _split(probability: np.ndarray, truth: np.ndarray, valid: np.ndarray | None) -> _Pixels:
-    if valid is None:
-        return probability[truth], probability[~truth]
-    return probability[truth & valid], probability[~truth & valid]
-
-
-def _over_images(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def _over_images(rows: Sequence[dict[str, Any]], metrics: Sequence[str]) -> dict[str, dict[str, float | None]]:
     mean, spread = {}, {}
-    for metric in METRICS:
-        values = [row[metric] for row in rows if row[metric] is not None]
-        mean[metric] = _mean(values)
-        spread[metric] = float(np.std(values, ddof=SD_DDOF)) if len(values) > SD_DDOF else None
+    for metric in metrics:
+        defined = [row[metric] for row in rows if row[metric] is not None]
+        mean[metric] = _mean(defined)
+        spread[metric] = float(np.std(defined, ddof=SD_DDOF)) if len(defined) > SD_DDOF else None
     return {"image_mean": mean, "image_sd": spread}
 
 
-def _over_classes(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _over_classes(found: dict[str, dict[str, Any]], metrics: Sequence[str]) -> dict[str, Any]:
     """Return the mean over the classes of every number, and the sum of how often one was undefined."""
     summary: dict[str, Any] = {}
     for region in next(iter(found.values())):
         parts = [regions[region] for regions in found.values()]
         summary[region] = {
-            reduction: {metric: _mean([part[reduction][metric] for part in parts]) for metric in METRICS}
+            reduction: {metric: _mean([part[reduction][metric] for part in parts]) for metric in metrics}
             for reduction in REDUCTIONS
         }
-        undefined = {metric: sum(part.get("undefined", {}).get(metric, 0) for part in parts) for metric in METRICS}
+        undefined = {metric: sum(part.get("undefined", {}).get(metric, 0) for part in parts) for metric in metrics}
         if undefined := {metric: number for metric, number in undefined.items() if number}:
             summary[region]["undefined"] = undefined
         if "num_images" in parts[0]:

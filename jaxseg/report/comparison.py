@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import METRICS
+from jaxseg.metrics import metric
 from jaxseg.report.critical_difference import draw_critical_difference
 from jaxseg.report.tables import REGION_NAMES
 
@@ -72,8 +72,8 @@ def comparison_text(found: dict[str, Any]) -> str:
 
 def _title(found: dict[str, Any]) -> str:
     first = found["models"][0]
-    metric = METRICS[found["metric"]].heading if found["metric"] in METRICS else found["metric"]
-    what = f"{metric} of class {found['class']}" if found["class"] else metric
+    heading = metric(found["metric"]).heading
+    what = f"{heading} of class {found['class']}" if found["class"] else heading
     groups = f" in {first['num_groups']} groups" if first["num_groups"] is not None else ""
     decided = {"most probable class" if at is None else f"threshold {at}" for at in _all(found, "threshold")}
     sizes = {f"{size} size" for size in _all(found, "scored_at")}

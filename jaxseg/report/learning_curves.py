@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxseg.data.palette import colours
-from jaxseg.metrics import METRICS, score_key
+from jaxseg.metrics import metric, score_key
 from jaxseg.report.figures import save
 from jaxseg.report.tables import REGION_NAMES
 
@@ -106,7 +106,7 @@ def _lines(select: str, classes: Sequence[str]) -> Iterator[tuple[str, str, dict
     """Yield each line of scores: its name in ``metrics.jsonl``, label and style."""
     from matplotlib.patheffects import withStroke
 
-    heading = METRICS[select].heading
+    heading = metric(select).heading
     mean = f"{heading}, mean over classes" if classes else heading
     for region, style in _STYLES.items():
         yield selection_key(select, region), f"{mean}, {REGION_NAMES[region]}", style
@@ -123,10 +123,10 @@ def _lines(select: str, classes: Sequence[str]) -> Iterator[tuple[str, str, dict
                 ],  # so that a light colour shows on white
             },
         )
-    for metric, dashes in _BESIDE.items():
-        if metric != select:
+    for beside, dashes in _BESIDE.items():
+        if beside != select:
             style = {"color": GREY, "linewidth": 1.2, "linestyle": dashes}
-            yield selection_key(metric), f"{metric}, {REGION_NAMES['full']}", style
+            yield selection_key(beside), f"{beside}, {REGION_NAMES['full']}", style
 
 
 def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str, classes: Sequence[str]) -> None:
@@ -139,7 +139,7 @@ def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str, classes: Se
     best = int(values.argmax())
     axis.plot(steps[best], values[best], marker="*", markersize=16, color=BLUE, markeredgecolor="white", zorder=3)
     axis.set_title("Validation", loc="left", fontweight="bold")
-    title = f"★ best {METRICS[select].heading} {values[best]:.4f} at step {steps[best]:,}"
+    title = f"★ best {metric(select).heading} {values[best]:.4f} at step {steps[best]:,}"
     axis.set_title(title, loc="right", color=BLUE)
     if classes:  # more lines than a corner holds
         axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)

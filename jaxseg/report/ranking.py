@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.data.palette import colours
-from jaxseg.metrics import METRICS, REGIONS, Evaluation
+from jaxseg.metrics import REGIONS, Evaluation, metric
 from jaxseg.report.figures import save
 from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
@@ -66,7 +66,7 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
     if len(order) <= _NAMED:
         axis.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=8)
     axis.set_xlabel(f"{len(order)} images, from the worst to the best")
-    axis.set_ylabel(f"{METRICS[select].heading} of one image")
+    axis.set_ylabel(f"{metric(select).heading} of one image")
     axis.set_title(title, loc="left", fontweight="bold")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", alpha=0.25)

@@ -12,13 +12,14 @@ import numpy as np
 
 from jaxseg import files
 from jaxseg.data.records import Record
-from jaxseg.metrics import METRICS, Evaluation, decide
+from jaxseg.metrics import Evaluation, decide, metric
 from jaxseg.models import describe
 from jaxseg.progress import clock
 from jaxseg.report.learning_curves import draw_curves, selection_key, series
 from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
-from jaxseg.report.tables import write_scores
+from jaxseg.report.score_curves import draw_score_curves
+from jaxseg.report.tables import write_curves, write_scores
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import NAME, read_metrics
 
@@ -52,6 +53,7 @@ def write_run(
     """Write the tables and pictures of an evaluation into a run's folder, and return the path of ``report.md``.
 
     ``eval/<name>.{json,csv,md}``, ``figures/<name>_examples.png``, ``figures/<name>_ranking.png``,
+    ``eval/curves/<name>.json`` and ``figures/<name>_curves.png`` if the evaluation has curves,
     ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``, and ``report.md`` with every evaluation so far.
     The pictures show and order images by the metric that selected the checkpoint.
 
@@ -78,11 +80,12 @@ def write_run(
         "prediction": predictor.describe(),
     }
     write_scores(workdir / "eval", split, evaluation, facts, name=name)
+    write_curves(workdir / "eval" / "curves", split, evaluation, facts, name=name)
     figures, classes = workdir / "figures", tuple(evaluation.summary.get("classes", {}))
     figures.mkdir(exist_ok=True)
     if rows:
         draw_curves(rows, figures / _CURVES, select=select, loss=_loss(config["loss"]), classes=classes)
-    ranked, heading = evaluation.ranked(select, "full"), METRICS[select].heading
+    ranked, heading = evaluation.ranked(select, "full"), metric(select).heading
     if chosen := choose(ranked):
         title = f"{split}: {', '.join(place for place, _ in chosen)} of {len(ranked)} images "
         scored = f"{'full image, mean over classes' if classes else 'full image'}, {evaluation.scored_at} size"
@@ -95,6 +98,13 @@ def write_run(
         draw_examples(examples, path, title=title, threshold=evaluation.threshold, classes=classes)
         title = f"{split}: {heading} image by image ({evaluation.decision()}, {evaluation.scored_at} size)"
         draw_ranking(evaluation, figures / f"{name}_ranking.png", select=select, title=title)
+    picture = figures / f"{name}_curves.png"
+    if evaluation.curves:
+        title = f"{split}: pooled pixels of {len(evaluation.ids)} images ({evaluation.scored_at} size)"
+        title += "; dots: the threshold in use" if evaluation.curves[0]["used"] else ""
+        draw_score_curves(evaluation.curves, picture, title=title)
+    else:  # that of an evaluation before would stand beside these scores
+        picture.unlink(missing_ok=True)
     return _write_report(workdir, config, rows)
 
 
@@ -193,7 +203,7 @@ def _scores(workdir: Path, name: str) -> list[str]:
     heading = f"## Scores on {split}" + (f", not as configured: {protocol.replace('_', ', ')}" if protocol else "")
     csv = f"Image by image: [{name}.csv](eval/{name}.csv)."
     lines = [heading, "", (workdir / "eval" / f"{name}.md").read_text().rstrip(), "", csv, ""]
-    for kind in ("examples", "ranking"):
+    for kind in ("examples", "ranking", "curves"):
         if (workdir / "figures" / f"{name}_{kind}.png").exists():
             lines += [f"![{kind} of {name}](figures/{name}_{kind}.png)", ""]
     return lines

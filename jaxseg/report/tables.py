@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import METRICS, REGIONS, SD_DDOF, Counts, Evaluation
+from jaxseg.metrics import FIXED, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
@@ -30,6 +30,20 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
     files.write(folder / f"{name}.md", to_markdown(split, evaluation, facts).encode())
 
 
+def write_curves(folder: Path, split: str, evaluation: Evaluation, facts: dict[str, Any], *, name: str) -> None:
+    """Write ``<name>.json`` with the evaluation's curves into ``folder``; without curves, no file stays there.
+
+    Apart from ``write_scores``: every file of that folder is an evaluation. Arguments as there.
+    """
+    path = folder / f"{name}.json"
+    if evaluation.curves is None:
+        path.unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"split": split, "scored_at": evaluation.scored_at, **facts, "curves": evaluation.curves}
+    files.write_json(path, told)
+
+
 def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[str, Any]:
     """Return the summary, what its numbers depend on, and the second observer's summary, if any."""
     return {
@@ -38,6 +52,7 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
         "threshold": None
         if evaluation.threshold == ()
         else evaluation.threshold,  # null: a pixel got the most probable class
+        **({} if evaluation.threshold_rule == FIXED else {"threshold_rule": evaluation.threshold_rule}),
         "scored_at": evaluation.scored_at,
         "image_sd_ddof": SD_DDOF,
         **facts,
@@ -53,7 +68,7 @@ def to_csv(evaluation: Evaluation) -> str:
     """
     text = io.StringIO()
     place = ["id", "region", *(["class"] if "classes" in evaluation.summary else [])]
-    writer = csv.DictWriter(text, [*place, *METRICS, *Counts._fields], lineterminator="\n")
+    writer = csv.DictWriter(text, [*place, *evaluation.metrics, *Counts._fields], lineterminator="\n")
     writer.writeheader()
     writer.writerows(row | {name: _cell(row[name]) for name in place} for row in evaluation.rows)
     return text.getvalue()
@@ -66,9 +81,9 @@ def _cell(text: str) -> str:
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:
     """Return a line of what the numbers depend on, and a table whose every row names split, region and reduction."""
     classes = evaluation.summary.get("classes", {})
-    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": evaluation.threshold}
+    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": _threshold(evaluation)}
     conditions = {**threshold, "scored at": f"{evaluation.scored_at} size"} | facts
-    headings = [metric.heading for metric in METRICS.values()]
+    headings = [metric(name).heading for name in evaluation.metrics]
     # The rows of the table: whose scores, and in a column of their own of which class.
     scored = []
     for who, summary in (("model", evaluation.summary), ("observer 2", evaluation.observer2)):
@@ -80,10 +95,15 @@ def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> st
         "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in conditions.items()),
         "",
         _line("scored", *(["class"] if classes else []), "split", "region", "reduction", *headings),
-        _line("---", *(["---"] if classes else []), "---", "---", "---", *["---:"] * len(METRICS)),
+        _line("---", *(["---"] if classes else []), "---", "---", "---", *["---:"] * len(headings)),
     ]
     lines += [_line(*what, split, *cells) for what, summary in scored for cells in _rows(summary)]
     return "\n".join([*lines, "", *_notes(evaluation), ""])
+
+
+def _threshold(evaluation: Evaluation) -> str:
+    rule = RULES.get(evaluation.threshold_rule)
+    return f"{evaluation.threshold} ({rule.says})" if rule else f"{evaluation.threshold}"
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
@@ -93,14 +113,17 @@ def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
         scores = summary[region]
         images = scores.get("num_images", summary["num_images"])
         spreads = scores["image_sd"]
-        means = [_number(scores["image_mean"][metric], spreads[metric]) for metric in METRICS]
+        means = [_number(value, spreads[name]) for name, value in scores["image_mean"].items()]
         yield [REGION_NAMES[region], f"mean ± SD of {images} images", *means]
-        yield [REGION_NAMES[region], "pooled pixels", *(_number(scores["pooled"][metric]) for metric in METRICS)]
+        yield [REGION_NAMES[region], "pooled pixels", *map(_number, scores["pooled"].values())]
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.observer2:
         yield "Observer 2 is the second human observer, scored against the first as a prediction would be.  "
+    for row in map(metric, evaluation.metrics):
+        if row.says:
+            yield f"{row.heading}: {row.says}.  "
     if evaluation.summary["num_images"] > 1:
         yield f"SD: over images, divided by n - {SD_DDOF}.  "
     classes = evaluation.summary.get("classes", {})
@@ -108,8 +131,8 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
         yield "A class is scored against the rest. Their mean is that of their numbers, SD too, as far as defined.  "
     for name, summary in classes.items() or {"": evaluation.summary}.items():
         for region in REGIONS:
-            for metric, number in summary.get(region, {}).get("undefined", {}).items():
-                what = f"{METRICS[metric].heading} {f'of {name} ' if name else ''}({REGION_NAMES[region]})"
+            for score, number in summary.get(region, {}).get("undefined", {}).items():
+                what = f"{metric(score).heading} {f'of {name} ' if name else ''}({REGION_NAMES[region]})"
                 yield f"{what} is undefined for {number} images, which its mean leaves out.  "
     yield from (f"Note: {note}.  " for note in evaluation.summary.get("notes", ()))
 

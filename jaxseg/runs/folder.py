@@ -38,6 +38,8 @@ FREE = (
     "train.log_every",
     "train.steps_at_once",
     "eval.scored_at",
+    "eval.metrics",
+    "eval.threshold_rule",
 )
 
 # Settings that came later, and what earlier runs did without them.
@@ -53,7 +55,13 @@ _LATER: Json = {
         "inputs": ["rgb"],
         "angle": "min_entropy",
     },
-    "eval": {"select": "dice", "thresholds": [], "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1}},
+    "eval": {
+        "select": "dice",
+        "thresholds": [],
+        "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1},
+        "metrics": [],
+        "threshold_rule": "fixed",
+    },
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }

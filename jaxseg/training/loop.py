@@ -14,7 +14,7 @@ from jaxseg.config import Settings, plain
 from jaxseg.data import stream
 from jaxseg.data.augment import Augment
 from jaxseg.interrupt import Stopped, StopRequest
-from jaxseg.metrics import METRICS, flatten
+from jaxseg.metrics import flatten, metric
 from jaxseg.progress import Progress, clock
 from jaxseg.runs import checkpoint, programs
 from jaxseg.runs.folder import read_config
@@ -236,12 +236,13 @@ class Run:
         began = time.monotonic()
         params = state.params if state.ema is None else state.ema
         self.predictor.variables = jax.device_put({"params": params, "batch_stats": state.batch_stats})
-        summary = inference.score(self.predictor, self.splits.val, progress=False, check=check).summary
+        asked = self.config.eval.metrics
+        summary = inference.score(self.predictor, self.splits.val, metrics=asked, progress=False, check=check).summary
         log.write(step, flatten(summary, "val"))
         select, took = self.config.eval.select, clock(time.monotonic() - began)
         score = summary["full"]["image_mean"][select]
         told = "undefined" if score is None else f"{score:.4f}"
-        heading = METRICS[select].heading
+        heading = metric(select).heading
         over = "images and classes" if self.predictor.classes else "images"
         progress.say(f"step {step}: val {heading} {told} (full image, mean over {over}), scored in {took}")
         return score

@@ -18,7 +18,7 @@ from jaxseg.data.images import write_png
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.inspect import inspect_attention
 from jaxseg.jobs.train import train
-from jaxseg.metrics import METRICS
+from jaxseg.metrics import chosen
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +61,7 @@ def test_scores_stand_by_class_and_as_their_mean(run):
     assert found["full"]["image_mean"]["dice"] == pytest.approx(np.mean(dice), abs=1e-12)
     assert found["threshold"] is None
     rows = list(csv.DictReader((run / "eval" / "test.csv").read_text().splitlines()))
-    assert list(rows[0]) == ["id", "region", "class", *METRICS, "tp", "fp", "fn", "tn"]
+    assert list(rows[0]) == ["id", "region", "class", *chosen(), "tp", "fp", "fn", "tn"]
     assert len(rows) == 2 * 2 * 2
     table = (run / "eval" / "test.md").read_text()
     assert "class of a pixel: the most probable class; " in table

@@ -160,3 +160,29 @@ def test_a_folder_with_suffixes_people_and_three_classes_trains_without_preparat
     ids = json.loads((tmp_path / "run" / "data.json").read_text())["splits"]
     people = [{name[:2] for name in ids[split]["ids"]} for split in ("train", "val", "test")]
     assert len(people[0] | people[1] | people[2]) == 5 == sum(map(len, people))
+
+
+def test_metrics_that_take_time_are_computed_where_they_are_asked_for(run):
+    evaluate(run, "test", metrics=("hd95", "surface_dice@2"))
+    found = json.loads((run / "eval" / "test.json").read_text())
+    assert {"hd95", "surface_dice@2"} < found["full"]["image_mean"].keys()
+    assert "HD95 (px)" in (run / "eval" / "test.md").read_text()
+    evaluate(run, "test")
+    assert "hd95" not in json.loads((run / "eval" / "test.json").read_text())["full"]["image_mean"]
+    with pytest.raises(ValueError, match="--metrics is 'hd59'"):
+        evaluate(run, "test", metrics=("hd59",))
+
+
+def test_curves_stand_beside_the_scores_they_are_of_and_go_with_them(run):
+    scored = evaluate(run, "test", curves=True)
+    found = json.loads((run / "eval" / "curves" / "test.json").read_text())
+    own = json.loads((run / "eval" / "test.json").read_text())
+    assert found["checkpoint_step"] == own["checkpoint_step"]
+    assert found["curves"] == scored.curves
+    pooled = [own[curve["region"]]["pooled"]["auc"] for curve in found["curves"]]
+    assert [curve["auc"] for curve in found["curves"]] == pooled
+    assert "![curves of test](figures/test_curves.png)" in (run / "report.md").read_text()
+    evaluate(run, "test")
+    assert not (run / "eval" / "curves" / "test.json").exists()
+    assert not (run / "figures" / "test_curves.png").exists()
+    assert "curves of test" not in (run / "report.md").read_text()

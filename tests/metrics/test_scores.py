@@ -19,6 +19,9 @@ def test_scores_agree_with_scikit_learn(tp, fp, fn, tn):
         "recall": sklearn_metrics.recall_score(truth, prediction),
         "tnr": sklearn_metrics.recall_score(truth, prediction, pos_label=0),
         "accuracy": sklearn_metrics.accuracy_score(truth, prediction),
+        "mcc": sklearn_metrics.matthews_corrcoef(truth, prediction),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(truth, prediction),
+        "isic_jaccard": jaccard if (jaccard := sklearn_metrics.jaccard_score(truth, prediction)) >= 0.65 else 0,
     }
     assert scores(Counts(tp, fp, fn, tn)) == pytest.approx(wanted, abs=1e-6)
 
@@ -42,4 +45,54 @@ def test_scores_agree_with_scikit_learn(tp, fp, fn, tn):
     ],
 )
 def test_each_division_by_zero_has_its_rule(counts, wanted):
+    both = wanted["recall"] is not None and wanted["tnr"] is not None
+    wanted = wanted | {
+        "mcc": None,  # in each of these truth or prediction is of one class
+        "balanced_accuracy": (wanted["recall"] + wanted["tnr"]) / 2 if both else None,
+        "isic_jaccard": wanted["jaccard"],
+    }
     assert scores(counts) == wanted
+
+
+def test_the_referees_example_at_half():
+    """What scikit-learn 1.9.1 gives of y = [1, 1, 0, 0, 0, 0], s = [.9, .3, .8, .2, .2, .1]."""
+    assert scores(Counts(tp=1, fp=1, fn=1, tn=3))["mcc"] == 0.25
+
+
+@pytest.mark.parametrize(("counts", "wanted"), [(Counts(65, 35, 0, 9), 0.65), (Counts(64, 36, 0, 9), 0.0)])
+def test_isics_jaccard_keeps_what_reaches_its_limit(counts, wanted):
+    assert scores(counts)["isic_jaccard"] == wanted
+
+
+# isic-challenge-scoring@cf264bcc (Apache-2), segmentation.py, as facts: what it gives where a denominator is zero, and
+# what stands here instead. All else agrees.
+ISIC = [
+    ("jaccard", Counts(0, 0, 0, 9), 1.0, 1.0),
+    ("isic_jaccard", Counts(0, 0, 0, 9), 1.0, 1.0),
+    ("dice", Counts(0, 0, 0, 9), 1.0, 1.0),
+    ("recall", Counts(0, 4, 0, 5), 1.0, None),
+    ("tnr", Counts(4, 0, 5, 0), 1.0, None),
+    ("precision", Counts(0, 0, 4, 5), 1.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "counts", "theirs", "ours"), ISIC)
+def test_where_isics_scoring_differs(name, counts, theirs, ours):
+    assert scores(counts)[name] == ours
+    assert (ours == theirs) == (name in ("jaccard", "isic_jaccard", "dice"))
+
+
+@given(NUMBER, NUMBER, NUMBER, NUMBER)
+def test_elsewhere_scores_are_isics(tp, fp, fn, tn):
+    jaccard = tp / (tp + fn + fp)
+    wanted = {
+        "accuracy": (tp + tn) / (tp + tn + fp + fn),
+        "recall": tp / (tp + fn),
+        "tnr": tn / (tn + fp),
+        "dice": 2 * tp / (2 * tp + fn + fp),
+        "precision": tp / (tp + fp),
+        "jaccard": jaccard,
+        "isic_jaccard": jaccard if jaccard >= 0.65 else 0.0,
+    }
+    found = scores(Counts(tp, fp, fn, tn))
+    assert {name: found[name] for name in wanted} == wanted

@@ -72,6 +72,11 @@ LINES = {
     "tile text": (["evaluate.py", "--workdir=x", "--tile=big"], ["--tile is 'big'; want a whole number, 32 or more"]),
     "flips": (["evaluate.py", "--workdir=x", "--flips=maybe"], ["--flips is 'maybe'; want true or false"]),
     "reconnect": (["evaluate.py", "--workdir=x", "--reconnect=-1"], ["--reconnect is '-1'; want a number, 0"]),
+    "metrics": (
+        ["evaluate.py", "--workdir=RUN", "--metrics=dice,hd59"],
+        ["--metrics is 'hd59' (did you mean 'hd95'?)", "surface_dice"],
+    ),
+    "curves": (["evaluate.py", "--workdir=x", "--curves=2"], ["--curves is '2'; want true or false"]),
     "masks": (["evaluate.py", "--workdir=x", "--masks=2"], ["--masks is '2'; want true or false"]),
     "checkpoint": (["evaluate.py", "--workdir=x", "--checkpoint=last"], ["--checkpoint is 'last'", "latest"]),
     "scored at": (["evaluate.py", "--workdir=x", "--scored_at=full"], ["--scored_at is 'full'", "prepared"]),

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from jaxseg.metrics import METRICS, Evaluation, Metric, Tally
+from jaxseg.metrics import METRICS, Evaluation, Metric, Tally, chosen
 from jaxseg.report import tables
 
 FACTS = {"seed": 3, "checkpoint_step": 200}
@@ -36,7 +36,7 @@ def test_the_three_files_hold_the_same_scores(evaluation, tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "eval" / "test.csv").read_text())))
     assert len(rows) == len(evaluation.rows) == 7  # five images, two of them with a field of view
     for row, wanted in zip(rows, evaluation.rows, strict=True):
-        assert list(row) == ["id", "region", *METRICS, "tp", "fp", "fn", "tn"]
+        assert list(row) == ["id", "region", *chosen(), "tp", "fp", "fn", "tn"]
         assert (row["id"], row["region"], int(row["tp"])) == (wanted["id"], wanted["region"], wanted["tp"])
         assert float(row["dice"]) == wanted["dice"]  # every digit
     full = told["full"]
@@ -61,10 +61,11 @@ def test_each_row_of_the_table_says_what_it_is(evaluation):
 
 def test_the_columns_have_their_names_and_order(evaluation):
     assert tables.to_csv(evaluation).splitlines()[0] == (
-        "id,region,dice,jaccard,precision,recall,tnr,accuracy,auc,tp,fp,fn,tn"
+        "id,region,dice,jaccard,precision,recall,tnr,accuracy,auc,mcc,balanced_accuracy,isic_jaccard,tp,fp,fn,tn"
     )
     assert tables.to_markdown("val", evaluation, FACTS).splitlines()[2] == (
-        "| scored | split | region | reduction | Dice | Jaccard | Precision | Recall | TNR | Accuracy | AUC |"
+        "| scored | split | region | reduction | Dice | Jaccard | Precision | Recall | TNR | Accuracy | AUC "
+        "| MCC | Balanced accuracy | ISIC Jaccard |"
     )
 
 
@@ -78,6 +79,20 @@ def test_a_metric_is_one_row_of_one_table(records, monkeypatch):
     assert float(row["found"]) == evaluation.summary["full"]["pooled"]["found"] == share
     mean, pooled = _cells(tables.to_markdown("val", evaluation, FACTS))
     assert mean["Found"] == pooled["Found"] == f"{share:.4f}"
+
+
+def test_what_was_asked_for_has_columns_and_is_defined_beneath(records):
+    tally = Tally(metrics=("hd95", "surface_dice@2"))
+    tally.add("eye", (records[0].image[..., 1] / 255).astype("float32"), records[0].mask == 1)
+    evaluation = Evaluation(tally.summary(), tally.rows, None, threshold=0.5, scored_at="prepared")
+    (row,) = csv.DictReader(io.StringIO(tables.to_csv(evaluation)))
+    assert float(row["hd95"]) == evaluation.rows[0]["hd95"]
+    markdown = tables.to_markdown("val", evaluation, FACTS)
+    mean, pooled = _cells(markdown)
+    assert mean["Surface Dice at 2 px"] == f"{evaluation.rows[0]['surface_dice@2']:.4f}"
+    assert pooled["HD95 (px)"] == "–"
+    assert "HD95 (px): the larger of the two directed 95 % quantiles" in markdown
+    assert "ASSD" not in markdown
 
 
 def test_undefined_scores_are_told(evaluation):

@@ -1,0 +1,96 @@
+"""A whole run whose threshold a rule chooses on val: one small network, no training to speak of."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from config_files import module_of
+
+from jaxseg import data, inference
+from jaxseg.jobs.evaluate import evaluate
+from jaxseg.jobs.train import train
+from jaxseg.metrics import ThresholdSearch
+from jaxseg.runs.folder import read_config
+
+ROOT = Path(__file__).parents[2]
+
+
+def demo(cache):
+    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
+    config.model.name, config.model.attention = "unet", "none"
+    with config.unlocked():
+        config.model.options = {"width": 2}
+    config.data.cache_dir = str(cache)
+    config.data.synthetic.update(size=40, train=6, val=3, test=2)
+    config.train.update(steps=2, batch_size=2, eval_every=2, log_every=1)
+    config.eval.threshold_rule = "dice"
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("rule") / "run"
+    train(demo(workdir.with_name("cache")), workdir)
+    return workdir
+
+
+def told(run, name):
+    return json.loads((run / "eval" / f"{name}.json").read_text())
+
+
+def test_val_chooses_and_every_later_prediction_uses_it(run):
+    val = told(run, "val")
+    predictor, search = inference.load(run), ThresholdSearch("dice")
+    for record in data.load(read_config(run)["data"]).val:
+        search.add(predictor.prepared(record.seen), record.mask == 1)
+    assert val["threshold"] == predictor.threshold == search.best() != 0.5
+    assert (val["threshold_rule"], predictor.threshold_rule) == ("dice", "dice")
+    evaluate(run, "test")
+    test = told(run, "test")
+    assert (test["threshold"], test["threshold_rule"]) == (val["threshold"], "dice")
+    words = f"threshold: {val['threshold']} (largest mean Dice on val); scored at"
+    for text in ((run / "eval" / "test.md").read_text(), (run / "report.md").read_text()):
+        assert words in text
+
+
+def test_scored_again_val_chooses_the_same(run):
+    before = told(run, "val")
+    evaluate(run, "val")
+    assert told(run, "val") == before
+
+
+def test_another_threshold_is_the_users_and_has_its_own_files(run):
+    before = told(run, "val")
+    evaluate(run, "val", threshold=0.5)
+    found = told(run, "val_threshold0.5")
+    assert found["threshold"] == 0.5
+    assert "threshold_rule" not in found
+    assert told(run, "val") == before
+    assert inference.load(run, threshold=0.25).threshold_rule == "fixed"
+
+
+def test_other_probabilities_need_a_val_of_their_own(run):
+    with pytest.raises(
+        ValueError, match="'dice' has chosen no threshold for step 2, whole images, mean over four flips;"
+    ):
+        evaluate(run, "test", flips=True)
+    evaluate(run, "val", flips=True)
+    evaluate(run, "test", flips=True)
+    assert told(run, "test_flips")["threshold"] == told(run, "val_flips")["threshold"]
+
+
+def test_a_run_may_be_given_a_rule_once_it_is_trained(run, capsys):
+    config = demo(run.with_name("cache"))
+    config.eval.threshold_rule = "youden"
+    train(config, run)
+    assert "all 2 steps are done" in capsys.readouterr().out
+    assert told(run, "val")["threshold_rule"] == inference.load(run).threshold_rule == "youden"
+
+
+def test_without_val_there_is_no_rule(tmp_path):
+    config = demo(tmp_path / "cache")
+    config.data.synthetic.val = 0
+    with pytest.raises(ValueError, match="eval.threshold_rule is 'dice'; want 'fixed': there is no val to choose on"):
+        train(config, tmp_path / "run")
+    assert not np.any([path.name == "checkpoints" for path in tmp_path.rglob("*")])
