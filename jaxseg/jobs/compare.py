@@ -178,11 +178,8 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
     ]
     over_images = [statistics.over_images(first.scores, model.scores, groups) for model in others]
     over_seeds = [_over_seeds(first, model) for model in others]
-    scores, higher = (
-        np.array([model.scores.mean(axis=0) for model in models]),
-        not metrics.metric(place["metric"]).lower,
-    )
-    ranks = statistics.ranks(scores, groups, higher=higher)
+    means = np.array([model.scores.mean(axis=0) for model in models])
+    ranks = statistics.ranks(means, groups, higher=not metrics.metric(place["metric"]).lower)
     about_ranks = place | {"models": [model.name for model in models], "alpha": statistics.ALPHA}
     return {
         "models": of_models,

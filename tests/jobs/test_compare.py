@@ -206,3 +206,15 @@ def test_names_that_a_spreadsheet_would_compute_are_those_of_the_run(tmp_path):
     runs = [scored_run(tmp_path / name, ids=("=a", "b"), model__attention=name) for name in ("none", "sa")]
     assert list(read_scored(runs[0], "test").scores("dice", "full")) == ["=a", "b"]
     assert compare(runs)["models"][0]["num_images"] == 2
+
+
+def test_a_metric_that_is_better_when_lower_ranks_the_other_way_round(runs):
+    for run in runs:
+        table = run / "eval" / "test.csv"
+        rows = list(csv.DictReader(table.read_text().splitlines()))
+        with table.open("w") as file:
+            writer = csv.DictWriter(file, [*rows[0], "assd"])
+            writer.writeheader()
+            writer.writerows({**row, "assd": 1 - float(row["dice"])} for row in rows)
+    dice, assd = (compare(runs, metric=metric)["ranks"]["mean_ranks"] for metric in ("dice", "assd"))
+    assert dice == assd
