@@ -47,8 +47,6 @@ def load(
         ValueError: its files are damaged, an option does not fit the run, or its rule has chosen no threshold yet.
     """
     workdir = Path(workdir)
-    if not workdir.is_dir():
-        raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
     config = read_config(workdir)
     compilation.set_up()
     preprocess = read(workdir / "preprocess.json", Preprocess.from_json)

@@ -107,9 +107,11 @@ def read_config(workdir: Path) -> Json:
     """Return the settings of a run, ``config.json``; those that a run of an earlier version lacks are filled in.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: there is no such folder, or it holds no run.
         ValueError: the file is damaged.
     """
+    if not workdir.is_dir():
+        raise FileNotFoundError(f"{workdir}: no such folder; give the --workdir of a training run")
     return read(workdir / "config.json", _parse_config)
 
 
