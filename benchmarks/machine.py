@@ -55,7 +55,8 @@ def _busy_elsewhere() -> float | None:
         return None
     user, nice, system, _, _, irq, softirq, *_ = map(int, table.read_text().split("\n", 1)[0].split()[1:])
     own = os.times()
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - own.user - own.system
+    mine = own.user + own.system + own.children_user + own.children_system  # children once they are waited for
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - mine
 
 
 def versions() -> dict[str, str]:

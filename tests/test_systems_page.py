@@ -12,7 +12,7 @@ from jaxseg import counting, models, protocol
 from jaxseg.config import validate
 
 PAGE = Document("docs/systems.md")
-ROWS = [row for row in PAGE.tables() if "system" in row]
+ROWS = [row for row in PAGE.tables() if "rebuilt" in row]
 NAMED = """DenseUNet, U-Net, UNet++, Attention U-Net, H-DenseUNet, Non-local U-Net, R2U-Net, Vessel-Net, Mou, Lyu,
 RVSeg-Net, Hu, FocusNetAlpha, DACN, MCC, Illumination, DANet, PSANet, SE, W-Net"""
 
