@@ -84,8 +84,8 @@ def upsample2(
             lead = (side - 1 - place) / (2 * side - 1)  # how far output 2 i + 1 lies behind input i
         else:
             lag, lead = (place > 0) / 4, (side - 1 - place > 0) / 4
-        even = _along(axis, lag, y.dtype) * _moved(y, axis, 1) + _along(axis, 1 - lag, y.dtype) * y
-        odd = _along(axis, lead, y.dtype) * _moved(y, axis, -1) + _along(axis, 1 - lead, y.dtype) * y
+        even = _along(axis, lag, y.dtype) * moved(y, axis, 1) + _along(axis, 1 - lag, y.dtype) * y
+        odd = _along(axis, lead, y.dtype) * moved(y, axis, -1) + _along(axis, 1 - lead, y.dtype) * y
         pairs = jnp.stack([even, odd], axis + 1)
         y = pairs.reshape(*y.shape[:axis], 2 * y.shape[axis], *y.shape[axis + 1 :])
     return y.astype(x.dtype)
@@ -143,7 +143,7 @@ def _larger(first: Array, second: Array) -> Array:
     return jnp.where((second > first) | jnp.isnan(second), second, first)
 
 
-def _moved(x: Array, axis: int, places: int) -> Array:
+def moved(x: Array, axis: int, places: int) -> Array:
     """Return ``x`` moved by so many places along ``axis``, zeros moving in."""
     widths = [(0, 0, 0)] * x.ndim
     widths[axis] = (places, -places, 0)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxseg.layers import frame
+from jaxseg.layers import frame, moved
 
 MEANS = ("image", "batch")
 Map = Float[Array, "batch height width"]
@@ -60,7 +60,7 @@ def contour(
         r = jnp.square(image - inside) - jnp.square(image - outside)
         flow = _back(_cleared(bx - dx), 1) + _back(_cleared(by - dy), 2)
         u = _cleared(u)
-        around = sum(_moved(u, axis, places) for axis in (1, 2) for places in (1, -1))
+        around = sum(moved(u, axis, places) for axis in (1, 2) for places in (1, -1))
         u = (around + flow - ratio * r) / 4
         u = jnp.where(u > 1, 1, jnp.where(u < 0, 0, u))
         gx, gy = (_back(_cleared(u), axis) for axis in (1, 2))
@@ -74,16 +74,9 @@ def _cleared(x: Map) -> Map:
     return frame.clear(x[..., None])[..., 0]
 
 
-def _moved(x: Map, axis: int, places: int) -> Map:
-    """Return x moved by so many places along an axis, zeros moving in."""
-    widths = [(0, 0, 0)] * 3
-    widths[axis] = (places, -places, 0)
-    return lax.pad(x, jnp.zeros((), x.dtype), widths)
-
-
 def _back(x: Map, axis: int) -> Map:
     """Return the backward difference."""
-    return x - _moved(x, axis, 1)
+    return x - moved(x, axis, 1)
 
 
 def _shrunk(x: Map, threshold: Map) -> Map:
