@@ -30,7 +30,7 @@ COUNTED = """
 import json, math, sys, jax
 from jaxseg import models, protocol
 for system in sys.argv[1:]:
-    config = protocol.chase(system)
+    config = protocol.configured(protocol.data("chase"), system)
     found = models.summarise(models.build(**models.arguments(config.model.to_dict())), (4, 256, 256, 3))
     print(json.dumps([system, found.parameters, found.products]), flush=True)
 """

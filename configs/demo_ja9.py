@@ -8,18 +8,8 @@ Two CPU cores:
 Needs no download. The scores show that the installation works; they say nothing about images of patients.
 """
 
-from jaxseg.config import defaults
+from jaxseg import presets
 
 
 def get_config():
-    config = defaults()
-    config.model.size = "tiny"
-    config.model.attention = "ja9"
-    config.data.augment.flips = True
-    config.data.augment.quarter_turns = True
-    config.train.steps = 800
-    config.train.log_every = 20
-    config.train.eval_every = 200
-    config.optimizer.schedule = "cosine"
-    config.optimizer.learning_rate = 3e-3
-    return config
+    return presets.demo(attention="ja9")

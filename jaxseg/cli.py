@@ -11,17 +11,14 @@ import os
 import re
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
-from ml_collections.config_flags import config_path
+from ml_collections import config_flags
 
 from jaxseg.checks import nearest, one_of
+from jaxseg.config_file import ConfigFile, Mistake, elsewhere, missing
 from jaxseg.interrupt import Stopped, leave_at_once
 from jaxseg.streams import outlive_the_reader
 
@@ -53,7 +50,6 @@ _REMEDIES = {
     "ENOENT": "look whether it was moved or deleted",
     "EIO": "the disk or the connection to it fails",
 }
-_LISTED = "jaxseg/config.py says what each setting does"
 # What a parser wants, by absl's name for its type. The parser of dictionaries, ml_collections' own, names none.
 _WANTED = {
     "bool": "true or false",
@@ -65,21 +61,25 @@ _WANTED = {
 _DICTIONARY = "a dictionary in quotes, such as \"{'name': 1}\""
 
 
-class _Mistake(flags.Error):
-    """The command line is wrong; the message is the sentence for the user."""
-
-
 def config_flag(*, required: bool = True) -> flags.FlagHolder:
     """Define ``--config``, a file with settings, each of which ``--config.<section>.<name>=VALUE`` overrides."""
-    help_string = "A file with the settings, one of configs/ or your own."
+    return _file_flag("config", "configs", "A file with the settings, one of configs/ or your own.", required)
+
+
+def study_flag() -> flags.FlagHolder:
+    """Define ``--study``, a file with models and seeds; ``--study.config.<section>.<name>=VALUE`` is for all runs."""
+    return _file_flag("study", "configs/studies", "A file with a study, one of configs/studies/ or your own.", True)
+
+
+def _file_flag(name: str, folder: str, help_string: str, required: bool) -> flags.FlagHolder:
     holder = config_flags.DEFINE_config_file(
-        "config", help_string=f"{help_string} {'Required.' if required else 'Default: none.'}"
+        name, help_string=f"{help_string} {'Required.' if required else 'Default: none.'}"
     )
-    flag = flags.FLAGS["config"]
-    flag.parser = _ConfigFile()
+    flag = flags.FLAGS[name]
+    flag.parser = ConfigFile(name, folder)
     flag.default_as_str = None  # absl's help would show the default 'None'
     if required:
-        flags.mark_flag_as_required("config")
+        flags.mark_flag_as_required(name)
     return holder
 
 
@@ -146,7 +146,7 @@ def run(main: Callable[..., None], *, words: bool = False) -> None:
     _require_address_space()
     atexit.register(gc.freeze)  # Python's last look for garbage, among all that was traced, takes a second
     app.run(
-        lambda rest: _guarded(functools.partial(main, *rest[1:])), flags_parser=functools.partial(_parse, words=words)
+        lambda rest: guarded(functools.partial(main, *rest[1:])), flags_parser=functools.partial(_parse, words=words)
     )
 
 
@@ -163,7 +163,8 @@ def _parse(arguments: Sequence[str], words: bool) -> list[str]:
     return rest
 
 
-def _guarded(main: Callable[[], None]) -> None:
+def guarded(main: Callable[[], None]) -> None:
+    """Call ``main``, and exit as ``run`` says where it does not end well."""
     try:
         from jaxseg.runs import programs
 
@@ -230,112 +231,6 @@ class _Numbers(flags.ArgumentParser):
         return "fractions"
 
 
-class _ConfigFile(flags.ArgumentParser):
-    """Reads the settings of a config file, and checks the names of the settings that the command line overrides."""
-
-    def parse(self, argument: str) -> ConfigDict:
-        """Return the settings of ``FILE`` or ``FILE:WORDS``; the words are the argument of its ``get_config``."""
-        if not argument:
-            raise _Mistake(_missing(["config"]))
-        if argument.startswith("--"):
-            raise _Mistake(f"--config has no value; the word after it is {argument!r}")
-        name, *words = argument.split(":", 1)
-        path = Path(name)
-        if not path.is_file():
-            raise _Mistake(_no_config(name))
-        config = _load(path, words)
-        _check_overrides(config, flags.FLAGS.read_flags_from_files(sys.argv[1:], force_gnu=False))
-        config.lock()
-        return config
-
-
-def _no_config(name: str) -> str:
-    given = Path(name)
-    what, folder = ("is a folder", given) if given.is_dir() else ("is no file", given.parent)
-    if not _configs(folder):
-        folder = Path(os.path.relpath(Path(sys.argv[0]).resolve().parent.parent / "configs"))
-    files = {path.stem: path for path in _configs(folder)}
-    near = nearest(given.stem, files) and nearest(folder / f"{given.stem}.py", files.values())
-    holds = ", ".join(path.name for path in files.values()) or "no configs"
-    return f"--config={name} {what}{near}; {folder}/ holds {holds}"
-
-
-def _configs(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.py")) if "def get_config" in path.read_text(errors="replace")]
-
-
-def _load(path: Path, words: Sequence[str]) -> ConfigDict:
-    module = ModuleType("config_file")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # where a file that defines classes looks for their module
-    try:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
-        get_config = module.__dict__.get("get_config", lambda *_: None)
-        config = get_config(*words)
-    except (Exception, SystemExit) as error:  # whatever a user's file may raise
-        said = error.msg if isinstance(error, SyntaxError) else error  # else it would name file and line again
-        raise _Mistake(f"{path}{_line(error, path)}: {type(error).__name__}: {said}") from error
-    if not isinstance(config, ConfigDict):
-        raise _Mistake(
-            f"{path} has no get_config() that returns settings; take jaxseg.config.defaults(), change what your "
-            "experiment needs, and return it, as the files in configs/ do"
-        )
-    return config
-
-
-def _line(error: BaseException, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f", line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f", line {lines[-1]}" if lines else ""
-
-
-def _check_overrides(config: ConfigDict, arguments: Sequence[str]) -> None:
-    seen = False  # --config itself: the settings are known once its file is
-    for argument in arguments:
-        name = re.match(r"--?(no)?config\.([^=]*)", argument)
-        seen = seen or re.match(r"--?config(=|$)", argument) is not None
-        if name and not seen:
-            raise _Mistake(f"{argument} stands before --config; name the file first, then what to change in it")
-        if name:
-            _check_setting(config, name[2])
-
-
-def _check_setting(config: ConfigDict, name: str) -> None:
-    try:
-        keys = config_path.split(name)
-    except ValueError as error:
-        raise _Mistake(f"--config.{name} names no setting; write --config.<section>.<name>; {_LISTED}") from error
-    place, value = "config", config
-    for depth, key in enumerate(keys):
-        if not isinstance(value, ConfigDict):
-            raise _Mistake(f"--config.{name}: {place} is one setting, not a section; write --{place}=VALUE")
-        if not len(value):
-            raise _Mistake(f"--config.{name}: {place} is an empty dictionary; write --{place}=\"{{'{key}': VALUE}}\"")
-        if key not in value:
-            last = depth == len(keys) - 1
-            near = nearest(key, value) or (_elsewhere(config, str(key)) if last else "")
-            known = f"it has {', '.join(value)}; {_LISTED}"
-            raise _Mistake(f"--config.{name}: {place} has no {'setting' if last else 'section'} {key!r}{near}; {known}")
-        place, value = f"{place}.{key}", value[key]
-    if isinstance(value, ConfigDict) and len(keys) == 1:
-        raise _Mistake(
-            f"--{place} is a section of settings; change them one by one, as in --{place}.{next(iter(value))}=VALUE"
-        )
-
-
-def _elsewhere(config: ConfigDict, key: str) -> str:
-    found = [name for name in _settings(config) if name.rpartition(".")[2] == key]
-    return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
-
-
-def _settings(config: ConfigDict, place: str = "--config") -> Iterator[str]:
-    for key, value in config.items():
-        if isinstance(value, ConfigDict):
-            yield from _settings(value, f"{place}.{key}")
-        yield f"{place}.{key}"
-
-
 def _own() -> list[flags.Flag]:
     return flags.FLAGS.get_key_flags_for_module(sys.argv[0])
 
@@ -343,17 +238,9 @@ def _own() -> list[flags.Flag]:
 def _require_values() -> None:
     for flag in _own():
         if flag.value == "" and flag.default is None:
-            raise _Mistake(_missing([flag.name]))
+            raise Mistake(missing([flag.name]))
         if isinstance(flag.value, str) and flag.value.startswith("--"):
-            raise _Mistake(f"--{flag.name} has no value; the word after it is {flag.value!r}")
-
-
-def _missing(names: Sequence[str]) -> str:
-    def what(name: str) -> str:
-        words = (flags.FLAGS[name].help or "").split(".")[0]
-        return words[:1].lower() + words[1:]
-
-    return "; ".join(f"--{name} is missing: name {what(name)}" for name in names)
+            raise Mistake(f"--{flag.name} has no value; the word after it is {flag.value!r}")
 
 
 def _explain(error: Exception) -> str:
@@ -362,7 +249,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, flags.UnrecognizedFlagError):
         return _unknown(error.flagname)
     if names := re.findall(r"Flag --(\S+) must have a value other than None", said):
-        return _missing(names)
+        return missing(names)
     if bare := re.fullmatch(r"Missing value for flag (\S+)", said):
         return f"{bare[1]} has no value; write {bare[1]}=VALUE"
     if isinstance(error, flags.IllegalFlagValueError):
@@ -376,12 +263,13 @@ def _explain(error: Exception) -> str:
 
 
 def _unknown(name: str) -> str:
-    config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
-    if config is None and name.startswith("config.") and "config" in flags.FLAGS:
-        return _missing(["config"])
+    file = next((flag for flag in ("config", "study") if flag in flags.FLAGS), "")
+    config = flags.FLAGS[file].value if file else None
+    if config is None and file and name.startswith(f"{file}."):
+        return missing([file])
     own = sorted(f"--{flag.name}" for flag in _own())
     negated = [f"--no{flag.name}" for flag in _own() if flag.boolean]
-    near = _elsewhere(config, name.rpartition(".")[2]) if config is not None else ""
+    near = elsewhere(file, config, name.rpartition(".")[2]) if config is not None else ""
     return f"there is no flag --{name}{nearest(f'--{name}', own + negated) or near}; the flags are {', '.join(own)}"
 
 

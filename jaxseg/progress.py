@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -11,6 +12,9 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+# One process draws. tqdm's own lock is one between processes, which a process that is killed would leave behind.
+tqdm.set_lock(threading.RLock())
 
 
 class Progress:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxseg import presets
 from jaxseg.checks import one_of
-from jaxseg.config import Settings
+from jaxseg.config import Settings, defaults
 
 # What a budget holds equal, and its anchor: multiply-adds that predict an image of 256 x 256 (DenseUNet "small" has
 # 2.145 thousand millions, "tiny" 0.339), or parameters (DenseUNet "small" has 570,262).
@@ -68,21 +68,17 @@ SYSTEMS: dict[str, System] = {
 }
 
 
-def chase(system: str) -> Settings:
-    """CHASE_DB1: crops of 128 x 128 of the native images, the last 8 as test; ``system`` as in ``configured``."""
-    return _reduced(presets.chase("none"), system, patch_size=(128, 128))
+DATA = {"chase": presets.chase, "drive": presets.drive, "isic": presets.isic}
 
 
-def drive(system: str) -> Settings:
-    """DRIVE, as ``chase``."""
-    return _reduced(presets.drive("none"), system, patch_size=(128, 128))
+def data(name: str) -> Settings:
+    """Return the data, steps and optimiser of the protocol, ``presets.reduced``, for a key of ``DATA``.
 
-
-def isic(system: str) -> Settings:
-    """ISIC-2017's training images at 128 x 128, of which 400 test and 100 are val; ``system`` as in ``configured``."""
-    config = _reduced(presets.isic("none"), system, image_size=(128, 128))
-    config.data.update(dict(test=400, holdout=100))
-    return config
+    Raises:
+        ValueError: there is no such key.
+    """
+    one_of("the data", name, DATA)
+    return presets.reduced(DATA[name]("none"))
 
 
 def configured(config: Settings, system: str) -> Settings:
@@ -93,23 +89,22 @@ def configured(config: Settings, system: str) -> Settings:
     """
     name, _, budget = system.partition("-")
     one_of("the system", name, SYSTEMS)
-    one_of("the budget", budget, BUDGETS)
-    row = SYSTEMS[name]
-    for setting, value in {**row.model, **row.budgets[budget]}.items():
-        if setting in config.model:
-            config.model[setting] = value
-        else:
-            config.model.options[setting] = value
+    config.update(models(budget)[name])
     return config
 
 
-def _reduced(config: Settings, system: str, **data: Any) -> Settings:
-    """Return an experiment at a cost that two cores bear, with the network of ``system``."""
-    config.data.update(data)
-    config.data.augment.flips = True
-    config.data.augment.quarter_turns = True
-    config.train.steps = 2000
-    config.train.eval_every = 500
-    config.optimizer.schedule = "cosine"
-    config.optimizer.learning_rate = 2e-3
-    return configured(config, system)
+def models(budget: str) -> dict[str, dict[str, Any]]:
+    """Return of every system what it changes in a config.
+
+    Raises:
+        ValueError: there is no such budget.
+    """
+    one_of("the budget", budget, BUDGETS)
+    known = defaults().model
+    found = {}
+    for name, row in SYSTEMS.items():
+        settings = {**row.model, **row.budgets[budget]}
+        own = {key: value for key, value in settings.items() if key in known}
+        options = {key: value for key, value in settings.items() if key not in known}
+        found[name] = {"model": own | ({"options": options} if options else {})}
+    return found

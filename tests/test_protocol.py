@@ -9,7 +9,7 @@ SYSTEMS = [name for name, row in protocol.SYSTEMS.items() if "attention" not in 
 
 
 def network(system):
-    return config.validate(protocol.chase(system))
+    return config.validate(protocol.configured(protocol.data("chase"), system))
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -25,10 +25,10 @@ def test_systems_of_a_budget_cost_as_much_as_its_anchor(name, budget):
 
 
 def test_nothing_but_the_network_differs():
-    for of in (protocol.chase, protocol.drive, protocol.isic):
+    for data in protocol.DATA:
         settings = []
         for name in protocol.SYSTEMS:
-            found = of(f"{name}-tiny")
+            found = protocol.configured(protocol.data(data), f"{name}-tiny")
             found.model = {}
             settings.append(found.to_json())
         assert len(set(settings)) == 1
@@ -42,4 +42,4 @@ def test_words_that_name_no_system_are_told():
         ("", "the system is ''; choose one of denseunet"),
     ):
         with pytest.raises(ValueError, match=told):
-            protocol.isic(words)
+            protocol.configured(protocol.data("isic"), words)

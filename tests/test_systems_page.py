@@ -30,7 +30,7 @@ def test_every_file_that_the_page_names_exists():
 
 def test_the_page_shows_a_command_of_the_protocol():
     words = re.search(r"protocol/chase\.py:(\S+)", PAGE.text)[1]
-    assert validate(protocol.chase(words)) == models.build("unetpp", width=3)
+    assert validate(protocol.configured(protocol.data("chase"), words)) == models.build("unetpp", width=3)
 
 
 @pytest.mark.parametrize("counts", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -44,7 +44,7 @@ def test_the_widths_of_the_protocol_are_in_its_table(counts):
             assert width == ", ".join(map(str, system.budgets[budget].values()))
             if not counts:
                 continue
-            model = validate(protocol.chase(f"{name}-{budget}"))
+            model = validate(protocol.configured(protocol.data("chase"), f"{name}-{budget}"))
             assert numbers.startswith(f"{parameters(model):,}, ")
 
 

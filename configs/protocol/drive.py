@@ -12,4 +12,4 @@ from jaxseg import protocol
 
 
 def get_config(system=""):
-    return protocol.drive(system)
+    return protocol.configured(protocol.data("drive"), system)

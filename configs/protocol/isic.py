@@ -13,4 +13,4 @@ from jaxseg import protocol
 
 
 def get_config(system=""):
-    return protocol.isic(system)
+    return protocol.configured(protocol.data("isic"), system)

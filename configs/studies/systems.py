@@ -1,0 +1,18 @@
+r"""Every system of the one protocol side by side (``jaxseg/protocol.py``), on ISIC-2017, CHASE_DB1 or DRIVE.
+
+    python launch/reproduce.py --study=configs/studies/systems.py:isic-tiny --study.config.data.dir=FOLDER \
+        --workdir=studies/systems_isic
+
+The words behind the file's name are the data (isic, chase or drive) and the budget (small, tiny or parameters).
+"""
+
+from jaxseg import protocol
+from jaxseg.study import study
+
+
+def get_config(words="isic-small"):
+    name, _, budget = words.partition("-")
+    config = protocol.data(name)
+    return study(
+        f"The systems of one protocol, {name}, budget {budget}", config, protocol.models(budget), seeds=range(3)
+    )

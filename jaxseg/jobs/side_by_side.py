@@ -1,0 +1,187 @@
+"""Calls in processes of their own, several at a time, each on its share of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxseg.interrupt import leave_at_once
+
+_GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each that the driver sees
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+class Place(NamedTuple):
+    """A share of the machine.
+
+    Attributes:
+        cores: numbers of the CPU's cores.
+        environment: variables of the processes there.
+    """
+
+    cores: tuple[int, ...]
+    environment: dict[str, str]
+
+
+class _Running(NamedTuple):
+    process: SpawnProcess
+    place: Place
+    log: Path
+    began: float
+
+
+class Ended(NamedTuple):
+    """A call that has ended.
+
+    Attributes:
+        name: of the call.
+        code: the exit code of its process: 0 where all went well, negative for the signal that killed it.
+        seconds: that it took.
+        words: the last line that it wrote, "" for none.
+    """
+
+    name: str
+    code: int
+    seconds: float
+    words: str
+
+
+def places(count: int) -> list[Place]:
+    """Return shares of this machine for ``count`` processes; for 0, one a GPU, else two on a CPU of two cores and more.
+
+    Two runs with a core each are done sooner than one after the other with both (``benchmarks/README.md``). GPUs are
+    told by the driver or by ``CUDA_VISIBLE_DEVICES``: looking through JAX would take their memory.
+
+    Raises:
+        ValueError: there are fewer cores or GPUs.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    gpus = _gpus()
+    count = count or len(gpus) or min(2, len(cores))
+    most, what = (len(gpus), "GPUs") if gpus else (len(cores), "cores")
+    if count > most:
+        raise ValueError(f"--parallel is {count}, and there are {most} {what}; a run needs one at least")
+    return [
+        Place(tuple(cores[place::count]), {_VISIBLE: ",".join(gpus[place::count])} if gpus else {})
+        for place in range(count)
+    ]
+
+
+def _gpus() -> list[str]:
+    if _VISIBLE in os.environ:
+        return [name for name in os.environ[_VISIBLE].split(",") if name not in ("", "-1")]
+    return [str(number) for number, _ in enumerate(_GPUS.glob("*"))]
+
+
+class Pool:
+    """A context in which calls run in processes, one in each place; those still running at its end are stopped.
+
+    A process that is asked to stop gets SIGTERM, once: training saves its state then. Ctrl-C reaches the parent alone.
+    Where the parent is killed, they stop too.
+
+    Args:
+        shares: the places.
+    """
+
+    def __init__(self, shares: Sequence[Place]):
+        self._free = list(shares)
+        self._running: dict[str, _Running] = {}
+        self._asked: set[str] = set()
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        for running in self._running.values():
+            running.process.join()
+
+    @property
+    def free(self) -> bool:
+        """Whether another call can start."""
+        return bool(self._free)
+
+    @property
+    def running(self) -> list[str]:
+        """The names of the calls at work, those that began first first."""
+        return list(self._running)
+
+    def start(self, name: str, call: Callable[..., None], arguments: tuple[Any, ...], log: Path) -> None:
+        """Start a call, whose output is added to the file ``log``. It and its arguments must be picklable."""
+        place = self._free.pop(0)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context("spawn")  # a fork would inherit JAX's threads' locks
+        process = context.Process(target=_call, args=(place, str(log), call, arguments), name=name)
+        with _variables(place.environment):
+            process.start()
+        self._running[name] = _Running(process, place, log, time.monotonic())
+
+    def ended(self, timeout: float) -> list[Ended]:
+        """Return the calls that have ended since, waiting for one for at most ``timeout`` seconds."""
+        wait([running.process.sentinel for running in self._running.values()], timeout)
+        found = []
+        for name, (process, place, log, began) in list(self._running.items()):
+            if process.exitcode is None:
+                continue
+            process.join()
+            found.append(Ended(name, process.exitcode, time.monotonic() - began, _last_line(log)))
+            del self._running[name]
+            self._free.append(place)
+        return found
+
+    def stop(self) -> None:
+        """Ask all calls to stop, those that were not asked yet."""
+        for name in self._running.keys() - self._asked:
+            self._running[name].process.terminate()
+            self._asked.add(name)
+
+
+@contextlib.contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, which a process that is started now inherits."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _call(place: Place, log: str, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Do a call in this process, which was made for it."""
+    os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, place.cores)
+    with open(log, "ab", buffering=0) as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    leave_at_once()
+    threading.Thread(target=_follow_the_parent, daemon=True).start()
+    call(*arguments)
+
+
+def _follow_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a child
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-4096:].decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,112 @@
+"""A study of small runs, started as a launcher starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jaxseg import presets
+from jaxseg.jobs.reproduce import reproduce
+from jaxseg.study import study
+
+ROOT = Path(__file__).parents[2]
+
+
+def small(cache, models=None, **changes):
+    config = presets.demo("none")
+    config.model.name = "unet"
+    with config.unlocked():
+        config.model.options = {"width": 2}
+    config.data.cache_dir = str(cache)
+    config.data.synthetic.update(size=40, train=6, val=2, test=2)
+    config.train.update(dict(steps=4, batch_size=2, eval_every=2, log_every=1) | changes)
+    return study("Little runs", config, models or {"plain": {}, "gated": {"model": {"attention": "pwa"}}})
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    made = small(folder / "cache", {"plain": {}, "diverges": {"optimizer": {"learning_rate": 1e30}}})
+    with pytest.raises(ValueError, match="1 of 2 runs failed") as told:
+        reproduce(made, folder / "W")
+    return made, folder / "W", str(told.value)
+
+
+def test_each_run_is_an_ordinary_one_and_its_output_is_kept(done):
+    _, workdir, _ = done
+    run = workdir / "runs" / "plain" / "0"
+    assert (run / "eval" / "test.json").exists()
+    assert (run / "eval" / "curves" / "test.json").exists()
+    assert json.loads((run / "config.json").read_text())["seed"] == 0
+    assert "val Dice" in (workdir / "logs" / "plain" / "0.txt").read_text()
+    record = json.loads((workdir / "study.json").read_text())
+    assert record["runs"][0] == {"model": "plain", "seed": 0, "fold": None, "workdir": "runs/plain/0"}
+    assert [one["name"] for one in record["models"]] == ["plain", "diverges"]
+
+
+def test_a_run_that_fails_stops_no_other_and_is_told_with_its_words(done):
+    _, workdir, told = done
+    assert told.startswith("1 of 2 runs failed: diverges/0 (error: ")
+    assert "step 2: loss nan" in told
+    assert f"{workdir / 'logs'} holds what they printed" in told
+
+
+def test_what_is_done_is_not_done_again(done, capsys):
+    made, workdir, _ = done
+    before = {path: path.stat().st_mtime_ns for path in (workdir / "runs" / "plain").rglob("*") if path.is_file()}
+    reproduce(made, workdir, names=["plain"])
+    assert "1 runs, 1 of them done" in capsys.readouterr().out
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_runs_of_another_config_are_refused_before_any_work(done):
+    _, workdir, _ = done
+    changed = small(workdir.parent / "cache", {"new": {}, "plain": {}}, steps=6)
+    with pytest.raises(ValueError, match=r"plain/0: --workdir .* holds a run of another config \(train.steps: 4 -> 6"):
+        reproduce(changed, workdir)
+    assert not (workdir / "runs" / "new").exists()
+
+
+def test_a_mistake_names_its_run(tmp_path):
+    made = small(tmp_path, {"plain": {}, "wrong": {"model": {"attention": "jaa9"}}})
+    with pytest.raises(ValueError, match=r"wrong/0: attention is 'jaa9' \(did you mean 'ja9'"):
+        reproduce(made, tmp_path / "W")
+    assert not (tmp_path / "W").exists()
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path):
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(ValueError, match="holds files but no study"):
+        reproduce(small(tmp_path), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_study_that_is_stopped_goes_on(tmp_path, number):
+    command = [
+        sys.executable, ROOT / "launch" / "reproduce.py", f"--study={ROOT / 'configs/studies/demo.py'}",
+        f"--workdir={tmp_path / 'W'}", "--study.config.train.steps=300", "--study.config.train.eval_every=20",
+        "--study.config.model.size=micro", "--study.seeds=(0,)", "--study.config.data.synthetic.size=40",
+        f"--study.config.data.cache_dir={tmp_path / 'cache'}", "--only=DenseUNet,DenseUNet-PWA",
+    ]  # fmt: skip
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    logs = [tmp_path / "W" / "runs" / name / "0" / "metrics.jsonl" for name in ("DenseUNet", "DenseUNet-PWA")]
+    until = time.monotonic() + 300
+    while not all(log.exists() and log.read_text().count("\n") > 2 for log in logs):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    first.send_signal(number)
+    said = first.communicate(timeout=120)[0]
+    assert first.returncode == (130 if number == signal.SIGINT else -9), said
+    again = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "2 runs, 0 of them done" in again.stdout
+    for log in logs:
+        steps = [json.loads(line)["step"] for line in log.read_text().splitlines() if '"train/loss"' in line]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == 300
