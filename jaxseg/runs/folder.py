@@ -54,6 +54,8 @@ _LATER: Json = {
         "group_pattern": "",
         "inputs": ["rgb"],
         "angle": "min_entropy",
+        "folds": 0,
+        "fold": 0,
     },
     "eval": {
         "select": "dice",
