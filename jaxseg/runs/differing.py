@@ -25,6 +25,7 @@ def settings(run: Scored) -> dict[str, Any]:
     config = {name: value for name, value in flat(run.config).items() if name != "seed" and not name.startswith(FREE)}
     scored = {"eval/threshold": run.facts.get("threshold_rule", run.facts.get("threshold"))}
     scored |= {f"eval/{name}": run.facts.get(name) for name in _EVALUATED}
+    scored["networks"] = len(run.facts.get("members", ())) or 1  # more in an ensemble
     images = {f"data: {name}": run.data.get(name) for name in _DATA}
     images |= {f"data: {split}": _digest(held) for split, held in run.data["splits"].items()}
     return config | scored | images
