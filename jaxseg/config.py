@@ -64,6 +64,8 @@ def _data() -> dict[str, Any]:
         holdout=0,  # training images held out as val, where the set has no val split of its own
         test=0,  # images cut off as test, where the set has no test split of its own
         split_seed=0,
+        folds=0,  # of a cross-validation: test is one of so many parts of the training images; 0 is none
+        fold=0,  # which of them, 0 to folds - 1
         mask_name="",  # a folder's masks: "" for those of the images or a plain pattern, else "{id}_mask" or the like
         group_pattern="",  # a folder's people: a regular expression that finds one in a name, such as r"(\d+)[LR]"
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours

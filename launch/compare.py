@@ -1,9 +1,10 @@
 """Compare runs on the images of a split: ``python launch/compare.py RUN RUN... --split=test --metric=dice``.
 
 Each RUN is a folder that ``launch/evaluate.py`` has scored on the split. Runs that differ by their seed alone are one
-model; each model is compared with that of the first RUN: mean, deviations, bootstrap interval, difference, paired tests
-with Holm's correction, effect sizes, the smallest difference that so many images could have shown, ranks. Runs scored
-on other images are refused; where settings, images and software differ is told.
+model, and the folds of a cross-validation (``data.fold``) are one run over all images. Each model is compared with that
+of the first RUN: mean, deviations, bootstrap interval, difference, paired tests with Holm's correction, effect sizes,
+the smallest difference that so many images could have shown, ranks. Runs scored on other images are refused; where
+settings, images and software differ is told.
 """
 
 from absl import flags

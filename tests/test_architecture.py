@@ -24,7 +24,7 @@ ALLOWED = {
     "statistics": set(),
     "progress": set(),
     "files": set(),
-    "runs": {"files"},
+    "runs": {"files", "metrics"},
     "data": {"ahead", "files", "progress", "runs"},
     "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},

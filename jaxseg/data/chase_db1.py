@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from jaxseg.data.builder import Config, Planes, SegmentationBuilder
 from jaxseg.data.field_of_view import Opening, field_of_view
@@ -17,8 +20,22 @@ OPENING = Opening(dark=(20,), part=(0.4, 0.9), round=0.97)
 PICTURE = r"(Image_\d\d[LR])\.jpg"
 
 
+@dataclasses.dataclass
+class ChaseConfig(Config):
+    """How the set is prepared.
+
+    Attributes:
+        cut: whether the last four children are test; False where all train, to be cut into folds.
+    """
+
+    cut: bool = True
+
+
 class ChaseDb1(SegmentationBuilder):
-    """``chase_db1``: train (20) and test (8) by the usual cut, two observers, field of view derived and checked."""
+    """``chase_db1``: train (20) and test (8) by the usual cut, two observers, field of view derived and checked.
+
+    The cut is a habit of papers and not the owners': with ``data.folds`` all 28 images are cut into folds, by children.
+    """
 
     name = "chase_db1"
     ABOUT = (
@@ -32,9 +49,22 @@ class ChaseDb1(SegmentationBuilder):
         "others: --config.data.dir=FOLDER"
     )
 
+    BUILDER_CONFIGS: ClassVar[list] = [ChaseConfig(name="native", description="neither resized nor equalised")]
+
     @classmethod
-    def listing(cls, folder: Path, config: Config) -> Listing:
-        """Return the images of children 01 to 10 as train, 11 to 14 as test."""
+    def configure(cls, data: Mapping[str, Any]) -> ChaseConfig:
+        """Return the configuration that the settings ask for.
+
+        Raises:
+            ValueError: a setting is wrong; the line names it and says what it may be.
+        """
+        shared = super().configure(data)
+        cut = not data["folds"]
+        return ChaseConfig(name=shared.name, preprocess=shared.preprocess, classes=shared.classes, cut=cut)
+
+    @classmethod
+    def listing(cls, folder: Path, config: ChaseConfig) -> Listing:
+        """Return the images of children 01 to 10 as train, 11 to 14 as test; all as train for folds."""
         pictures = matching(folder, PICTURE)
         if not pictures:
             raise cls.nothing(astray(folder, {"Image_NNL.jpg": lambda at: matching(at, PICTURE)}))
@@ -46,9 +76,9 @@ class ChaseDb1(SegmentationBuilder):
         for name, path in pictures.items():
             child = name[6:8]
             entry = Entry(name, child, path, observers[0][name], observer2=observers[1][name])
-            splits["test" if child in TEST_CHILDREN else "train"] += (entry,)
+            splits["test" if config.cut and child in TEST_CHILDREN else "train"] += (entry,)
         notes = [f"{len(pictures)} of the {PUBLISHED} published images"] if len(pictures) != PUBLISHED else []
-        for split in [split for split in splits if not splits[split]]:
+        for split in [split for split in splits if not splits[split] and (config.cut or split == "train")]:
             notes.append(f"the usual {split} split is left out: none of its images is in {folder}")
         return Listing({split: entries for split, entries in splits.items() if entries}, tuple(notes))
 

@@ -23,7 +23,7 @@ from jaxseg.data.isic import Isic2016, Isic2017, Isic2018
 from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
-from jaxseg.data.split import Partition, check_settings, partition
+from jaxseg.data.split import Partition, check_settings, cut_settings, partition
 from jaxseg.data.stare import Stare
 from jaxseg.data.synthetic import Synthetic
 
@@ -61,8 +61,8 @@ class Splits:
 def configure(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Config]:
     """Return the builder of the data set that the settings name, and its configuration; reads no file.
 
-    It checks name, labels, image_size, clahe, synthetic, holdout, test, split_seed, and that dir is given where it is
-    needed; not the settings of batches (patch_size, augment, device_limit) and of the cache.
+    It checks name, labels, image_size, clahe, synthetic, holdout, test, split_seed, folds, fold, and that dir is given
+    where it is needed; not the settings of batches (patch_size, augment, device_limit) and of the cache.
 
     Args:
         data: the settings, ``config.data`` as a plain dict.
@@ -75,7 +75,7 @@ def configure(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Confi
     checks.one_of("data.name", name, DATASETS)
     builder = DATASETS[name]
     config = builder.configure(data)
-    check_settings(holdout=data["holdout"], test=data["test"], seed=data["split_seed"])
+    check_settings(**cut_settings(data))
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not data["dir"]:
         raise builder.nothing(f"data.dir is empty, and {name} needs the folder of its images")
     return builder, config
@@ -162,7 +162,7 @@ def _open(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Path, Con
 
 
 def _partition(listing: Listing, data: Mapping[str, Any]) -> Partition:
-    return partition(listing, holdout=data["holdout"], test=data["test"], seed=data["split_seed"])
+    return partition(listing, **cut_settings(data))
 
 
 def _groups(listing: Listing, source: str, places: Sequence[int]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,32 +28,54 @@ class Partition:
     notes: tuple[str, ...]
 
 
-def check_settings(*, holdout: int, test: int, seed: int) -> None:
+def cut_settings(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return the numbers that ``partition`` takes, from the settings ``config.data`` as a plain dict."""
+    names = {"holdout": "holdout", "test": "test", "seed": "split_seed", "folds": "folds", "fold": "fold"}
+    return {name: data[setting] for name, setting in names.items()}
+
+
+def check_settings(*, holdout: int, test: int, seed: int, folds: int = 0, fold: int = 0) -> None:
     """Raise ValueError unless ``partition`` can take these numbers for some set; the line names the setting."""
     for setting, number in (("data.holdout", holdout), ("data.test", test)):
         checks.require(number >= 0, setting, number, "a number of images, 0 or more")
     checks.require(0 <= seed < 2**32, "data.split_seed", seed, "0 to 2**32 - 1")
+    checks.require(folds == 0 or folds >= 2, "data.folds", folds, "2 or more, or 0: no cross-validation")
+    wanted = f"0 to {folds - 1}: data.folds is {folds}" if folds else "0: data.folds is 0, no cross-validation"
+    checks.require(0 <= fold < max(folds, 1), "data.fold", fold, wanted)
+    checks.require(not (folds and test), "data.test", test, f"0: with data.folds={folds} a fold is the test split")
 
 
-def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partition:
+def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: int = 0, fold: int = 0) -> Partition:
     """Cut ``test`` images, then ``holdout`` images for val, from train, where the set has no such split of its own.
 
     Groups (such as the two eyes of one child) are sorted by name, put in an order drawn from ``seed``, and taken whole,
     first those for test and then those for val. So the test images do not depend on ``holdout``. A split that the set
     has of its own is used as it is, whatever the numbers.
 
+    For cross-validation the same order is cut into ``folds`` parts of as nearly equal numbers of images as groups
+    allow. Part ``fold`` is test, and val is taken from what follows it, the first part after the last. A test split of
+    the set's own stays outside: no fold holds any of it.
+
     Raises:
-        ValueError: a number is out of range, would leave nothing to train on, or would split a group.
+        ValueError: a number is out of range, would leave nothing to train on, or would split a group; or there are too
+            few groups for the folds.
     """
-    check_settings(holdout=holdout, test=test, seed=seed)
+    check_settings(holdout=holdout, test=test, seed=seed, folds=folds, fold=fold)
     parts = {split: (split, tuple(range(len(entries)))) for split, entries in listing.splits.items()}
     rule = dict.fromkeys(parts, "the set's own")
     notes = []
     entries = listing.splits["train"]
     order = _permuted(entries, seed)
     left = list(range(len(entries)))
-    wanted = {"test": ("data.test", test), "val": ("data.holdout", holdout)}
-    for split, (setting, number) in wanted.items():
+    if folds:
+        if "test" in parts:
+            notes.append(f"its own {len(listing.splits['test'])} test images are left out: test is a fold of train")
+        taken, order = _fold(entries, order, folds, fold)
+        parts["test"] = ("train", tuple(i for i in left if entries[i].group in taken))
+        rule["test"] = f"fold {fold} of 0 to {folds - 1}, cut from {len(left)} images, data.split_seed={seed}"
+        left = [i for i in left if entries[i].group not in taken]
+    wanted = {} if folds else {"test": ("data.test", test)}
+    for split, (setting, number) in {**wanted, "val": ("data.holdout", holdout)}.items():
         if split in listing.splits:
             if number:
                 notes.append(f"{setting}={number} is not used: the set has a {split} split of its own")
@@ -76,6 +99,25 @@ def _permuted(entries: Sequence[Entry], seed: int) -> list[str]:
     groups = sorted({entry.group for entry in entries})
     # RandomState's stream is frozen (NEP 19): a split stays the same under every future NumPy.
     return [groups[i] for i in np.random.RandomState(seed).permutation(len(groups))]
+
+
+def _fold(entries: Sequence[Entry], order: list[str], folds: int, fold: int) -> tuple[set[str], list[str]]:
+    """Return the groups of a fold, and the others in the order that begins behind it.
+
+    A group belongs to the fold in which its middle image would be, were the images cut one by one.
+    """
+    sizes, total, before = Counter(entry.group for entry in entries), len(entries), 0
+    parts: list[list[str]] = [[] for _ in range(folds)]
+    for group in order:
+        parts[(2 * before + sizes[group]) * folds // (2 * total)].append(group)
+        before += sizes[group]
+    if empty := [place for place, part in enumerate(parts) if not part]:
+        raise ValueError(
+            f"data.folds={folds} leaves fold {empty[0]} without an image: {total} images in {len(order)} groups are "
+            "cut between groups; take fewer folds"
+        )
+    others = [group for part in parts[fold + 1 :] + parts[:fold] for group in part]
+    return set(parts[fold]), others
 
 
 def _take(entries: Sequence[Entry], order: Sequence[str], number: int, setting: str) -> set[str]:

@@ -9,7 +9,7 @@ import functools
 import math
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -59,6 +59,7 @@ class Predictor:
             ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
         reconnect: joins the fragments of the foreground after the threshold, where it is asked to.
         threshold_rule: what chose the threshold on val, a key of ``metrics.RULES``; "fixed" where nothing did.
+        others: of an ensemble, the members beside this one; see ``together``.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Predictor:
         self.threshold = threshold
         self.reconnect = reconnect
         self.threshold_rule = FIXED
+        self.others: tuple[Predictor, ...] = ()
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
         self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
@@ -136,10 +138,39 @@ class Predictor:
             ValueError: the image has another dtype or shape.
         """
         _check(image, self.preprocess)
+        maps = [one._alone(image) for one in (self, *self.others)]
+        return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def _alone(self, image: np.ndarray) -> np.ndarray:
+        """Return what ``prepared`` does, of this member of an ensemble."""
         normalised = np.asarray(self.preprocess.normalise(image), np.float32)
         flips = _FLIPS if self.flips else _FLIPS[:1]
         maps = [np.flip(self._predict(np.flip(normalised, axes)), axes) for axes in flips]
         return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+
+    def together(self, others: Sequence[Predictor]) -> Predictor:
+        """Return a predictor of the mean of this one's probabilities and those of others.
+
+        Each normalises by its own training images. Networks of one kind share their programs.
+
+        Raises:
+            ValueError: another one tells other classes apart, or prepares images in another way.
+        """
+        found = copy.copy(self)
+        found.step = None
+        found.others = tuple(self._beside(other) for other in others)
+        return found
+
+    def _beside(self, other: Predictor) -> Predictor:
+        if other.classes != self.classes:
+            raise ValueError(f"one member tells the classes {self.classes} apart, and another one {other.classes}")
+        fitted = {"mean": self.preprocess.mean, "std": self.preprocess.std}
+        if self.preprocess != dataclasses.replace(other.preprocess, **fitted):
+            raise ValueError(f"one member prepares images by {self.preprocess}, and another one by {other.preprocess}")
+        beside = copy.copy(other)
+        if other.model == self.model:
+            beside._programs, beside._compiling, beside._fitting = self._programs, self._compiling, self._fitting
+        return beside
 
     def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
         """Return the class of every pixel by ``threshold`` and ``reconnect``, 0 for the background."""
@@ -155,6 +186,7 @@ class Predictor:
         """Return a predictor that predicts in square tiles of this side."""
         found = copy.copy(self)
         found.tile = (side, side)
+        found.others = tuple(other.tiled(side) for other in self.others)
         return found
 
     def expecting(self, sizes: Iterable[Size]) -> Predictor:
@@ -164,7 +196,8 @@ class Predictor:
         rounding alone. A network that is not the same on ``any_canvas`` still takes one for each frame. All GPUs take
         images in turn, one at a time each. The variables are those of now.
         """
-        found = copy.copy(self)
+        sizes, found = list(sizes), copy.copy(self)
+        found.others = tuple(other.expecting(sizes) for other in self.others)
         found._places = Places(self.variables)
         if isinstance(self.model, Network) and self.model.any_canvas:
             rows, columns = self.tile or (math.inf, math.inf)
@@ -180,9 +213,11 @@ class Predictor:
         nor flipped: a predictor with ``tile`` blends answers whose attention never left a tile.
 
         Raises:
-            ValueError: the image has another dtype or shape, or the network has no attention.
+            ValueError: the image has another dtype or shape, or the network has no attention, or it is an ensemble.
         """
         _check(image)
+        if self.others:
+            raise ValueError("every member of an ensemble looks elsewhere; name one of its runs by --workdir")
         normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
         found = skips(self.model, self.variables, *_laid(normalised, own))
@@ -191,7 +226,8 @@ class Predictor:
     def describe(self) -> str:
         """Return how images are predicted, in words for a report."""
         tiles = f"{self.tile[0]} x {self.tile[1]} tiles, {self.overlap:.0%} overlap" if self.tile else "whole images"
-        return ", ".join(filter(None, [tiles, "mean over four flips" * self.flips, self.reconnect.describe()]))
+        flips, members = "mean over four flips" * self.flips, f"mean of {1 + len(self.others)} networks"
+        return ", ".join(filter(None, [tiles, flips, members * bool(self.others), self.reconnect.describe()]))
 
     def _predict(self, image: np.ndarray) -> np.ndarray:
         if self.tile:

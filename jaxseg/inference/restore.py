@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import models
+from jaxseg.checks import require
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
@@ -17,6 +18,7 @@ from jaxseg.metrics import FIXED, Walk
 from jaxseg.runs import compilation
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.runs.folder import read, read_config
+from jaxseg.runs.members import Member, read_members
 
 
 def load(
@@ -29,11 +31,12 @@ def load(
     threshold: float | tuple[float, ...] | None = None,
     reconnect: float | None = None,
 ) -> Predictor:
-    """Return the predictor of a training run.
+    """Return the predictor of a training run, or of an ensemble of them.
 
     Args:
-        workdir: the run's folder; its ``config.json``, ``preprocess.json`` and ``checkpoints/`` are read.
-        which: the checkpoint that was best on val, or the latest.
+        workdir: the run's folder; its ``config.json``, ``preprocess.json`` and ``checkpoints/`` are read. Or that of an
+            ensemble, which names runs and their checkpoints; see ``jobs.ensemble``.
+        which: the checkpoint that was best on val, or the latest; of an ensemble "best": its members have their own.
         tile: in place of the run's ``eval.tile``; see ``Predictor``.
         overlap: in place of its ``eval.overlap``.
         flips: in place of its ``eval.flips``.
@@ -44,13 +47,12 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
-        ValueError: its files are damaged, an option does not fit the run, or its rule has chosen no threshold yet.
+        ValueError: its files are damaged, an option does not fit the run, or its rule has chosen no threshold yet; or
+            a member of the ensemble was trained further.
     """
     workdir = Path(workdir)
     config = read_config(workdir)
     compilation.set_up()
-    preprocess = read(workdir / "preprocess.json", Preprocess.from_json)
-    step, variables = load_variables(workdir, which)
     asked = {"tile": tile, "overlap": overlap, "flips": flips, "threshold": threshold}
     settings = options(config) | {name: value for name, value in asked.items() if value is not None}
     if reconnect is not None:
@@ -59,11 +61,36 @@ def load(
         settings["reconnect"] = dataclasses.replace(walk, reach=reconnect, window=window)
     if len(settings["classes"]) == 1 and isinstance(settings["threshold"], float):
         settings["threshold"] = (settings["threshold"],)  # a command line cannot tell one number from a tuple of one
-    network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
-    predictor = Predictor(network, variables, preprocess, step=step, **settings)
+    members = read_members(workdir)
+    if members:
+        wanted = f"'best', its default: each member of {workdir} has a checkpoint of its own"
+        require(which == "best", "checkpoint", which, wanted)
+        first, *others = (_member(workdir, member, settings) for member in members)
+        predictor = first.together(others)
+    else:
+        predictor = _predictor(workdir, which, settings)
     rule = config["eval"]["threshold_rule"]
     if threshold is None and rule != FIXED:
         return predictor.deciding(_chosen(workdir, rule, predictor), rule)
+    return predictor
+
+
+def _predictor(run: Path, which: str, settings: dict[str, Any]) -> Predictor:
+    """Return the predictor of a run, with these options."""
+    config = read_config(run)
+    preprocess = read(run / "preprocess.json", Preprocess.from_json)
+    step, variables = load_variables(run, which)
+    network = models.build(**models.arguments(config["model"]), num_classes=num_classes(config["data"]))
+    return Predictor(network, variables, preprocess, step=step, **settings)
+
+
+def _member(ensemble: Path, member: Member, settings: dict[str, Any]) -> Predictor:
+    predictor = _predictor(run := member.folder(ensemble), member.checkpoint, settings)
+    if predictor.step != member.step:
+        raise ValueError(
+            f"{run}: its {member.checkpoint} checkpoint is that of step {predictor.step} now, and was of {member.step} "
+            f"when {ensemble} was made; make the ensemble anew"
+        )
     return predictor
 
 

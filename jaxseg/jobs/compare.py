@@ -13,8 +13,10 @@ import numpy as np
 from jaxseg import metrics, report, statistics
 from jaxseg.data.lists import groups_by
 from jaxseg.runs.differing import differing, environment, first_difference, settings
+from jaxseg.runs.folds import joined
 from jaxseg.runs.scored import Scored, read_scored
 
+_EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
 _NAMED = 2  # models are named by the settings in which they differ, where these are so few
 
 
@@ -49,7 +51,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare runs by one score of the images of a split, each model with the first; print the tables.
 
-    Runs that differ by their seed alone are one model, whose score of an image is the mean over its seeds.
+    Runs that differ by their seed alone are one model, whose score of an image is the mean over its seeds. Runs that
+    differ by ``data.fold`` alone are one run: each image has the score of the fold that did not train on it.
 
     Args:
         workdirs: the runs' folders.
@@ -67,12 +70,14 @@ def compare(
     Raises:
         FileNotFoundError: there is no such run, or it was not scored on this split.
         FileExistsError: the output is there already.
-        ValueError: there are fewer than two runs, they are of different images, or a file is damaged.
+        ValueError: there are fewer than two runs, they are of different images, a fold is missing or there twice, or
+            a file is damaged.
     """
     if len(workdirs) < 2:
         raise ValueError(f"compare takes two runs or more, and {len(workdirs)} came; name their folders")
     _refuse_to_overwrite(output)
-    runs = [read_scored(workdir, split) for workdir in workdirs]
+    read = [read_scored(workdir, split) for workdir in workdirs]
+    runs = joined(read)
     for run in runs[1:]:
         if told := first_difference(runs[0], run):
             raise ValueError(f"{told}: scores of other {split} images cannot be compared; name runs of the same")
@@ -87,7 +92,7 @@ def compare(
         "power": statistics.POWER,
         **_compared(models, groups, place),
         "settings": differing({model.name: settings(model.runs[0]) for model in models}),
-        "environment": differing({str(run.workdir): environment(run) for run in runs}),
+        "environment": differing({str(run.workdir): environment(run) for run in read}),
     }
     print(report.comparison_text(found), end="")
     if output is not None:
@@ -169,8 +174,9 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
         {
             "model": model.name,
             **place,
-            **{name: model.runs[0].facts.get(name) for name in ("threshold", "scored_at", "prediction")},
-            "runs": [str(run.workdir) for run in model.runs],
+            **{name: model.runs[0].facts.get(name) for name in _EVALUATED},
+            "folds": len(model.runs[0].folds),
+            "runs": [str(folder) for run in model.runs for folder in run.folders],
             "seeds": model.seeds,
             **_plain(statistics.mean(model.scores, groups)),
         }

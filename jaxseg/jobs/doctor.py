@@ -22,7 +22,7 @@ from jaxseg.data.images import encode_png
 from jaxseg.data.layout import Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import IGNORE, Record
-from jaxseg.data.split import partition
+from jaxseg.data.split import cut_settings, partition
 from jaxseg.inference.predict_folder import overlay
 from jaxseg.progress import clock, track
 
@@ -161,9 +161,8 @@ def _splits(
     read = {split: held for split, held in read.items() if held}
     parts = {split: (split, range(len(held))) for split, held in read.items()}
     if "train" in read:
-        numbers = {"holdout": settings["holdout"], "test": settings["test"], "seed": settings["split_seed"]}
         try:
-            parts = partition(Listing(read), **numbers).parts
+            parts = partition(Listing(read), **cut_settings(settings)).parts
         except ValueError as error:
             found.append(Finding("split", "error", (), str(error)))
     return {split: [seen[read[source][place].id] for place in places] for split, (source, places) in parts.items()}

@@ -50,6 +50,7 @@ def evaluate(
     """
     workdir = Path(workdir)
     config = read_config(workdir)
+    known = _splits_of(workdir)
     rule = config["eval"]["threshold_rule"] if prediction.get("threshold") is None else FIXED
     if split == "val" and rule != FIXED:
         prediction["threshold"] = config["eval"]["threshold"]  # until the rule has chosen
@@ -63,7 +64,6 @@ def evaluate(
     splits = data.load(config["data"])
     for needed in (read_starts, read_metrics):  # by the report: what is wrong is told now, not after the scoring
         needed(workdir)
-    known = read(workdir / "data.json", operator.itemgetter("splits"))
     if known != json.loads(json.dumps(splits.description["splits"])):
         raise ValueError(
             f"the images in {config['data']['dir']} are not those that {workdir} was trained with "
@@ -90,6 +90,17 @@ def evaluate(
     )
     print((workdir / "eval" / f"{name}.md").read_text())
     return found
+
+
+def _splits_of(workdir: Path) -> dict[str, Any]:
+    """Return what ``data.json`` says of each split; an ensemble of folds has none."""
+    known = read(workdir / "data.json", operator.itemgetter("splits"))
+    if not known:
+        raise ValueError(
+            f"{workdir} joins runs that were trained on different images, and none is left that judges all of them; "
+            "score the runs, and compare.py takes folds as one set"
+        )
+    return known
 
 
 def _numbers(value: float | tuple[float, ...]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import metric
+from jaxseg.metrics import RULES, metric
 from jaxseg.report.critical_difference import draw_critical_difference
 from jaxseg.report.tables import REGION_NAMES
 
@@ -75,7 +75,7 @@ def _title(found: dict[str, Any]) -> str:
     heading = metric(found["metric"]).heading
     what = f"{heading} of class {found['class']}" if found["class"] else heading
     groups = f" in {first['num_groups']} groups" if first["num_groups"] is not None else ""
-    decided = {"most probable class" if at is None else f"threshold {at}" for at in _all(found, "threshold")}
+    decided = {_decided(row) for row in found["models"]}
     sizes = {f"{size} size" for size in _all(found, "scored_at")}
     differing = (
         one.pop() if len(one) == 1 else f"{name} differ" for name, one in (("thresholds", decided), ("sizes", sizes))
@@ -84,6 +84,13 @@ def _title(found: dict[str, Any]) -> str:
         f"{what}, {REGION_NAMES[found['region']]}, mean over images; {found['split']}, {first['num_images']} images"
         f"{groups}; {', '.join(differing)}"
     )
+
+
+def _decided(row: dict[str, Any]) -> str:
+    """Return how probabilities of a model became classes."""
+    if row["threshold_rule"]:
+        return f"threshold of {RULES[row['threshold_rule']].says}"
+    return "most probable class" if row["threshold"] is None else f"threshold {row['threshold']}"
 
 
 def _all(found: dict[str, Any], name: str) -> list[Any]:
@@ -131,6 +138,9 @@ def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
 def _notes(found: dict[str, Any]) -> Iterator[str]:
     models, over_images = found["models"], found["over_images"]
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
+    for row in models:
+        if row["folds"]:
+            yield f"{row['model']}: {row['folds']} folds; each image has the score of the one that did not see it."
     yield "SD of images: of their means over seeds; SD of seeds: of their means over images; both divided by n - 1."
     drawn = models[0]["method"].partition("; ")[2]
     yield f"{_level(found)}: {drawn}; it says how other images, not other seeds, would do."

@@ -22,6 +22,7 @@ from jaxseg.report.score_curves import draw_score_curves
 from jaxseg.report.tables import write_curves, write_scores
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import NAME, read_metrics
+from jaxseg.runs.members import read_members
 
 _CURVES = "learning_curves.png"
 _PAPERS = "cross entropy per pixel"  # the loss of the paper and of runs that say nothing else
@@ -73,12 +74,12 @@ def write_run(
     rows = read_metrics(workdir)
     config = read_config(workdir)
     select = config["eval"]["select"]
-    facts = {
-        "seed": config["seed"],
-        "checkpoint_step": predictor.step,
-        "checkpoint_rule": checkpoint_rule(rows, predictor.step, select),
-        "prediction": predictor.describe(),
-    }
+    if members := read_members(workdir):
+        facts: dict[str, Any] = {"members": [member._asdict() for member in members], "checkpoint_step": None}
+    else:
+        rule = checkpoint_rule(rows, predictor.step, select)
+        facts = {"seed": config["seed"], "checkpoint_step": predictor.step, "checkpoint_rule": rule}
+    facts["prediction"] = predictor.describe()
     write_scores(workdir / "eval", split, evaluation, facts, name=name)
     write_curves(workdir / "eval" / "curves", split, evaluation, facts, name=name)
     figures, classes = workdir / "figures", tuple(evaluation.summary.get("classes", {}))
@@ -118,7 +119,7 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
         f"# {workdir.resolve().name}",
         "",
         f"{describe(model)} with attention `{model['attention']}`, trained on `{data['name']}` for "
-        f"{train['steps']:,} steps of {train['batch_size']} images, seed {config['seed']}{told}. All settings: "
+        f"{train['steps']:,} steps of {train['batch_size']} images, {_seeds(workdir, config)}{told}. All settings: "
         "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
         "which split: [data.json](data.json).",
         "",
@@ -133,6 +134,12 @@ def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str
     report = workdir / "report.md"
     files.write(report, ("\n".join(lines) + "\n").encode())
     return report
+
+
+def _seeds(workdir: Path, config: dict[str, Any]) -> str:
+    members = read_members(workdir)
+    seeds = ", ".join(dict.fromkeys(str(member.seed) for member in members))
+    return f"seeds {seeds}: the mean of {len(members)} networks" if members else f"seed {config['seed']}"
 
 
 def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None, select: str) -> str:
@@ -180,6 +187,9 @@ def _circumstances(workdir: Path, rows: Sequence[dict[str, Any]]) -> str:
     splits = read(workdir / "data.json", operator.itemgetter("splits"))
     told = ", ".join(f"{split['num_images']} {name}" for name, split in splits.items() if split)
     lines = [f"Images: {told}."]
+    if members := read_members(workdir):
+        listed = ", ".join(f"`{member.run}` (seed {member.seed}, {member.checkpoint})" for member in members)
+        return f"{lines[0]} Networks: {listed}."
     starts = read_starts(workdir)
     if rows and "seconds" in rows[-1]:
         again = f", over {len(starts)} starts" if len(starts) > 1 else ""

@@ -92,13 +92,22 @@ def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> st
             scored.append(([who, *(["mean over classes"] if classes else [])], summary))
             scored += [([who, name], images | regions) for name, regions in summary.get("classes", {}).items()]
     lines = [
-        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in conditions.items()),
+        "; ".join(
+            f"{name.replace('_', ' ')}: {_words(value)}" for name, value in conditions.items() if value is not None
+        ),
         "",
         _line("scored", *(["class"] if classes else []), "split", "region", "reduction", *headings),
         _line("---", *(["---"] if classes else []), "---", "---", "---", *["---:"] * len(headings)),
     ]
     lines += [_line(*what, split, *cells) for what, summary in scored for cells in _rows(summary)]
     return "\n".join([*lines, "", *_notes(evaluation), ""])
+
+
+def _words(value: Any) -> str:
+    """Return a condition as text; the members of an ensemble are dictionaries."""
+    if not isinstance(value, list):
+        return f"{value}"
+    return ", ".join(f"{member['run']} ({member['checkpoint']}, step {member['step']})" for member in value)
 
 
 def _threshold(evaluation: Evaluation) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jaxseg.runs.folder import FREE, flat
 from jaxseg.runs.scored import Scored
 
-_EVALUATED = ("threshold", "scored_at", "prediction")  # of eval/<split>.json
+_EVALUATED = ("scored_at", "prediction")  # of eval/<split>.json
 _ENVIRONMENT = ("python", "platform", "packages", "git", "devices", "XLA_FLAGS")
 _DATA = ("name", "builder_version", "content_hash")
 _ABSENT = "absent"
@@ -19,11 +19,13 @@ _ABSENT = "absent"
 def settings(run: Scored) -> dict[str, Any]:
     """Return what makes a run's model, by name: runs that agree in all of it differ by their seed alone.
 
-    That is its config without the seed and what a resumed run may change; how it was scored (``eval.threshold`` ...);
-    and its images (``data: train`` is a digest of the ids and files of a split).
+    That is its config without the seed and what a resumed run may change; how it was scored (``eval/threshold`` ..., of
+    a threshold that val chose the rule); and its images (``data: train`` is a digest of the ids and files of a split).
     """
     config = {name: value for name, value in flat(run.config).items() if name != "seed" and not name.startswith(FREE)}
-    scored = {f"eval/{name}": run.facts.get(name) for name in _EVALUATED}
+    scored = {"eval/threshold": run.facts.get("threshold_rule", run.facts.get("threshold"))}
+    scored |= {f"eval/{name}": run.facts.get(name) for name in _EVALUATED}
+    scored["networks"] = len(run.facts.get("members", ())) or 1  # more in an ensemble
     images = {f"data: {name}": run.data.get(name) for name in _DATA}
     images |= {f"data: {split}": _digest(held) for split, held in run.data["splits"].items()}
     return config | scored | images

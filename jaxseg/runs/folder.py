@@ -54,6 +54,8 @@ _LATER: Json = {
         "group_pattern": "",
         "inputs": ["rgb"],
         "angle": "min_entropy",
+        "folds": 0,
+        "fold": 0,
     },
     "eval": {
         "select": "dice",
@@ -65,6 +67,8 @@ _LATER: Json = {
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }
+
+ENSEMBLE = "ensemble.json"  # in a folder that is no run's; see runs/members.py
 
 # What may differ in data.json between two starts: where the images lie, and words about what the ids say exactly.
 _MOVES = ("dir", "notes", "rule")
@@ -140,6 +144,8 @@ class RunFolder:
         self._held = contextlib.ExitStack()
         if self.path.is_file():
             raise ValueError(f"--workdir {workdir} is a file; name a folder")
+        if (self.path / ENSEMBLE).exists():
+            raise ValueError(f"--workdir {workdir} holds an ensemble of trained runs; choose an empty or new folder")
         known = read_config(self.path) if (self.path / "config.json").exists() else None
         if known is None and self.path.is_dir() and not all(map(files.partial, self.path.iterdir())):
             raise ValueError(f"--workdir {workdir} holds files but no run; choose an empty or new folder")

@@ -12,7 +12,7 @@ from jaxseg.checks import one_of
 from jaxseg.runs.folder import read, read_config, read_starts
 
 Json = dict[str, Any]
-_PLACES = ("id", "region", "class")  # columns of the table that are no numbers
+PLACES = ("id", "region", "class")  # columns of the table that are no numbers
 _FORMULA = ("'=", "'+", "'-", "'@")  # how the table writes a name that a spreadsheet would compute
 
 
@@ -29,6 +29,7 @@ class Scored(NamedTuple):
         digests: of each image's files, by its id.
         groups: the group of an image, where it is not one of its own; None where an earlier run does not tell.
         rows: ``eval/<split>.csv``: a row an image, region and class; numbers as text.
+        folds: the runs' folders of a whole cross-validation, see ``runs.folds``; () for a run of its own.
     """
 
     workdir: Path
@@ -40,6 +41,12 @@ class Scored(NamedTuple):
     digests: dict[str, Any]
     groups: dict[str, str] | None
     rows: list[dict[str, str]]
+    folds: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all runs that it is made of."""
+        return self.folds or (self.workdir,)
 
     def scores(self, metric: str, region: str, label: str = "") -> dict[str, float]:
         """Return the score of every image, by id; NaN where it is undefined.
@@ -54,7 +61,7 @@ class Scored(NamedTuple):
         Raises:
             ValueError: the table has no such metric, region or class.
         """
-        one_of("--metric", metric, [name for name in self.rows[0] if name not in _PLACES])
+        one_of("--metric", metric, [name for name in self.rows[0] if name not in PLACES])
         one_of("--region", region, sorted({row["region"] for row in self.rows}))
         if label:
             one_of("--class", label, sorted({row.get("class", "") for row in self.rows}))

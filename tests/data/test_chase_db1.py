@@ -6,11 +6,10 @@ import pytest
 import samples
 
 from jaxseg.data import load
-from jaxseg.data.builder import Config
-from jaxseg.data.chase_db1 import ChaseDb1
+from jaxseg.data.chase_db1 import ChaseConfig, ChaseDb1
 from jaxseg.data.field_of_view import field_of_view
 
-NATIVE = Config(name="native")
+NATIVE = ChaseConfig(name="native")
 DATA = os.environ.get("JAXSEG_DATA")
 
 
@@ -29,6 +28,22 @@ def test_both_observers_are_kept_and_children_stay_together(tmp_path):
     np.testing.assert_array_equal(record.observer2, samples.observer2(mask))
     assert (record.fov == fov).mean() > 0.98
     assert any("8 of the 28 published images" in note for note in splits.notes)
+
+
+def test_folds_are_cut_from_all_children(tmp_path):
+    folder = samples.chase(tmp_path / "chase", children=(1, 2, 11, 12))
+    settings = samples.settings(tmp_path, name="chase_db1", dir=str(folder), folds=2)
+    folds = [load(settings | {"fold": fold}) for fold in (0, 1)]
+    tests = [{name[6:8] for name in fold.test.ids} for fold in folds]
+    assert tests[0] | tests[1] == {"01", "02", "11", "12"}
+    assert [len(fold.test) for fold in folds] == [4, 4]
+    for fold in folds:
+        assert not set(fold.train.ids) & set(fold.test.ids)
+        assert fold.description["content_hash"] == folds[0].description["content_hash"]
+        assert fold.description["groups"]["test"] == {name: name[6:8] for name in fold.test.ids}
+        assert not any("left out" in note for note in fold.notes)
+    assert folds[1].description["rule"]["test"] == "fold 1 of 0 to 1, cut from 8 images, data.split_seed=0"
+    assert len(load(settings | {"folds": 0}).test) == 4
 
 
 @pytest.mark.parametrize("suffix", ["_1stHO.png", "_2ndHO.png", ".jpg"])

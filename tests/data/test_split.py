@@ -71,6 +71,56 @@ def test_a_cut_that_is_not_made_is_told():
     assert "no test images" in " ".join(cut.notes)
 
 
+@given(groups=st.integers(8, 20), per_group=st.sampled_from([1, 2]), folds=st.integers(2, 4), seed=st.integers(0, 5))
+def test_every_image_is_test_in_one_fold_with_its_group(groups, per_group, folds, seed):
+    count = groups * per_group
+    listed = listing(count, per_group=per_group)
+    cuts = [partition(listed, holdout=2, test=0, seed=seed, folds=folds, fold=fold) for fold in range(folds)]
+    tests = [names(listed, cut, "test") for cut in cuts]
+    assert sorted(name for test in tests for name in test) == [entry.id for entry in listed.splits["train"]]
+    assert max(map(len, tests)) - min(map(len, tests)) <= per_group
+    group = {entry.id: entry.group for entry in listed.splits["train"]}
+    for cut in cuts:
+        parts = {split: names(listed, cut, split) for split in ("train", "val", "test")}
+        assert sorted(name for part in parts.values() for name in part) == sorted(group)
+        held = [{group[name] for name in part} for part in parts.values()]
+        assert sum(map(len, held)) == groups
+    # sorted names, permuted by the seed, cut: written here a second time
+    if per_group == 1:
+        order = [f"i{i:03d}" for i in np.random.RandomState(seed).permutation(count)]
+        assert [name for test in tests for name in sorted(test)] == [
+            name
+            for fold in range(folds)
+            for name in sorted(order[i] for i in range(count) if (2 * i + 1) * folds // (2 * count) == fold)
+        ]
+
+
+def test_val_follows_the_fold_so_that_no_image_is_val_of_all():
+    listed = listing(12)
+    cuts = [partition(listed, holdout=4, test=0, seed=0, folds=3, fold=fold) for fold in range(3)]
+    tests, vals = ([set(names(listed, cut, split)) for cut in cuts] for split in ("test", "val"))
+    assert vals == [tests[1], tests[2], tests[0]]
+    assert cuts[1].rule == {
+        "train": "the rest",
+        "val": "drawn at random from 8 training images, data.split_seed=0",
+        "test": "fold 1 of 0 to 2, cut from 12 images, data.split_seed=0",
+    }
+
+
+def test_a_test_split_of_the_sets_own_stays_outside_the_folds():
+    listed = listing(6, val=2, test=3)
+    cut = partition(listed, holdout=0, test=0, seed=0, folds=3, fold=0)
+    assert {split: (source, len(places)) for split, (source, places) in cut.parts.items()} == {
+        "train": ("train", 4), "val": ("val", 2), "test": ("train", 2)
+    }  # fmt: skip
+    assert "its own 3 test images are left out: test is a fold of train" in cut.notes
+
+
+def test_folds_of_groups_that_are_too_large_are_refused():
+    with pytest.raises(ValueError, match=r"data\.folds=4 leaves fold 0 without an image: 8 images in 2 groups"):
+        partition(listing(8, per_group=4), holdout=0, test=0, seed=0, folds=4, fold=0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -78,6 +128,10 @@ def test_a_cut_that_is_not_made_is_told():
         ({"test": -2}, r"data\.test is -2; want a number of images"),
         ({"seed": -1}, r"data\.split_seed is -1; want 0 to 2\*\*32 - 1"),
         ({"seed": 2**32}, r"data\.split_seed is 4294967296"),
+        ({"folds": 1}, r"data\.folds is 1; want 2 or more, or 0: no cross-validation"),
+        ({"fold": 1}, r"data\.fold is 1; want 0: data\.folds is 0"),
+        ({"folds": 3, "fold": 3}, r"data\.fold is 3; want 0 to 2: data\.folds is 3"),
+        ({"folds": 3, "test": 2}, r"data\.test is 2; want 0: with data\.folds=3 a fold is the test split"),
     ],
 )
 def test_numbers_out_of_range_are_refused_by_name(wrong, words):

@@ -43,6 +43,15 @@ LINES = {
         ["holds a run of another config", "give another --workdir"],
     ),
     "no value": ([*TRAIN, "--config.train.steps"], ["--config.train.steps has no value; write --config.train.steps="]),
+    "ensemble of one": (
+        ["ensemble.py", "RUN", "--workdir=HOME/all"],
+        ["an ensemble takes two networks or more, and 1 came; name more runs"],
+    ),
+    "ensemble of other weights": (
+        ["ensemble.py", "RUN", "--workdir=HOME/all", "--checkpoint=bets"],
+        ["checkpoint is 'bets' (did you mean 'best'?); choose one of best, latest"],
+    ),
+    "ensemble in a run": (["ensemble.py", "RUN", "--workdir=RUN"], ["is there already; name a new folder"]),
     "unknown flag": (
         [*TRAIN, "--wrkdir=x"],
         ["no flag --wrkdir (did you mean '--workdir'?)", "the flags are --config, --workdir"],
