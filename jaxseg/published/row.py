@@ -9,6 +9,7 @@ from typing import NamedTuple
 FULL, FOV = "full image", "field of view"
 IMAGE_MEAN, POOLED = "mean over images", "pooled"
 UNKNOWN = "unknown"
+ANOTHER = "another protocol"  # none of these
 
 
 class Row(NamedTuple):
@@ -20,7 +21,8 @@ class Row(NamedTuple):
             score that is not printed is not here.
         work: whose numbers these are: authors, where, year.
         region: the pixels that were scored: "full image", "field of view" or "unknown".
-        reduction: "mean over images", "pooled", "mean over images or pooled" or "unknown".
+        reduction: "mean over images", "pooled", "mean over images or pooled", "another protocol" (none of them) or
+            "unknown".
         protocol: how region and reduction are known, and what else is to be known beside the numbers; in words.
     """
 

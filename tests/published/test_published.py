@@ -5,7 +5,7 @@ import pytest
 from jaxseg import metrics, published
 
 REGIONS = {"full image", "field of view", "unknown"}
-REDUCTIONS = {"mean over images", "pooled", "mean over images or pooled", "unknown"}
+REDUCTIONS = {"mean over images", "pooled", "mean over images or pooled", "another protocol", "unknown"}
 
 
 @pytest.mark.parametrize("table", published.TABLES.values(), ids=lambda table: table.name)
