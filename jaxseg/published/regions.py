@@ -31,12 +31,14 @@ def foreground(row: Row) -> Estimate | None:
     """Return the share of foreground that accuracy, recall and TNR of a row imply: (TNR - accuracy) / (TNR - recall).
 
     Exact for pooled pixels and images of equal shares; of means over images an estimate, whose range is that of the
-    rounding alone. None where a score is missing, or where recall and TNR are equal and the share is free.
+    rounding alone. None where a score is missing, or where recall and TNR may be equal, for which any share will do.
     """
     tnr, recall, accuracy = (row.value(name) for name in ("tnr", "recall", "accuracy"))
-    if tnr is None or recall is None or accuracy is None or tnr == recall:
+    if tnr is None or recall is None or accuracy is None:
         return None
     halves = [10 ** -row.decimals(name) / 2 for name in ("tnr", "recall", "accuracy")]
+    if abs(tnr - recall) <= 1.01 * (halves[0] + halves[1]):  # they may be equal
+        return None
     ends = [
         (tnr + a * halves[0] - accuracy - c * halves[2]) / (tnr + a * halves[0] - recall - b * halves[1])
         for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)
@@ -52,7 +54,7 @@ def implied_dice(row: Row) -> float | None:
     """
     precision, recall, tnr = (row.value(name) for name in ("precision", "recall", "tnr"))
     share = foreground(row)
-    if recall and precision is None and tnr is not None and share is not None:
+    if recall and precision is None and tnr is not None and share is not None and 0 < share.value < 1:
         true, false = share.value * recall, (1 - share.value) * (1 - tnr)
         precision = true / (true + false)
     return 2 * precision * recall / (precision + recall) if precision and recall else None

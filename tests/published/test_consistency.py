@@ -86,6 +86,18 @@ def test_the_dice_of_mean_precision_and_recall_bounds_the_mean_dice():
     assert reduction(0.8475) == "another protocol"
 
 
+def test_few_digits_contradict_less():
+    lesions = published.pixel_counts("isic2017")
+    for digits, reduction in ((2, "mean over images or pooled"), (4, "another protocol")):
+        scores = {name: f"{score:.{digits}f}" for name, score in dict(precision=0.9, recall=0.8, dice=0.86).items()}
+        assert published.find(Row("row", scores, ""), lesions).reduction == reduction
+
+
+def test_precision_recall_and_dice_do_not_tell_the_region(drive):
+    found = published.find(printed(precision=0.85, recall=0.78, dice=0.8), drive)
+    assert (found.region, found.reduction) == ("full image or field of view", IMAGE_MEAN)
+
+
 def test_two_scores_say_nothing(drive):
     found = published.find(printed(accuracy=0.95, recall=0.7), drive)
     assert (found.tested, found.region, found.reduction) == (False, "unknown", "unknown")

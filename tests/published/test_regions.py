@@ -44,9 +44,18 @@ def test_precision_and_recall_imply_a_dice(name, dice):
 
 
 def test_what_too_few_scores_imply_is_not_known():
-    for scores in (dict(recall="0.8000", tnr="0.9000"), dict(recall="0.9000", tnr="0.9000", accuracy="0.9000")):
-        row = Row("row", scores, "")
+    for scores in ("0.8000 0.9000", "0.9000 0.9000 0.9000", "0.9001 0.9000 0.9000", "0.80 0.81 0.81"):
+        row = Row("row", dict(zip(("recall", "tnr", "accuracy"), scores.split(), strict=False)), "")
         assert published.foreground(row) is None
+        assert published.implied_dice(row) is None
+
+
+def test_a_share_that_no_image_has_implies_no_dice():
+    for scores in ("0.9000 1.0000 1.0000", "0.9000 0.9900 0.9950"):
+        row = Row("row", dict(zip(("recall", "tnr", "accuracy"), scores.split(), strict=True)), "")
+        share = published.foreground(row)
+        assert share is not None
+        assert share.value <= 0
         assert published.implied_dice(row) is None
 
 
