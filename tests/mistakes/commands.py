@@ -85,6 +85,28 @@ LINES = {
         ["evaluate.py", "--workdir=RUN", "--metrics=dice,hd59"],
         ["--metrics is 'hd59' (did you mean 'hd95'?)", "surface_dice"],
     ),
+    "audit of no images": (["audit.py", "--dice=0.85"], ["--dataset is missing: name the images, one of drive, isic"]),
+    "audit of other images": (
+        ["audit.py", "--dataset=isic2018", "--dice=0.85"],
+        ["--dataset is 'isic2018' (did you mean 'isic2017'?)", "drive"],
+    ),
+    "audit of one score": (
+        ["audit.py", "--dataset=isic2017", "--dice=0.8500"],
+        ["dice on isic2017 can come from any protocol; give all of dice, precision, recall"],
+    ),
+    "audit of percent": (
+        ["audit.py", "--dataset=isic2017", "--recall=83.58"],
+        ["--recall is '83.58'; want a number from 0 to 1 with the digits that the table prints, such as 0.9690"],
+    ),
+    "audit of a score twice": (
+        ["audit.py", "--dataset=isic2017", "--recall=0.8358", "--sensitivity=0.8358"],
+        ["--recall and --sensitivity are the same score; give one of them"],
+    ),
+    "audit of fewer digits": (
+        ["audit.py", "--dataset=isic2017", "--recall=0.8358", "--decimals=3"],
+        ["--recall is '0.8358'; want 3 digits, as --decimals says"],
+    ),
+    "audit without digits": (["audit.py", "--decimals=1"], ["--decimals is '1'; want a whole number, 2 or more"]),
     "curves": (["evaluate.py", "--workdir=x", "--curves=2"], ["--curves is '2'; want true or false"]),
     "masks": (["evaluate.py", "--workdir=x", "--masks=2"], ["--masks is '2'; want true or false"]),
     "checkpoint": (["evaluate.py", "--workdir=x", "--checkpoint=last"], ["--checkpoint is 'last'", "latest"]),
