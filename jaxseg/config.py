@@ -64,6 +64,9 @@ def _data() -> dict[str, Any]:
         holdout=0,  # training images held out as val, where the set has no val split of its own
         test=0,  # images cut off as test, where the set has no test split of its own
         split_seed=0,
+        # Images of another source, which are shifted_val and shifted_test and in no other split: "late_ids" of isic2017
+        # and isic2018, "camera" of synthetic; "" puts none apart. A folder lists its own in shifted_val.txt and so on.
+        shift="",
         mask_name="",  # a folder's masks: "" for those of the images or a plain pattern, else "{id}_mask" or the like
         group_pattern="",  # a folder's people: a regular expression that finds one in a name, such as r"(\d+)[LR]"
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxseg import checks
-from jaxseg.data.layout import Entry, Listing
+from jaxseg.data.layout import SHIFTED, Entry, Listing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +41,12 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partit
     first those for test and then those for val. So the test images do not depend on ``holdout``. A split that the set
     has of its own is used as it is, whatever the numbers.
 
+    Where the listing has shifted images, they leave train first: one half, by the same order, is shifted_val, the rest
+    shifted_test.
+
     Raises:
-        ValueError: a number is out of range, would leave nothing to train on, or would split a group.
+        ValueError: a number is out of range, would leave nothing to train on, or would split a group; fewer than two
+            training images are shifted, or all.
     """
     check_settings(holdout=holdout, test=test, seed=seed)
     parts = {split: (split, tuple(range(len(entries)))) for split, entries in listing.splits.items()}
@@ -51,6 +55,15 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partit
     entries = listing.splits["train"]
     order = _permuted(entries, seed)
     left = list(range(len(entries)))
+    if listing.shift:
+        halves, left = _apart(listing, order)
+        parts |= {split: ("train", places) for split, places in halves.items()}
+        for split, places in halves.items():
+            rule[split] = (
+                f"{len(places)} of the {sum(map(len, halves.values()))} training images with {listing.shift}, drawn at "
+                f"random, data.split_seed={seed}"
+            )
+        notes += _shifted_elsewhere(listing)
     wanted = {"test": ("data.test", test), "val": ("data.holdout", holdout)}
     for split, (setting, number) in wanted.items():
         if split in listing.splits:
@@ -70,6 +83,30 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int) -> Partit
         parts["train"] = ("train", tuple(left))
         rule["train"] = "the rest"
     return Partition(parts, rule, tuple(notes))
+
+
+def _apart(listing: Listing, order: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], list[int]]:
+    """Return the places of the shifted training images in two halves, by split, and the places of the others."""
+    entries = listing.splits["train"]
+    apart, left = ([i for i, entry in enumerate(entries) if entry.shifted is shifted] for shifted in (True, False))
+    if len(apart) < 2 or not left:
+        raise ValueError(
+            f"data.shift takes the images with {listing.shift} from train, and these are {len(apart)} of "
+            f"{len(entries)}; it needs two, and others to train on; leave it ''"
+        )
+    taken = _take([entries[i] for i in apart], order, len(apart) // 2, "data.shift: half of the shifted images,")
+    halves = [tuple(i for i in apart if (entries[i].group in taken) is chosen) for chosen in (True, False)]
+    return dict(zip(SHIFTED, halves, strict=True)), left
+
+
+def _shifted_elsewhere(listing: Listing) -> list[str]:
+    """Return a note for each other split of the set's own that has shifted images: it stays as it is published."""
+    counts = {split: sum(entry.shifted for entry in held) for split, held in listing.splits.items() if split != "train"}
+    return [
+        f"{split} is the set's own: {count} of its {len(listing.splits[split])} images are shifted too"
+        for split, count in counts.items()
+        if count
+    ]
 
 
 def _permuted(entries: Sequence[Entry], seed: int) -> list[str]:

@@ -163,7 +163,7 @@ def _splits(
     if "train" in read:
         numbers = {"holdout": settings["holdout"], "test": settings["test"], "seed": settings["split_seed"]}
         try:
-            parts = partition(Listing(read), **numbers).parts
+            parts = partition(Listing(read, shift=listing.shift), **numbers).parts
         except ValueError as error:
             found.append(Finding("split", "error", (), str(error)))
     return {split: [seen[read[source][place].id] for place in places] for split, (source, places) in parts.items()}
