@@ -66,6 +66,9 @@ def _data() -> dict[str, Any]:
         split_seed=0,
         folds=0,  # of a cross-validation: test is one of so many parts of the training images; 0 is none
         fold=0,  # which of them, 0 to folds - 1
+        # Images of another source, which are shifted_val and shifted_test and in no other split: "late_ids" of isic2017
+        # and isic2018, "camera" of synthetic; "" puts none apart. A folder lists its own in shifted_val.txt and so on.
+        shift="",
         mask_name="",  # a folder's masks: "" for those of the images or a plain pattern, else "{id}_mask" or the like
         group_pattern="",  # a folder's people: a regular expression that finds one in a name, such as r"(\d+)[LR]"
         labels=(),  # a folder's foreground: () for {0, 1} and {0, 255}, else label values or "#rrggbb" colours

@@ -11,7 +11,12 @@ from absl import flags
 
 from jaxseg import cli
 
-SPLIT = flags.DEFINE_enum("split", "test", ["train", "val", "test"], "The images on which the runs were scored.")
+SPLIT = flags.DEFINE_enum(
+    "split",
+    "test",
+    ["train", "val", "test", "shifted_val", "shifted_test"],
+    "The images on which the runs were scored.",
+)
 METRIC = flags.DEFINE_string("metric", "dice", "The score to compare, a column of RUN/eval/<split>.csv.")
 REGION = flags.DEFINE_enum(
     "region", "full", ["full", "fov"], "The pixels that are scored: all, or those in the field of view."

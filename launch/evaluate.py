@@ -13,7 +13,10 @@ from jaxseg import cli
 
 WORKDIR, CHECKPOINT = cli.run_flags()
 SPLIT = flags.DEFINE_enum(
-    "split", "test", ["train", "val", "test"], "The images to score: those trained on, held out as val, or test."
+    "split",
+    "test",
+    ["train", "val", "test", "shifted_val", "shifted_test"],
+    "The images to score: those trained on, held out as val, or test, or those of another source (data.shift).",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The folder of the images, where it has moved. Default: the run's data.dir."

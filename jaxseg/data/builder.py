@@ -52,10 +52,12 @@ class Config(tfds.core.BuilderConfig):
     Attributes:
         preprocess: resizing and CLAHE; its statistics (mean, std) play no part here.
         classes: what the values of a mask mean; None where masks are binary.
+        shift: which images are of another source, a key of the builder's ``SHIFTS``; "" keeps all together.
     """
 
     preprocess: Preprocess = dataclasses.field(default_factory=Preprocess)
     classes: Classes | None = None
+    shift: str = ""
 
     @property
     def values(self) -> Labels:
@@ -84,6 +86,8 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     VERSION = tfds.core.Version(
         "1.0.0"
     )  # part of the cache's key: raised whenever sound files are read or prepared otherwise
+    SHIFTS: ClassVar[tuple[str, ...]] = ()  # what data.shift may be, beside ""
+    UNSHIFTED: ClassVar[str] = "no file tells which images are of another source"  # why it may be nothing
     ABOUT: ClassVar[str] = ""
     HOMEPAGE: ClassVar[str] = ""
     BUILDER_CONFIGS: ClassVar[list] = [Config(name="native", description="as published, neither resized nor equalised")]
@@ -113,7 +117,11 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         for setting, (unset, takers) in _NAMED.items():
             wanted = f"{unset}: {cls.name} has masks and names of its own, and {setting} is for data.name {takers}"
             checks.require(setting in cls.NAMING or not data[setting], f"data.{setting}", data[setting], wanted)
-        return Config(name="prepared", preprocess=Preprocess.from_config(data), classes=Classes.from_config(data))
+        shift, choices = data["shift"], "".join(f" or {name!r}" for name in cls.SHIFTS)
+        wanted = f"''{choices}" if cls.SHIFTS else f"'': of {cls.name}, {cls.UNSHIFTED}"
+        checks.require(shift in ("", *cls.SHIFTS), "data.shift", shift, wanted)
+        preprocess, classes = Preprocess.from_config(data), Classes.from_config(data)
+        return Config(name="prepared", preprocess=preprocess, classes=classes, shift=shift)
 
     @classmethod
     def survey(cls, folder: Path, config: Config) -> Listing:

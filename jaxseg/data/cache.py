@@ -43,8 +43,8 @@ def digest(builder: type[SegmentationBuilder], config: Config, listing: Listing)
 def key(builder: type[SegmentationBuilder], config: Config, listing: Listing, digests: Digests) -> str:
     """Return the content hash of a prepared set: of files, names, order, options, and the builder's version."""
     inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
-    # How names are matched, grouped and split is in the entries.
-    inherited |= {"mask_name", "group_pattern", "cut"}
+    # How names are matched, grouped and split is in the entries; which images are shifted is in their names or splits.
+    inherited |= {"mask_name", "group_pattern", "cut", "shift"}
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in inherited}
     if config.classes is None:
         del options["classes"]  # binary masks have the hash that they had before there were classes

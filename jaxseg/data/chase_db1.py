@@ -38,6 +38,7 @@ class ChaseDb1(SegmentationBuilder):
     """
 
     name = "chase_db1"
+    UNSHIFTED = "no file tells which images are of another camera or age"
     ABOUT = (
         "Retinal vessels in 28 photographs, 999 wide and 960 high. The mask is observer 1 (1stHO), observer2 is "
         "2ndHO. No field of view is published: it is the hull of the largest lit region, and has to be a disc. No "

@@ -126,7 +126,7 @@ def _lookalikes(data: Set) -> Iterator[Finding]:
     flat = small.reshape(len(small), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6
-    split_of = [split for split, held in data.splits.items() for _ in held]
+    split_of = [_beside(split) for split, held in data.splits.items() for _ in held]
     pairs = {"warning": [], "note": []}
     for a, b in _near(bits):
         if flat[a] @ flat[b] <= _CORRELATION:
@@ -165,7 +165,7 @@ def _divided_groups(data: Set) -> Iterator[Finding]:
     splits: dict[str, set[str]] = defaultdict(set)
     for split, images in data.splits.items():
         for one in images:
-            splits[one.group].add(split)
+            splits[one.group].add(_beside(split))
     divided = {group: held for group, held in splits.items() if len(held) > 1}
     if divided:
         files = tuple(one.image for one in data.images if one.group in divided)
@@ -177,11 +177,16 @@ def _divided_groups(data: Set) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _beside(split: str) -> str:
+    """Return the split that a shifted one stands beside: they may show the same, for neither is trained on."""
+    return split.removeprefix("shifted_")
+
+
 def _nothing(data: Set) -> Iterator[Finding]:
     """Find splits without any foreground, and classes that no training mask has."""
     for split, images in data.splits.items():
         totals = np.sum([one.facts.foreground for one in images], axis=0)
-        files, severity = tuple(one.mask for one in images), "warning" if split == "test" else "error"
+        files, severity = tuple(one.mask for one in images), "error" if split in ("train", "val") else "warning"
         if not totals.any() and (not data.classes or split == "val"):
             name = "training" if split == "train" else split
             text = f"no {name} mask has a foreground pixel; see data.labels, and whether the masks are empty"

@@ -46,12 +46,14 @@ class FolderConfig(Config):
 class Folder(SegmentationBuilder):
     """``folder``: images of any size in images/, their masks in masks/, fields of view in fov/.
 
-    ``train.txt``, ``val.txt`` and ``test.txt`` may list names, one per line. Without ``train.txt``, all images that are
-    in no other list train; with it, images that are in no list are left out. ``groups.txt`` may say which images are of
-    one person: a line is a name, a comma and the person.
+    ``train.txt``, ``val.txt`` and ``test.txt`` may list names, one per line, and ``shifted_val.txt`` and
+    ``shifted_test.txt`` those of another source. Without ``train.txt``, all images that are in no other list train;
+    with it, images that are in no list are left out. ``groups.txt`` may say which images are of one person: a line is a
+    name, a comma and the person.
     """
 
     name = "folder"
+    UNSHIFTED = "shifted_val.txt and shifted_test.txt in data.dir list the images of another source"
     NAMING = ("labels", "classes", "mask_name", "group_pattern")
     ABOUT = "A folder of images with masks of the same names."
     MANUAL_DOWNLOAD_INSTRUCTIONS = (

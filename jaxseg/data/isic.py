@@ -39,6 +39,9 @@ PARTS: dict[str, dict[str, Part]] = {
         "test": Part("ISIC2018_Task1-2_Test_Input", "ISIC2018_Task1_Test_GroundTruth", 1000),
     },
 }
+# Numbers of the images that 2017 added begin here: another source, as pictures, colours and sizes of lesions show; see
+# docs/shift.md for what was measured. 2018 has the images of 2017.
+LATE = 12_000
 # They leave out ISIC_NNNNNNN_superpixels.png and the table of metadata.
 PICTURE = r"(ISIC_\d{7})\.jpg"
 MASK = r"(ISIC_\d{7})_[Ss]egmentation\.png"  # a capital in 2016, and on the page of 2017, but not in its archives
@@ -47,6 +50,7 @@ MASK = r"(ISIC_\d{7})_[Ss]egmentation\.png"  # a capital in 2016, and on the pag
 class Isic(SegmentationBuilder, skip_registration=True):
     """What the years share: the official splits, as far as they are there."""
 
+    SHIFTS = ("late_ids",)
     SUFFIX: ClassVar[str] = "_segmentation.png"  # what follows an image's name in that of its mask
 
     @classmethod
@@ -60,23 +64,28 @@ class Isic(SegmentationBuilder, skip_registration=True):
                     raise cls.nothing(_absent(folder, part))
                 notes.append(f"its own {split} split is left out: {_absent(folder, part, listed=False)}")
                 continue
-            splits[split] = cls._entries(folder, part)
+            splits[split] = cls._entries(folder, part, config.shift)
             if len(splits[split]) != part.published:
                 notes.append(f"{split}: {len(splits[split])} of the {part.published} published images")
-        return Listing(splits, tuple(notes))
+        return Listing(splits, tuple(notes), shift=f"ids from ISIC_{LATE:07d} on" if config.shift else "")
 
     @classmethod
-    def _entries(cls, folder: Path, part: Part) -> tuple[Entry, ...]:
+    def _entries(cls, folder: Path, part: Part, shift: str) -> tuple[Entry, ...]:
         images, masks = unpacked(folder / part.pictures, PICTURE), unpacked(folder / part.masks, MASK)
         place = next(iter(masks.values())).parent
         pair(images, masks, "lesion mask", lambda name: place / f"{name}{cls.SUFFIX}")
-        return tuple(Entry(name, name, path, masks[name]) for name, path in images.items())
+        return tuple(
+            Entry(name, name, path, masks[name], shifted=bool(shift) and int(name.removeprefix("ISIC_")) >= LATE)
+            for name, path in images.items()
+        )
 
 
 class Isic2016(Isic):
     """``isic2016``: the official splits train and, where it is there, test."""
 
     name = "isic2016"
+    SHIFTS = ()
+    UNSHIFTED = "which ids are of another source was measured in 2017 alone"
     SUFFIX = "_Segmentation.png"
     ABOUT = "Skin lesions in 900 + 379 dermoscopic images of 2016, part 1."
     HOMEPAGE = "https://challenge.isic-archive.com/data/#2016"

@@ -12,6 +12,7 @@ from pathlib import Path
 from jaxseg.data.findings import Finding
 
 SPLITS = ("train", "val", "test")
+SHIFTED = {"shifted_val": "val", "shifted_test": "test"}  # images of another source, and what they stand beside
 _MOST = 1000  # folders beside one another that are looked into for a set that is not where it should be
 
 
@@ -24,6 +25,7 @@ class Entry:
         group: images of one group (one person) stay together in every split.
         image: its file; likewise ``mask``, ``fov`` (field of view) and ``observer2`` (mask of a second observer).
         more: further masks of the same observer, united with ``mask``.
+        shifted: whether ``data.shift`` puts it apart, as one of another source.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Entry:
     fov: Path | None = None
     observer2: Path | None = None
     more: tuple[Path, ...] = ()
+    shifted: bool = False
 
     @property
     def files(self) -> dict[str, Path]:
@@ -50,11 +53,13 @@ class Listing:
         splits: the entries.
         notes: the lines.
         faults: what has to be mended before the set can be used; ``listing`` of a set raises the first one.
+        shift: which entries are ``shifted``, in words; "" where ``data.shift`` puts none apart.
     """
 
     splits: dict[str, tuple[Entry, ...]]
     notes: tuple[str, ...] = ()
     faults: tuple[Finding, ...] = ()
+    shift: str = ""
 
 
 def matching(folder: Path, pattern: str) -> dict[str, Path]:

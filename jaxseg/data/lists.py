@@ -1,4 +1,4 @@
-"""Text files beside a user's images: ``train.txt``, ``val.txt``, ``test.txt`` list names, ``groups.txt`` people."""
+"""Text files beside a user's images: ``train.txt``, ``val.txt`` and so on list names, ``groups.txt`` people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from jaxseg import checks
-from jaxseg.data.layout import SPLITS
+from jaxseg.data.layout import SHIFTED, SPLITS
 from jaxseg.data.names import stem
 
 _HEADINGS = (
@@ -29,14 +29,14 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as PowerShell writes it
 
 
 def splits(folder: Path, names: Collection[str]) -> dict[str, list[str]]:
-    """Return the images that ``train.txt``, ``val.txt`` and ``test.txt`` list, by split; capitals do not matter.
+    """Return the images that ``<split>.txt`` lists, of each split that has such a file; capitals do not matter.
 
     Raises:
         ValueError: a line names no image or one that stands elsewhere, or a file is no text; the line says which.
     """
     listed: dict[str, list[str]] = {}
     seen: dict[str, Path] = {}
-    for split in SPLITS:
+    for split in (*SPLITS, *SHIFTED):
         if (path := _file(folder, split)) is None:
             continue
         listed[split] = []

@@ -20,7 +20,7 @@ from jaxseg.data.findings import Finding
 from jaxseg.data.folder import Folder
 from jaxseg.data.hrf import Hrf
 from jaxseg.data.isic import Isic2016, Isic2017, Isic2018
-from jaxseg.data.layout import Entry, Listing
+from jaxseg.data.layout import SHIFTED, Entry, Listing
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.data.records import Record, Records
 from jaxseg.data.split import Partition, check_settings, cut_settings, partition
@@ -46,6 +46,8 @@ class Splits:
         description: what ``data.json`` of a run holds: name, folder, content hash, how the splits were made, the ids
             and digests of every split, and which images are of one group.
         preprocess: the preparation, with mean and standard deviation over all pixels of ``train``.
+        shifted_val: likewise prepared: images of another source, which are in none of the others, to choose by.
+        shifted_test: likewise, to score on once all is chosen.
     """
 
     train: Records
@@ -56,13 +58,15 @@ class Splits:
     masks: dict[str, str]
     description: dict[str, Any]
     preprocess: Preprocess
+    shifted_val: Records | None = None
+    shifted_test: Records | None = None
 
 
 def configure(data: Mapping[str, Any]) -> tuple[type[SegmentationBuilder], Config]:
     """Return the builder of the data set that the settings name, and its configuration; reads no file.
 
-    It checks name, labels, image_size, clahe, synthetic, holdout, test, split_seed, folds, fold, and that dir is given
-    where it is needed; not the settings of batches (patch_size, augment, device_limit) and of the cache.
+    It checks name, labels, image_size, clahe, synthetic, shift, holdout, test, split_seed, folds, fold, and that dir is
+    given where it is needed; not the settings of batches (patch_size, augment, device_limit) and of the cache.
 
     Args:
         data: the settings, ``config.data`` as a plain dict.
@@ -130,7 +134,8 @@ def load(data: Mapping[str, Any]) -> Splits:
     preprocess = _fit(config, ready.totals[cut.parts["train"][0]], cut.parts["train"][1])
     masks = {split: findings.foreground(seen, split) for split in splits}
     train, val, test = splits["train"], splits.get("val"), splits.get("test")
-    return Splits(train, val, test, notes, found, masks, description, preprocess)
+    shifted = {split: splits.get(split) for split in SHIFTED}
+    return Splits(train, val, test, notes, found, masks, description, preprocess, **shifted)
 
 
 def load_split(data: Mapping[str, Any], split: str) -> Records:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+_GAIN = 1.6  # of the exposure
 SHIFT = 4  # cv2 draws with coordinates in 1/16 pixel
 
 
@@ -60,10 +61,15 @@ def expose(rng: np.random.Generator, image: np.ndarray, noise: float) -> UInt8[n
 
     ``noise`` is what a sensor of 384 pixels a side has; larger photosites have less.
     """
-    image = 1 - np.exp(-np.maximum(image, 0) * 1.6)
+    image = 1 - np.exp(-np.maximum(image, 0) * _GAIN)
     size = image.shape[0]
     grain = rng.standard_normal(image.shape) * noise * min(1.0, size / 384) ** 0.5 * (0.3 + np.sqrt(image))
     return np.clip((image + grain) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def unexposed(image: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "size size 3"]:
+    """Return the light that ``expose`` would make an image of, its noise included; what is saturated stays so."""
+    return -np.log(1 - np.minimum(image, 254) / 255) / _GAIN
 
 
 def draw(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg import checks
-from jaxseg.data.layout import Entry, Listing
+from jaxseg.data.layout import SHIFTED, Entry, Listing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +56,12 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: in
     allow. Part ``fold`` is test, and val is taken from what follows it, the first part after the last. A test split of
     the set's own stays outside: no fold holds any of it.
 
+    Where the listing has shifted images, they leave train first: one half, by the same order, is shifted_val, the rest
+    shifted_test.
+
     Raises:
-        ValueError: a number is out of range, would leave nothing to train on, or would split a group; or there are too
-            few groups for the folds.
+        ValueError: a number is out of range, would leave nothing to train on, or would split a group; there are too
+            few groups for the folds; fewer than two training images are shifted, or all.
     """
     check_settings(holdout=holdout, test=test, seed=seed, folds=folds, fold=fold)
     parts = {split: (split, tuple(range(len(entries)))) for split, entries in listing.splits.items()}
@@ -67,10 +70,19 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: in
     entries = listing.splits["train"]
     order = _permuted(entries, seed)
     left = list(range(len(entries)))
+    if listing.shift:
+        halves, left = _apart(listing, order)
+        parts |= {split: ("train", places) for split, places in halves.items()}
+        for split, places in halves.items():
+            rule[split] = (
+                f"{len(places)} of the {sum(map(len, halves.values()))} training images with {listing.shift}, drawn at "
+                f"random, data.split_seed={seed}"
+            )
+        notes += _shifted_elsewhere(listing)
     if folds:
         if "test" in parts:
             notes.append(f"its own {len(listing.splits['test'])} test images are left out: test is a fold of train")
-        taken, order = _fold(entries, order, folds, fold)
+        taken, order = _fold([entries[i] for i in left], order, folds, fold)
         parts["test"] = ("train", tuple(i for i in left if entries[i].group in taken))
         rule["test"] = f"fold {fold} of 0 to {folds - 1}, cut from {len(left)} images, data.split_seed={seed}"
         left = [i for i in left if entries[i].group not in taken]
@@ -95,6 +107,30 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: in
     return Partition(parts, rule, tuple(notes))
 
 
+def _apart(listing: Listing, order: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], list[int]]:
+    """Return the places of the shifted training images in two halves, by split, and the places of the others."""
+    entries = listing.splits["train"]
+    apart, left = ([i for i, entry in enumerate(entries) if entry.shifted is shifted] for shifted in (True, False))
+    if len(apart) < 2 or not left:
+        raise ValueError(
+            f"data.shift takes the images with {listing.shift} from train, and these are {len(apart)} of "
+            f"{len(entries)}; it needs two, and others to train on; leave it ''"
+        )
+    taken = _take([entries[i] for i in apart], order, len(apart) // 2, "data.shift: half of the shifted images,")
+    halves = [tuple(i for i in apart if (entries[i].group in taken) is chosen) for chosen in (True, False)]
+    return dict(zip(SHIFTED, halves, strict=True)), left
+
+
+def _shifted_elsewhere(listing: Listing) -> list[str]:
+    """Return a note for each other split of the set's own that has shifted images: it stays as it is published."""
+    counts = {split: sum(entry.shifted for entry in held) for split, held in listing.splits.items() if split != "train"}
+    return [
+        f"{split} is the set's own: {count} of its {len(listing.splits[split])} images are shifted too"
+        for split, count in counts.items()
+        if count
+    ]
+
+
 def _permuted(entries: Sequence[Entry], seed: int) -> list[str]:
     groups = sorted({entry.group for entry in entries})
     # RandomState's stream is frozen (NEP 19): a split stays the same under every future NumPy.
@@ -108,6 +144,7 @@ def _fold(entries: Sequence[Entry], order: list[str], folds: int, fold: int) -> 
     """
     sizes, total, before = Counter(entry.group for entry in entries), len(entries), 0
     parts: list[list[str]] = [[] for _ in range(folds)]
+    order = [group for group in order if group in sizes]  # those of shifted images have left
     for group in order:
         parts[(2 * before + sizes[group]) * folds // (2 * total)].append(group)
         before += sizes[group]

@@ -56,7 +56,7 @@ def compare(
 
     Args:
         workdirs: the runs' folders.
-        split: train, val or test, on which ``launch/evaluate.py`` has scored all of them.
+        split: train, val, test, shifted_val or shifted_test, on which ``launch/evaluate.py`` has scored all of them.
         metric: a column of ``eval/<split>.csv``.
         region: full or fov.
         label: of several classes the one that is compared; "" for the mean over all.

@@ -162,7 +162,7 @@ def _splits(
     parts = {split: (split, range(len(held))) for split, held in read.items()}
     if "train" in read:
         try:
-            parts = partition(Listing(read), **cut_settings(settings)).parts
+            parts = partition(Listing(read, shift=listing.shift), **cut_settings(settings)).parts
         except ValueError as error:
             found.append(Finding("split", "error", (), str(error)))
     return {split: [seen[read[source][place].id] for place in places] for split, (source, places) in parts.items()}

@@ -34,7 +34,7 @@ def evaluate(
 
     Args:
         workdir: the run's folder.
-        split: train, val or test.
+        split: train, val, test, shifted_val or shifted_test.
         checkpoint: the best on val, or the latest.
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
@@ -139,7 +139,7 @@ def evaluate_split(
         workdir: the run's folder.
         settings: its ``config.data`` as a plain dict.
         splits: the data.
-        split: train, val or test.
+        split: train, val, test, shifted_val or shifted_test.
         predictor: what is scored.
         scored_at: "prepared" or "original" size.
         name: of the files.

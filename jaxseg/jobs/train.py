@@ -43,9 +43,9 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
         (one.severity, one.text) for one in splits.found
     ]:
         print(f"{severity}: {text}", flush=True)
-    for part, ids in ((name, getattr(splits, name)) for name in ("train", "val", "test")):
-        masks = f"; {splits.masks[part]}" if part in splits.masks else ""
-        print(f"{part}: {len(ids or ())} images ({splits.description['rule'].get(part, 'none')}){masks}", flush=True)
+    for part in dict.fromkeys(("train", "val", "test", *splits.masks)):
+        images, masks = getattr(splits, part) or (), f"; {splits.masks[part]}" if part in splits.masks else ""
+        print(f"{part}: {len(images)} images ({splits.description['rule'].get(part, 'none')}){masks}", flush=True)
     run.begin(used, splits.description, splits.preprocess.to_json())
     predictor = Run(config, network, run.path, splits, used).fit()
     # The pictures show val, or train where there is no val: test is for evaluate, once the run is chosen.

@@ -26,7 +26,7 @@ from jaxseg.runs.members import read_members
 
 _CURVES = "learning_curves.png"
 _PAPERS = "cross entropy per pixel"  # the loss of the paper and of runs that say nothing else
-_SPLITS = ("test", "val", "train")  # in the order of the report
+_SPLITS = ("test", "shifted_test", "val", "shifted_val", "train")  # in the order of the report
 
 
 @runtime_checkable
@@ -61,7 +61,7 @@ def write_run(
     Args:
         workdir: the run's folder, with its ``config.json``.
         evaluation: the scores.
-        split: train, val or test.
+        split: train, val, test, shifted_val or shifted_test.
         predictor: what was scored; it predicts the examples once more.
         records: what it was scored on, in the evaluation's order.
         name: of the evaluation: the split, which is the default, and ``_`` with what is not as the run's config says.
@@ -209,7 +209,8 @@ def _evaluations(workdir: Path) -> list[str]:
 
 
 def _scores(workdir: Path, name: str) -> list[str]:
-    split, _, protocol = name.partition("_")
+    split = next(split for split in _SPLITS if name == split or name.startswith(f"{split}_"))
+    protocol = name.removeprefix(split).removeprefix("_")
     heading = f"## Scores on {split}" + (f", not as configured: {protocol.replace('_', ', ')}" if protocol else "")
     csv = f"Image by image: [{name}.csv](eval/{name}.csv)."
     lines = [heading, "", (workdir / "eval" / f"{name}.md").read_text().rstrip(), "", csv, ""]

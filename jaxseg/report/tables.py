@@ -19,7 +19,7 @@ def write_scores(folder: Path, split: str, evaluation: Evaluation, facts: dict[s
 
     Args:
         folder: the run's ``eval/``.
-        split: train, val or test.
+        split: train, val, test, shifted_val or shifted_test.
         evaluation: the scores.
         facts: what else the numbers depend on: ``seed``, ``checkpoint_step`` ...
         name: of the evaluation.

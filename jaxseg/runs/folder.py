@@ -52,6 +52,7 @@ _LATER: Json = {
         "window": [],
         "mask_name": "",
         "group_pattern": "",
+        "shift": "",
         "inputs": ["rgb"],
         "angle": "min_entropy",
         "folds": 0,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def demo(cache):
     config.model.attention = "pwa"  # cheap to compile
     config.data.cache_dir = str(cache)
     config.data.synthetic.update(size=40, train=6, val=2, test=2)
+    config.data.shift = "camera"
     config.train.update(steps=4, batch_size=2, eval_every=2, log_every=1)
     return config
 
@@ -82,6 +84,7 @@ def test_it_trains_and_says_what_it_left_out(run, capsys):
     assert "unet width 2, attention pwa: " in told
     assert "all 4 steps are done" in told
     assert "the first step compiles" not in told  # nothing is left to do
+    assert re.search(r"^shifted_test: 2 images \(the set's own\); foreground", told, re.MULTILINE)
 
 
 def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
@@ -99,6 +102,19 @@ def test_it_predicts_evaluates_and_shows_its_attention(run, tmp_path):
     assert [(skip.stride, skip.grid) for skip in skips.values()] == [
         (1, (37, 51)), (2, (19, 26)), (4, (10, 13)), (8, (5, 7))
     ]  # fmt: skip
+
+
+def test_shifted_images_are_scored_beside_the_others(run):
+    scored = evaluate(run, "shifted_test")
+    assert list(scored.ids) == ["fundus_camera_0_2000000", "fundus_camera_0_2000001"]
+    evaluate(run, "shifted_val", threshold=0.3)
+    report = (run / "report.md").read_text()
+    headings = [line for line in report.splitlines() if "Scores on shifted" in line]
+    assert headings == ["## Scores on shifted_test", "## Scores on shifted_val, not as configured: threshold0.3"]
+    assert "2 shifted_val, 2 shifted_test" in report
+    told = json.loads((run / "data.json").read_text())
+    assert told["splits"]["shifted_test"]["num_images"] == 2
+    assert [note for note in told["notes"] if "as another camera takes them" in note]
 
 
 def test_another_protocol_has_files_of_its_own(run, capsys):
@@ -143,7 +159,7 @@ def test_a_folder_with_suffixes_people_and_three_classes_trains_without_preparat
         write_png(folder / "masks" / f"{name}_label.png", mask)
     config = demo(tmp_path / "cache")
     config.data.name, config.data.dir = "folder", str(folder)
-    config.data.update(holdout=2, test=2, group_pattern="(p.)_")
+    config.data.update(holdout=2, test=2, shift="", group_pattern="(p.)_")
     config.data.augment.quarter_turns = False
     with config.unlocked():
         config.data.classes = {"disc": 85, "cup": 170, "vessel": 255}

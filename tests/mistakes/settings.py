@@ -31,6 +31,7 @@ VALUES = {
     "data.split_seed=-1": ["data.split_seed is -1", "0"],
     "data.folds=1": ["data.folds is 1", "2 or more, or 0"],
     "data.fold=2": ["data.fold is 2", "data.folds is 0"],
+    "data.shift=late_ids": ["data.shift is 'late_ids'", "'' or 'camera'"],
     "data.window=(5, 5)": ["data.window is (5, 5)", "(low, high)"],
     "data.window=(4095,)": ["data.window is (4095,)", "(low, high)"],
     "data.mask_name={id}_mask": ["data.mask_name is '{id}_mask'", "data.name 'folder'"],
@@ -119,6 +120,14 @@ VALUES = {
 _FOLDER = ("data.name=folder", "data.dir=x")
 # Settings that do not go together.
 TOGETHER = {
+    "a shift of a set that tells no source": (
+        ["data.name=chase_db1", "data.dir=x", "data.shift=late_ids"],
+        ["data.shift is 'late_ids'; want ''", "chase_db1", "another camera or age"],
+    ),
+    "a shift of a folder by a setting": (
+        ["data.name=folder", "data.dir=x", "data.shift=camera"],
+        ["data.shift is 'camera'; want ''", "shifted_val.txt"],
+    ),
     "a patch larger than the images": (
         ["data.image_size=(32, 32)", "data.patch_size=(64, 64)"],
         ["data.patch_size is (64, 64)", "a crop within data.image_size (32, 32)"],
