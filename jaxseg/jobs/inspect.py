@@ -168,4 +168,4 @@ def draw_structures(seen: report.Scene, level: int, pixel: tuple[int, int], figu
 def describe(name: str) -> str:
     """Return what a mechanism computes, in its own words, each formula on a line of its own."""
     words = (inspect.getdoc(attention.MECHANISMS[name]) or name).split("\n\n")[0]
-    return words.replace(":  ", "\n").replace(";  ", "\n")
+    return words.replace(":  ", "\n").replace(";  ", "\n").replace("``", "")

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from jaxseg.report.figures import literal
-from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number
+from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number, outlined
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -209,15 +209,15 @@ class _Words(NamedTuple):
     def within(cls, scene: Scene, parts: Mapping[str, Sequence[View]], width: float) -> _Words:
         """Return the words about a scene and the parts that are drawn of it, in lines of ``width`` inches."""
         characters = min(int(width * _CHARACTERS), _WIDEST)
-        paragraphs = (*scene.about, _reading(parts))
+        paragraphs = (*scene.about, _reading(parts, scene.image.shape))
         text = "\n\n".join(
             "\n".join(textwrap.fill(line, characters) for line in paragraph.splitlines()) for paragraph in paragraphs
         )
         return cls(text, _LINE * (1 + text.count("\n")))
 
 
-def _reading(parts: Mapping[str, Sequence[View]]) -> str:
-    """Return sentences on how to read the panels; only those that these panels need."""
+def _reading(parts: Mapping[str, Sequence[View]], shape: Sequence[int]) -> str:
+    """Return sentences on how to read the panels of an image of this shape; only those that these panels need."""
     drawn = [view for like in parts.values() for view in like]
     rows = any(view.kind == "row" for view in drawn)
     low, high = LIMITS
@@ -228,8 +228,10 @@ def _reading(parts: Mapping[str, Sequence[View]]) -> str:
         **{f"{name}: {what}.": any(part.startswith(name) for part in parts) for name, what in _PARTS.items()},
         "Red weights are positive, blue ones negative.": any(Scale.of(view).colours == "RdBu_r" for view in drawn),
         "Where a weight is exactly zero, the photograph shows.": any((view.weights == 0).any() for view in drawn),
-        "The white line is the border of bright and dark in the photograph, smoothed.": any(v.coarse for v in drawn),
-        f"Colours run from the {low}st to the {high}th percentile of a panel's weights"
+        "The white line is the border of bright and dark in the photograph, smoothed.": any(
+            outlined(view, shape) for view in drawn
+        ),
+        f"Colours run from percentile {low} to percentile {high} of a panel's weights"
         f"{', not counting the own one of the pixel' if rows else ''}; arrowheads mark weights beyond.": True,
     }
     return "\n".join(sentence for sentence, holds in words.items() if holds)

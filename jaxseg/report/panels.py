@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]  # left, top, width, height in inches fr
 MARK = "#00E5FF"  # cyan: neither the retina nor the skin has it
 LIMITS = (1, 99)  # percentiles of a panel's weights at the ends of its colour scale
 _FEW = 8  # of fewer weights the scale leaves none out
-_ALIKE = 1e-3  # weights that differ by less than this part of the largest are drawn as one colour
+_ALIKE = 0.01  # weights that differ by less than this part of the largest are drawn as one colour
 _COARSE = 40  # cells along the longer side: fewer do not show by themselves what they lie on
 _ENLARGED = 1 / 3  # weights that fit into this fraction of the image's sides are drawn enlarged
 _SMOOTH = 50  # the image's longer side by the width of the smoothing before it is outlined
@@ -47,11 +47,6 @@ class View(NamedTuple):
         """The heading: the part, and whether its map or its row is shown."""
         what = "map" if self.kind == "map" else "what the pixel reads"
         return f"{self.part}: {what}" if self.part else what
-
-    @property
-    def coarse(self) -> bool:
-        """Whether the photograph's outline is drawn over the cells."""
-        return max(self.weights.shape) < _COARSE
 
     def caption(self) -> str:
         """Return what colours do not show: a map's value at the pixel; a row's sum and the pixel's own share."""
@@ -181,7 +176,7 @@ class Sheet:
         )
         left, right, bottom, top = self._window(view)
         times = self.shape[1] / (right - left)
-        if view.coarse and times == 1:
+        if times == 1 and outlined(view, self.shape):
             self._outline(axis)
         axis.set_xlim(left, right)
         axis.set_ylim(bottom, top)
@@ -201,8 +196,6 @@ class Sheet:
         """Draw the line between bright and dark of the photograph, smoothed: the border of a retina or a lesion."""
         from scipy.ndimage import gaussian_filter
 
-        if min(self.grey.shape) < _LEAST:
-            return
         smooth = gaussian_filter(self.grey, max(self.grey.shape) / _SMOOTH)
         dark, bright = np.percentile(smooth, _DARK_BRIGHT)
         places = [
@@ -273,6 +266,11 @@ def number(value: float, digits: int = 4) -> str:
     else:
         text = f"{value:.{digits}g}"
     return text.replace("-", "−")
+
+
+def outlined(view: View, shape: Sequence[int]) -> bool:
+    """Return whether coarse cells need the outline of an image of this shape, which is large enough to have one."""
+    return max(view.weights.shape) < _COARSE and min(shape[:2]) >= _LEAST
 
 
 def aspect(image: Sequence | np.ndarray) -> float:

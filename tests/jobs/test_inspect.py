@@ -81,6 +81,7 @@ def test_words_say_what_the_mechanism_is_and_that_tiles_were_not_seen(run):
     assert seen.about[0].splitlines()[1:] == ["u = w(x) x + x", "y = S(u) + u. The paper's best."]
     assert "32 x 32 tiles" in seen.about[1]
     assert "the whole image at once" in seen.about[1]
+    assert "`" not in inspect.describe("cbam")
 
 
 def test_the_nine_structures_are_drawn_with_the_weights_of_one(run, monkeypatch):
