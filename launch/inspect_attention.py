@@ -1,7 +1,9 @@
-"""See where a network looks: ``python launch/inspect_attention.py --workdir=runs/demo --image=IMAGE --pixel=120,64``.
+"""See where a network looks from a pixel of an image.
 
-Draws one picture: the image, the prediction and, for every skip that carries attention, the map of point-wise attention
-and the weights with which the pixel reads the image.
+    python launch/inspect_attention.py --workdir=runs/demo --image=test:fundus_0_2000015 --pixel=40,62
+
+Draws one picture: the image, the truth where it is known, the prediction and, for every skip that carries attention,
+the map of point-wise attention and the weights with which the pixel reads the image.
 """
 
 from absl import flags
@@ -9,7 +11,13 @@ from absl import flags
 from jaxseg import cli
 
 WORKDIR, CHECKPOINT = cli.run_flags()
-IMAGE = flags.DEFINE_string("image", None, "A photograph (png, jpg, tif, gif or bmp). Required.", required=True)
+IMAGE = flags.DEFINE_string(
+    "image",
+    None,
+    "A photograph (png, jpg, tif, gif or bmp), or an image of the run's data by its split (train, val or test) and id, "
+    "as in --image=test:fundus_0_2000015; --image=test: tells some ids. Required.",
+    required=True,
+)
 PIXEL = flags.DEFINE_list(
     "pixel",
     None,

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxseg.data.palette import colours
 from jaxseg.metrics import metric, score_key
-from jaxseg.report.figures import save
+from jaxseg.report.figures import save, span_scores
 from jaxseg.report.tables import REGION_NAMES
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ _STYLES: dict[str, dict[str, Any]] = {  # fov is drawn over full, and thinner: b
     "fov": {"color": ORANGE, "linewidth": 1.3, "marker": "o", "markersize": 3},
 }
 _BESIDE = {"recall": "--", "precision": ":"}  # metrics drawn beside the one that selects, and their dashes
+_FEW = 40  # of fewer values each is marked, so that nobody takes the lines between them for values
+_NARROWEST = 1.25  # largest by smallest loss of a logarithmic axis, at least
 
 
 def selection_key(select: str, region: str = "full") -> str:
@@ -55,6 +57,7 @@ def draw_curves(
         classes: names of the classes, each with a curve of its own beside their mean.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     validated = series(rows, selection_key(select))[0].size > 0
     changing = np.unique(series(rows, "train/learning_rate")[1]).size > 1  # a constant rate needs no panel
@@ -73,7 +76,8 @@ def draw_curves(
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.03 * max(row["step"] for row in rows))  # all panels alike
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     for axis in axes[-1 - validated :]:
         axis.set_xlabel("training step")
     save(figure, path)
@@ -85,10 +89,20 @@ def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
     steps, loss = series(rows, "train/loss")
     axis.set_title("Training", loc="left", fontweight="bold")
     axis.set_ylabel(label.replace(", ", ",\n"))  # a long one would reach the panel below
-    axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
-    axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, smoothed")
-    if loss.size and loss.min() > 0:
+    if loss.size == 0:
+        axis.text(0.5, 0.5, "no loss is logged yet", transform=axis.transAxes, ha="center", color=GREY)
+        axis.set_yticks([])
+        return
+    if loss.size < _FEW:
+        axis.plot(steps, loss, color=BLUE, linewidth=1, marker="o", markersize=4, label="loss, as logged")
+    else:
+        axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
+        axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, mean over a twentieth of the run")
+    if loss.min() > 0:
         axis.set_yscale("log")
+        if loss.max() < _NARROWEST * loss.min():
+            middle, reach = np.sqrt(loss.min() * loss.max()), np.sqrt(_NARROWEST)
+            axis.set_ylim(middle / reach, middle * reach)
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
@@ -131,20 +145,21 @@ def _lines(select: str, classes: Sequence[str]) -> Iterator[tuple[str, str, dict
 
 def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str, classes: Sequence[str]) -> None:
     axis.set_ylabel("score, mean over images and classes" if classes else "score, mean over images")
+    shown: list[float] = []
     for name, label, style in _lines(select, classes):
         steps, values = series(rows, name)
         if steps.size:
-            axis.plot(steps, values, label=label, **style)
+            marked = {"marker": "o", "markersize": 3} if steps.size < _FEW else {}
+            axis.plot(steps, values, label=label, **(marked | style))
+            shown += values.tolist()
+    span_scores(axis, shown)
     steps, values = series(rows, selection_key(select))
     best = int(values.argmax())
     axis.plot(steps[best], values[best], marker="*", markersize=16, color=BLUE, markeredgecolor="white", zorder=3)
     axis.set_title("Validation", loc="left", fontweight="bold")
     title = f"★ best {metric(select).heading} {values[best]:.4f} at step {steps[best]:,}"
     axis.set_title(title, loc="right", color=BLUE)
-    if classes:  # more lines than a corner holds
-        axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)
-    else:
-        axis.legend(frameon=False, loc="lower right")
+    axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)  # beside no line
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

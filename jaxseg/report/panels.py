@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,8 +21,14 @@ Pixel = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, top, width, height in inches from the figure's upper left corner
 
 MARK = "#00E5FF"  # cyan: neither the retina nor the skin has it
-COVERED = 99  # percent of a panel's weights that lie within its colour scale
+LIMITS = (1, 99)  # percentiles of a panel's weights at the ends of its colour scale
+_FEW = 8  # of fewer weights the scale leaves none out
+_ALIKE = 0.01  # weights that differ by less than this part of the largest are drawn as one colour
+_COARSE = 40  # cells along the longer side: fewer do not show by themselves what they lie on
 _ENLARGED = 1 / 3  # weights that fit into this fraction of the image's sides are drawn enlarged
+_SMOOTH = 50  # the image's longer side by the width of the smoothing before it is outlined
+_DARK_BRIGHT = (5, 95)  # percentiles of its brightness, between which the outline runs
+_LEAST = 8  # pixels of a side below which there is nothing to outline
 _LARGEST = 1200  # pixels along a side of a drawn image; larger ones are subsampled
 
 
@@ -65,20 +73,37 @@ class View(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """The colour scale of weights: diverging about zero where some are negative, else sequential from zero."""
+    """The colour scale of weights: diverging about zero where their signs differ, else sequential."""
 
     low: float
     high: float
+    colours: str = "magma"  # dark is near zero: negative weights take it the other way round
     extend: str = "neither"  # which ends of the bar have an arrowhead
 
     @classmethod
-    def of(cls, view: View, *, signed: bool) -> Scale:
-        """Return the scale that covers ``COVERED`` percent of a view's weights; it is diverging if ``signed``."""
-        high = float(np.percentile(np.abs(view.scaled()), COVERED)) or 1.0
-        low = -high if signed else 0.0
-        beyond = bool((view.weights < low).any()), bool((view.weights > high).any())
+    def of(cls, view: View) -> Scale:
+        """Return the scale between the ``LIMITS`` of a view's weights, beside which few lie.
+
+        At least the largest and the smallest of ``_FEW`` weights or more lie beside it: one bright cell at the border
+        of a coarse map would else leave all others in one colour.
+        """
+        weights = view.scaled()
+        if weights.size < _FEW:
+            low, high = float(weights.min()), float(weights.max())
+        else:
+            low = float(np.percentile(weights, LIMITS[0], method="higher"))
+            high = float(np.percentile(weights, LIMITS[1], method="lower"))
+        if low < 0 < high:
+            colours, reach = "RdBu_r", max(-low, high)
+            low, high = -reach, reach
+        else:
+            colours = "magma_r" if low < 0 else "magma"
+            if high - low <= _ALIKE * max(-low, high):
+                low, high = (low, 0.0) if low < 0 else (0.0, high or 1.0)
+        drawn = view.weights[view.weights != 0]
+        beyond = bool((drawn < low).any()), bool((drawn > high).any())
         ends = {(False, False): "neither", (False, True): "max", (True, False): "min", (True, True): "both"}
-        return cls(low, high, ends[beyond])
+        return cls(low, high, colours, ends[beyond])
 
 
 class Sheet:
@@ -97,6 +122,7 @@ class Sheet:
         self.pixel, self.size, self.shape = pixel, size, image.shape[:2]
         self.frame = -0.5, self.shape[1] - 0.5, self.shape[0] - 0.5, -0.5
         self.image = thinned(image)
+        self.grey = self.image.mean(2)
         self.figure = Figure() if figure is None else figure
         self.figure.clear()
         self.figure.set_size_inches(size)
@@ -114,25 +140,34 @@ class Sheet:
         self._cross(axis)
         self._bar(box, shading, Scale(0.0, 1.0))
 
-    def classes(self, box: Box, probability: Float32[np.ndarray, "height width classes"], names: Sequence[str]) -> None:
-        """Draw the most probable class of every pixel over the photograph, and beside it which colour is which."""
-        axis, shades = self._axis(box), np.concatenate([np.zeros((1, 3)), colours(len(names)) / 255])
-        best = probability.argmax(-1)
-        axis.imshow(self.image.mean(2), cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
-        axis.imshow(np.dstack([shades[best], 0.75 * (best > 0)]), extent=self.frame, aspect="auto")
-        for place, (name, shade) in enumerate(zip(names, shades[1:], strict=True)):
+    def classes(self, box: Box, classes: Shaped[np.ndarray, "height width"], names: Sequence[str]) -> None:
+        """Draw the class of every pixel over the photograph, grey where nobody knows it, and name the colours.
+
+        Without names, 1 is the foreground.
+        """
+        number = max(len(names), 1)
+        shades = np.full((256, 3), 0.5)
+        shades[1 : 1 + number] = colours(number) / 255
+        axis = self._axis(box)
+        self._underlay(axis)
+        tint = np.dstack([shades[classes], 0.75 * (classes > 0)])
+        axis.imshow(tint, extent=self.frame, aspect="auto", interpolation="nearest")
+        for place, (name, shade) in enumerate(zip(names, shades[1:], strict=False)):
             outlined = {"bbox": {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.5}}
             at = (0.03, 0.97 - 0.1 * place)
             axis.text(*at, name, transform=axis.transAxes, color=shade, fontsize=8.5, va="top", **outlined)
         self._cross(axis)
 
-    def weights(self, box: Box, view: View, *, signed: bool) -> None:
-        """Draw weights over the photograph, which shows where they are zero; enlarge rows that read a small region."""
-        axis, scale = self._axis(box), Scale.of(view, signed=signed)
-        axis.imshow(self.image.mean(2), cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
+    def weights(self, box: Box, view: View) -> None:
+        """Draw weights over the photograph, which shows where they are zero; enlarge rows that read a small region.
+
+        Coarse cells get the photograph's outlines.
+        """
+        axis, scale = self._axis(box), Scale.of(view)
+        self._underlay(axis)
         shading = axis.imshow(
             np.ma.masked_equal(view.weights, 0),
-            cmap="RdBu_r" if signed else "magma",
+            cmap=scale.colours,
             vmin=scale.low,
             vmax=scale.high,
             extent=view.extent,
@@ -140,9 +175,12 @@ class Sheet:
             aspect="auto",
         )
         left, right, bottom, top = self._window(view)
+        times = self.shape[1] / (right - left)
+        if times == 1 and outlined(view, self.shape):
+            self._outline(axis)
         axis.set_xlim(left, right)
         axis.set_ylim(bottom, top)
-        if (times := self.shape[1] / (right - left)) > 1:
+        if times > 1:
             axis.text(0.03, 0.03, f"enlarged {times:.2g} ×", transform=axis.transAxes, color="white", fontsize=8.5)
         self._cross(axis)
         self._bar(box, shading, scale)
@@ -150,6 +188,23 @@ class Sheet:
     def write(self, left: float, top: float, text: str, **style: Any) -> None:
         """Write text with its baseline (its top, if ``style`` says so) ``top`` inches below the figure's upper edge."""
         self.figure.text(left / self.size[0], 1 - top / self.size[1], text, **style)
+
+    def _underlay(self, axis: Axes) -> None:
+        axis.imshow(self.grey, cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
+
+    def _outline(self, axis: Axes) -> None:
+        """Draw the line between bright and dark of the photograph, smoothed: the border of a retina or a lesion."""
+        from scipy.ndimage import gaussian_filter
+
+        smooth = gaussian_filter(self.grey, max(self.grey.shape) / _SMOOTH)
+        dark, bright = np.percentile(smooth, _DARK_BRIGHT)
+        places = [
+            (np.arange(number) + 0.5) * side / number - 0.5
+            for side, number in zip(self.shape, smooth.shape, strict=True)
+        ]
+        if dark < bright:
+            for colour, width in (("black", 1.8), ("white", 0.9)):
+                axis.contour(*places[::-1], smooth, levels=[(dark + bright) / 2], colors=colour, linewidths=width)
 
     def _window(self, view: View) -> tuple[float, float, float, float]:
         """Return the extent to show: the whole image, or for a row that reads only a small region, its surroundings."""
@@ -192,12 +247,30 @@ class Sheet:
         axis = self._place((left + width + 0.06, top, 0.09, height))
         bar = self.figure.colorbar(shading, cax=axis, extend=scale.extend, extendfrac=0.04)
         ticks = [scale.low, (scale.low + scale.high) / 2, scale.high]
-        bar.set_ticks(ticks, labels=[number(tick, 2) for tick in ticks], fontsize=8)
+        bar.set_ticks(ticks, labels=labels(ticks), fontsize=7.5)
+
+
+def labels(ticks: Sequence[float]) -> list[str]:
+    """Return the numbers, in as few significant digits as tell neighbours apart, two at least."""
+    apart = min(abs(one - other) for one, other in pairwise(ticks))
+    largest = max(abs(tick) for tick in ticks)
+    digits = 2 + (max(0, math.floor(math.log10(largest / apart))) if apart else 0)
+    return [number(tick, digits) for tick in ticks]
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return a number in few significant digits, with a typographic minus sign."""
-    return f"{value:.{digits}g}".replace("-", "−")
+    """Return a number in few significant digits, short even if it is small, with a typographic minus sign."""
+    if 0 < abs(value) < 1e-3:
+        factor, power = f"{value:.{digits - 1}e}".split("e")
+        text = f"{float(factor):g}e{int(power)}"
+    else:
+        text = f"{value:.{digits}g}"
+    return text.replace("-", "−")
+
+
+def outlined(view: View, shape: Sequence[int]) -> bool:
+    """Return whether coarse cells need the outline of an image of this shape, which is large enough to have one."""
+    return max(view.weights.shape) < _COARSE and min(shape[:2]) >= _LEAST
 
 
 def aspect(image: Sequence | np.ndarray) -> float:

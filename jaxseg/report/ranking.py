@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxseg.data.palette import colours
 from jaxseg.metrics import REGIONS, Evaluation, metric
-from jaxseg.report.figures import save
+from jaxseg.report.figures import save, span_scores
 from jaxseg.report.learning_curves import BLUE, ORANGE
 from jaxseg.report.tables import REGION_NAMES
 
@@ -23,6 +23,7 @@ _MEANS: dict[str, dict[str, Any]] = {
     "fov": {"color": ORANGE, "linewidth": 1.2},
 }
 _NAMED = 40  # the most images that are named on the axis
+_APART = 100  # the most images whose dots are drawn large
 
 
 def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str) -> None:
@@ -41,8 +42,9 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
 
     classes = evaluation.summary.get("classes", {})
     order = [row["id"] for row in evaluation.ranked(select, "full")]
-    figure = Figure(figsize=(10, 4.8), layout="constrained")
+    figure = Figure(figsize=(min(10.0, 6 + 0.4 * len(order)), 4.8), layout="constrained")
     axis = figure.subplots()
+    size = 1.0 if len(order) <= _APART else 0.5
     for region in REGIONS:
         scores = {row["id"]: row[select] for row in evaluation.ranked(select, region)}
         if not scores:
@@ -50,7 +52,7 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
         mean = evaluation.summary[region]["image_mean"][select]
         places = [place for place, name in enumerate(order) if name in scores]
         label = f"{REGION_NAMES[region]}{', mean over classes' if classes else ''}, mean {mean:.4f}"
-        axis.plot(places, [scores[order[place]] for place in places], "o", label=label, **_DOTS[region])
+        axis.plot(places, [scores[order[place]] for place in places], "o", label=label, **_dots(region, size))
         axis.axhline(mean, **_MEANS[region])
         human = (evaluation.observer2 or {}).get(region)
         if human and (value := human["image_mean"][select]) is not None:  # a second observer has no AUC
@@ -62,13 +64,21 @@ def draw_ranking(evaluation: Evaluation, path: Path, *, select: str, title: str)
         mean = classes[name]["full"]["image_mean"][select]
         label = f"{name}, mean {'undefined' if mean is None else f'{mean:.4f}'}"
         edge = {"markeredgecolor": "black", "markeredgewidth": 0.5}  # so that a light colour shows on white
-        axis.plot(values, "o", color=colour, markersize=4.5, label=label, **edge)
+        axis.plot(values, "o", color=colour, markersize=4.5 * size, label=label, **edge)
+    span_scores(axis, [value for line in axis.lines for value in np.asarray(line.get_ydata(), float).tolist()])
+    beside = max(0.6, 0.01 * len(order))  # a single image has an axis, too
+    axis.set_xlim(-beside, len(order) - 1 + beside)
     if len(order) <= _NAMED:
         axis.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=8)
-    axis.set_xlabel(f"{len(order)} images, from the worst to the best")
+    axis.set_xlabel("1 image" if len(order) == 1 else f"{len(order)} images, from the worst to the best")
     axis.set_ylabel(f"{metric(select).heading} of one image")
     axis.set_title(title, loc="left", fontweight="bold")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", alpha=0.25)
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     save(figure, path)
+
+
+def _dots(region: str, size: float) -> dict[str, Any]:
+    style = _DOTS[region]
+    return style | {"markersize": size * style["markersize"]}

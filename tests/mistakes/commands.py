@@ -177,6 +177,18 @@ LINES = {
         ["inspect_attention.py", "--workdir=RUN", "--image=CONFIGS/demo_ja9.py", "--pixel=1,2"],
         ["demo_ja9.py", "save it again as PNG"],
     ),
+    "inspect an unknown id": (
+        ["inspect_attention.py", "--workdir=RUN", "--image=test:fundus_0_200000", "--pixel=1,2"],
+        ["test has no image 'fundus_0_200000' (did you mean 'fundus_0_2000000'?)", "it has 2: fundus_0_2000000, "],
+    ),
+    "inspect a split": (
+        ["inspect_attention.py", "--workdir=RUN", "--image=test:", "--pixel=1,2"],
+        ["test has no image ''; it has 2: fundus_0_2000000, fundus_0_2000001"],
+    ),
+    "inspect off an image of the run": (
+        ["inspect_attention.py", "--workdir=RUN", "--image=train:fundus_0_0000003", "--pixel=1,900"],
+        ["pixel (1, 900) is off the image of 32 rows and 32 columns"],
+    ),
     "pixel": (
         ["inspect_attention.py", "--workdir=x", "--image=x.png", "--pixel=1;2"],
         ["--pixel is '1;2'; want its row and column, as in --pixel=120,64"],

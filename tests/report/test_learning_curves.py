@@ -42,7 +42,42 @@ def test_a_run_without_val_has_one_panel_and_a_changing_rate_its_own(metrics_row
 
 def test_a_run_that_logged_nothing_yet_draws(tmp_path, drawn):
     curves.draw_curves([{"step": 5, "val/full/image_mean/dice": 0.3}], tmp_path / "curves.png", select="dice")
-    assert len(drawn["curves.png"].axes) == 2
+    loss, _ = drawn["curves.png"].axes
+    assert [text.get_text() for text in loss.texts] == ["no loss is logged yet"]
+
+
+def test_few_values_are_marked_and_not_smoothed(metrics_rows, tmp_path, drawn):
+    long = [{"step": step, "train/loss": 50 / step} for step in range(1, 101)]
+    for name, rows, labels in (
+        ("few", metrics_rows, ["loss, as logged"]),
+        ("many", long, ["loss, as logged", "loss, mean over a twentieth of the run"]),
+    ):
+        curves.draw_curves(rows, tmp_path / f"{name}.png", select="dice")
+        lines = drawn[f"{name}.png"].axes[0].lines
+        assert [line.get_label() for line in lines] == labels
+        assert (lines[0].get_marker() == "o") == (name == "few")
+    recall = _line(drawn["few.png"].axes[1], "recall, full image")
+    assert recall.get_marker() == "o"
+
+
+def test_one_step_and_hardly_different_scores_have_wide_axes(tmp_path, drawn):
+    rows = [{"step": step, "train/loss": 0.25 + step / 1e6} for step in (10, 20)]
+    rows += [{"step": step, "val/full/image_mean/dice": 0.8 + step / 1e6} for step in (10, 20)]
+    for some in (rows, rows[::2]):
+        curves.draw_curves(some, tmp_path / "curves.png", select="dice")
+        loss, scores = drawn["curves.png"].axes
+        low, high = loss.get_ylim()
+        assert high / low >= 1.25 - 1e-9
+        low, high = scores.get_ylim()
+        assert high - low >= 0.1
+        assert loss.get_xlim() == scores.get_xlim()
+        assert all(float(tick).is_integer() for tick in scores.get_xticks())
+
+
+def test_the_legend_of_the_scores_lies_beside_the_curves(metrics_rows, tmp_path, drawn):
+    curves.draw_curves(metrics_rows, tmp_path / "curves.png", select="dice")
+    scores = drawn["curves.png"].axes[1]
+    assert not scores.get_legend().get_window_extent().overlaps(scores.get_window_extent())
 
 
 def test_the_running_mean_keeps_constants_and_averages_noise():

@@ -46,3 +46,22 @@ def test_names_are_shown_as_they_are(evaluation, tmp_path, drawn):
     draw_ranking(named, tmp_path / "ranking.png", select="dice", title="test: $\\foo$ of a$b")
     shown = [label.get_text() for label in drawn["ranking.png"].axes[0].get_xticklabels()]
     assert sorted(shown) == sorted(names.values())
+
+
+def test_one_image_has_an_axis_that_makes_nothing_of_nothing(evaluation, tmp_path, drawn):
+    one = dataclasses.replace(evaluation, rows=[row for row in evaluation.rows if row["id"] == "eye0"])
+    draw_ranking(one, tmp_path / "ranking.png", select="dice", title="")
+    (axis,) = drawn["ranking.png"].axes
+    low, high = axis.get_ylim()
+    assert high - low >= 0.1
+    assert axis.get_xlim() == (-0.6, 0.6)
+    assert axis.get_xlabel() == "1 image"
+
+
+def test_the_dots_of_many_images_are_small(evaluation, tmp_path, drawn):
+    rows = [row | {"id": f"{row['id']}_{copy}"} for copy in range(30) for row in evaluation.rows]
+    sizes = {}
+    for name, some in (("few", evaluation.rows), ("many", rows)):
+        draw_ranking(dataclasses.replace(evaluation, rows=some), tmp_path / f"{name}.png", select="dice", title="")
+        sizes[name] = next(line.get_markersize() for line in drawn[f"{name}.png"].axes[0].lines)
+    assert sizes["many"] < sizes["few"]
