@@ -43,7 +43,7 @@ def study(
     *,
     seeds: Sequence[int] = (0,),
     folds: int = 0,
-    splits: Sequence[str] = ("test",),
+    splits: Sequence[str] = (),
     published: str = "",
 ) -> Settings:
     """Return a study as settings, so that the command line can override them.
@@ -55,7 +55,7 @@ def study(
             ``{"DenseUNet-JA": {"model": {"attention": "ja9"}}}``. The first is what the others are compared with.
         seeds: of the runs of each model.
         folds: k trains each model and seed k times, for k-fold cross-validation by ``data.fold``; 0 does not.
-        splits: on which each run is scored.
+        splits: on which each run is scored; () for test, and shifted_test where ``data.shift`` puts images apart.
         published: a table of ``jaxseg.published`` that the page sets beside; "" for none.
     """
     held = type(config)(sort_keys=False)
@@ -79,7 +79,7 @@ def trials(study: Settings) -> list[Trial]:
     distinct = len(set(study.seeds)) == len(study.seeds) > 0
     require(whole and distinct, "study.seeds", study.seeds, "different whole numbers, such as (0, 1, 2)")
     require(study.folds == 0 or study.folds > 1, "study.folds", study.folds, "0, or 2 and more")
-    require(bool(study.splits) and set(study.splits) <= set(SPLITS), "study.splits", study.splits, f"some of {SPLITS}")
+    require(set(study.splits) <= set(SPLITS), "study.splits", study.splits, f"some of {SPLITS}")
     folds: Sequence[int | None] = range(study.folds) if study.folds else (None,)
     return [
         Trial(model, seed, fold, _settings(study, model, seed, fold))
@@ -97,6 +97,11 @@ def _settings(study: Settings, model: str, seed: int, fold: int | None) -> Setti
     if fold is not None:
         config.data.update(dict(folds=study.folds, fold=fold))
     return config
+
+
+def scored_on(study: Settings) -> tuple[str, ...]:
+    """Return the splits on which the runs of a study are scored."""
+    return tuple(study.splits) or ("test", "shifted_test")[: 2 if study.config.data.shift else 1]
 
 
 def only(found: Sequence[Trial], names: Sequence[str]) -> list[Trial]:

@@ -6,7 +6,7 @@ import pytest
 from config_files import module_of
 
 from jaxseg import config, presets, protocol
-from jaxseg.study import only, shard, study, trials
+from jaxseg.study import only, scored_on, shard, study, trials
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "configs" / "studies").glob("*.py"))
@@ -70,12 +70,20 @@ def test_the_reduced_scale_of_the_table_is_the_protocols():
         ({"seeds": (-1,)}, "different whole numbers"),
         ({"folds": 1}, "study.folds"),
         ({"splits": ("tests",)}, "study.splits"),
-        ({"splits": ()}, "study.splits"),
     ],
 )
 def test_what_is_no_study_is_told(changes, told):
     with pytest.raises(ValueError, match=told):
         trials(small(**changes))
+
+
+def test_runs_are_scored_on_test_and_on_what_is_shifted():
+    made = small()
+    assert scored_on(made) == ("test",)
+    made.config.data.shift = "camera"
+    assert scored_on(made) == ("test", "shifted_test")
+    made.splits = ("val", "shifted_val")
+    assert scored_on(made) == ("val", "shifted_val")
 
 
 def test_only_takes_models_seeds_and_folds():

@@ -12,4 +12,5 @@ from jaxseg.study import study
 def get_config():
     config = presets.demo("none")
     config.train.steps = 400
+    config.data.shift = "camera"
     return study("Generated vessels: attention in DenseUNet", config, presets.MODELS, seeds=(0, 1))

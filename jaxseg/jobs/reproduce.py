@@ -16,7 +16,7 @@ from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
 from jaxseg.progress import clock
 from jaxseg.runs.folder import RunFolder, read_config
-from jaxseg.study import Trial, only, shard, trials
+from jaxseg.study import Trial, only, scored_on, shard, trials
 
 RUNS, LOGS, RECORD = "runs", "logs", "study.json"
 
@@ -46,10 +46,11 @@ def reproduce(
     require(parallel >= 0, "--parallel", parallel, "a number of runs, 0 or more")
     found = trials(study)
     mine = shard(only(found, names) if names else found, part)
-    waiting = [trial for trial in mine if not _done(trial, workdir, study.splits)]  # every mistake is told before work
+    splits = scored_on(study)
+    waiting = [trial for trial in mine if not _done(trial, workdir, splits)]  # every mistake is told before work
     _record(study, found, workdir)
     print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done", flush=True)
-    failed = _run(waiting, workdir, tuple(study.splits), parallel)
+    failed = _run(waiting, workdir, splits, parallel)
     if failed:
         told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {workdir / LOGS} holds what they printed")
@@ -75,7 +76,8 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
     if not path.exists() and workdir.is_dir() and not all(map(files.partial, workdir.iterdir())):
         raise ValueError(f"--workdir {workdir} holds files but no study; choose an empty or new folder")
     settings = plain(study)
-    content: dict[str, Any] = {name: settings[name] for name in ("title", "splits", "published", "folds")}
+    content: dict[str, Any] = {name: settings[name] for name in ("title", "published", "folds")}
+    content["splits"] = scored_on(study)
     content["models"] = [{"name": name, "settings": own} for name, own in settings["models"].items()]
     content["runs"] = [
         {"model": trial.model, "seed": trial.seed, "fold": trial.fold, "workdir": f"{RUNS}/{trial.name}"}
