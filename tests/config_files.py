@@ -5,7 +5,8 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDER = Path(__file__).parents[1] / "configs"
-CONFIGS = sorted(FOLDER.rglob("*.py"))
+STUDIES = sorted((FOLDER / "studies").glob("*.py"))
+CONFIGS = sorted({*FOLDER.rglob("*.py")} - {*STUDIES})
 
 
 def module_of(path: Path) -> ModuleType:

@@ -1,15 +1,10 @@
 """Studies: which runs they are of, and which of them a command line chooses."""
 
-from pathlib import Path
-
 import pytest
-from config_files import module_of
+from config_files import FOLDER, STUDIES, module_of
 
 from jaxseg import config, presets, protocol
 from jaxseg.study import only, scored_on, shard, study, trials
-
-ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "configs" / "studies").glob("*.py"))
 
 
 def small(**changes):
@@ -17,9 +12,11 @@ def small(**changes):
     return study("Some models", presets.demo("none"), given.pop("models"), **given)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_of_the_checkout_is_of_valid_runs(path, tmp_path):
-    made = module_of(path).get_config()
+    module = module_of(path)
+    assert f"--study=configs/studies/{path.name}" in module.__doc__, "its docstring shows the command"
+    made = module.get_config()
     found = trials(made)
     assert len(found) == len(made.models) * len(made.seeds) * max(1, made.folds)
     for trial in found[: len(made.models) * max(1, made.folds)]:
@@ -43,19 +40,19 @@ def test_a_trial_has_its_models_settings_its_seed_and_its_fold_and_shares_nothin
 
 
 def test_the_systems_of_the_protocol_are_those_of_its_configs():
-    made = module_of(ROOT / "configs" / "studies" / "systems.py").get_config("isic-tiny")
+    made = module_of(FOLDER / "studies" / "systems.py").get_config("isic-tiny")
     found = {trial.model: trial.config for trial in trials(made) if trial.seed == 0}
     assert list(found) == list(protocol.SYSTEMS)
     for name in ("denseunet_ja9", "unetpp"):
-        one = module_of(ROOT / "configs" / "protocol" / "isic.py").get_config(f"{name}-tiny")
+        one = module_of(FOLDER / "protocol" / "isic.py").get_config(f"{name}-tiny")
         assert config.plain(found[name]) == config.plain(one)
 
 
 def test_the_reduced_scale_of_the_table_is_the_protocols():
-    made = module_of(ROOT / "configs" / "studies" / "isic_table1.py").get_config("reduced")
+    made = module_of(FOLDER / "studies" / "isic_table1.py").get_config("reduced")
     joint = trials(made)[3].config
     assert config.plain(joint) == config.plain(
-        module_of(ROOT / "configs" / "protocol" / "isic.py").get_config("denseunet_ja9-tiny")
+        module_of(FOLDER / "protocol" / "isic.py").get_config("denseunet_ja9-tiny")
     )
 
 
