@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jaxseg.checks import require
 from jaxseg.config import Settings
 
+_PARTS = ("title", "config", "models", "seeds", "folds", "splits", "published")
 SPLITS = ("test", "shifted_test", "val", "shifted_val", "train")
 
 
@@ -71,6 +72,8 @@ def trials(study: Settings) -> list[Trial]:
     Raises:
         ValueError: a setting of the study is not as it must be.
     """
+    if missing := [name for name in _PARTS if name not in study]:
+        raise ValueError(f"the study has no {', '.join(missing)}; return jaxseg.study.study(...) from get_config()")
     require(len(study.models) > 0, "study.models", dict(study.models), "one model or more")
     for name in study.models:
         wanted = "letters, digits, and -_+ and spaces within: it names a folder"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import cli, files
-from jaxseg.checks import require
 from jaxseg.config import Settings, plain, resolved, validate
 from jaxseg.interrupt import Stopped, StopRequest
 from jaxseg.jobs import side_by_side
@@ -43,14 +42,15 @@ def reproduce(
         Stopped: after SIGINT or SIGTERM, when the runs at work have saved their state.
     """
     workdir = Path(workdir)
-    require(parallel >= 0, "--parallel", parallel, "a number of runs, 0 or more")
     found = trials(study)
+    places = side_by_side.places(parallel)
+    _refuse_other_files(workdir)
     mine = shard(only(found, names) if names else found, part)
     splits = scored_on(study)
     waiting = [trial for trial in mine if not _done(trial, workdir, splits)]  # every mistake is told before work
     _record(study, found, workdir)
     print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done", flush=True)
-    failed = _run(waiting, workdir, splits, parallel)
+    failed = _run(waiting, workdir, splits, places)
     if failed:
         told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {workdir / LOGS} holds what they printed")
@@ -68,13 +68,15 @@ def _done(trial: Trial, workdir: Path, splits: Sequence[str]) -> bool:
     return scored and read_config(folder)["train"]["steps"] == config["train"]["steps"]
 
 
-def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
-    """Write ``study.json``: what the study is, and where its runs lie."""
+def _refuse_other_files(workdir: Path) -> None:
     if workdir.is_file():
         raise ValueError(f"--workdir {workdir} is a file; name a folder")
-    path = workdir / RECORD
-    if not path.exists() and workdir.is_dir() and not all(map(files.partial, workdir.iterdir())):
+    if not (workdir / RECORD).exists() and workdir.is_dir() and not all(map(files.partial, workdir.iterdir())):
         raise ValueError(f"--workdir {workdir} holds files but no study; choose an empty or new folder")
+
+
+def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
+    """Write ``study.json``: what the study is, and where its runs lie."""
     settings = plain(study)
     content: dict[str, Any] = {name: settings[name] for name in ("title", "published", "folds")}
     content["splits"] = scored_on(study)
@@ -84,13 +86,15 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
         for trial in found
     ]
     workdir.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, content)
+    files.write_json(workdir / RECORD, content)
 
 
-def _run(waiting: Sequence[Trial], workdir: Path, splits: tuple[str, ...], parallel: int) -> dict[str, str]:
+def _run(
+    waiting: Sequence[Trial], workdir: Path, splits: tuple[str, ...], places: Sequence[side_by_side.Place]
+) -> dict[str, str]:
     """Do the trials; return the names of those that failed, each with its last words."""
     grid = _Grid(waiting)
-    with StopRequest() as request, side_by_side.Pool(side_by_side.places(parallel)) as pool:
+    with StopRequest() as request, side_by_side.Pool(places) as pool:
         while pool.running or (grid.queue and request.signal is None):
             while grid.queue and pool.free and request.signal is None:
                 trial = grid.queue.pop(0)

@@ -1,6 +1,7 @@
 """Command lines and config files with a mistake, and words of the line that ends each."""
 
 TRAIN = ["train.py", "--config=CONFIGS/demo_ja9.py", "--workdir=HOME/run"]
+STUDY = ["reproduce.py", "--study=CONFIGS/studies/demo.py", "--workdir=HOME/study"]
 # HOME stands for a folder without a run, CONFIGS for the configs, RUN for a trained run, PHOTO for a photograph.
 LINES = {
     "no config": (["train.py", "--workdir=HOME/run"], ["--config is missing: name a file with the settings"]),
@@ -125,6 +126,37 @@ LINES = {
     "doctor to a file": (
         ["doctor.py", "--config=CONFIGS/demo_ja9.py", "--config.data.synthetic.train=1", "--output=PHOTO/x"],
         ["Not a directory", "name another place"],
+    ),
+    "no study": (["reproduce.py", "--workdir=HOME/study"], ["--study is missing: name a file with a study"]),
+    "other study": (
+        ["reproduce.py", "--study=CONFIGS/studies/dem.py", "--workdir=HOME/study"],
+        ["dem.py is no file (did you mean '", "studies/demo.py'?)", "studies/ holds chase.py, demo.py"],
+    ),
+    "a config for a study": (
+        ["reproduce.py", "--study=CONFIGS/demo_ja9.py", "--workdir=HOME/study"],
+        ["the study has no title, config, models", "return jaxseg.study.study(...)"],
+    ),
+    "a study for a config": (
+        ["train.py", "--config=CONFIGS/studies/demo.py", "--workdir=HOME/study"],
+        ["data is missing; begin with jaxseg.config.defaults()"],
+    ),
+    "a scale that is none": (
+        ["reproduce.py", "--study=CONFIGS/studies/isic_table1.py:small", "--workdir=HOME/study"],
+        ["the scale is 'small'; choose one of paper, reduced"],
+    ),
+    "study setting": (
+        [*STUDY, "--study.config.model.atention=ja9"],
+        ["--study.config.model.atention: study.config.model has no setting 'atention' (did you mean 'attention'?)"],
+    ),
+    "study run": ([*STUDY, "--only=DenseUNet-JB/0"], ["has no run 'DenseUNet-JB/0'", "write MODEL or MODEL/SEED"]),
+    "study shard": ([*STUDY, "--shard=2/2"], ["--shard is '2/2'", "such as 0/4"]),
+    "study seeds": ([*STUDY, "--study.seeds=(1, 1)"], ["study.seeds is (1, 1)", "different whole numbers"]),
+    "too many at a time": ([*STUDY, "--parallel=4000"], ["--parallel is 4000, and there are"]),
+    "study in a file": ([*STUDY[:-1], "--workdir=PHOTO"], ["photo.png is a file", "name a folder"]),
+    "study among photographs": ([*STUDY[:-1], "--workdir=HOME/photographs"], ["holds files but no study"]),
+    "study of a wrong run": (
+        [*STUDY, "--study.config.train.batch_size=0"],
+        ["DenseUNet/0: train.batch_size is 0"],
     ),
     "compare nothing": (["compare.py"], ["two runs or more, and 0 came", "name their folders"]),
     "compare one run": (["compare.py", "RUN", "--split=val"], ["two runs or more, and 1 came"]),
