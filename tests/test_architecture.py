@@ -23,6 +23,7 @@ ALLOWED = {
     "metrics": set(),
     "statistics": set(),
     "progress": set(),
+    "published": set(),
     "files": set(),
     "runs": {"files"},
     "data": {"ahead", "files", "progress", "runs"},
