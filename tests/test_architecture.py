@@ -56,6 +56,7 @@ ALLOWED = {
         "metrics",
         "models",
         "progress",
+        "published",
         "report",
         "runs",
         "statistics",
