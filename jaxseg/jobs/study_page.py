@@ -129,7 +129,7 @@ def _curves(split: Split, folder: Path) -> Section | None:
 
 
 def _runs(study: Study, settings: dict[str, Any]) -> Section:
-    """Return the section of the runs: where they lie, which checkpoint was scored, how one is repeated, what differs."""
+    """Return the section of the runs: their folders and checkpoints, how one is repeated, and what differs."""
     runs = study.every_run()
     names = {run.workdir: model for of in study.runs.values() for model, held in of.items() for run in held}
     columns = (

@@ -110,7 +110,7 @@ def _pooled(split: Split, region: str) -> Iterator[Line]:
             known = np.array([[np.nan if value is None else value] for value in values])
             found = statistics.mean(known)
             scores[one] = Measured(found.mean, found.seed_sd)
-        words = {"images": len(split.first.ids), "seeds": len(runs)}
+        words: dict[str, Any] = {"images": len(split.first.ids), "seeds": len(runs)}
         yield Line(name, "this study", scores, words | _protocol(runs[0], region, "pooled"))
 
 
