@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxseg import models, published, report
+from jaxseg import published, report
+from jaxseg.jobs.page_facts import Made, facts
 from jaxseg.jobs.study_images import image_section
 from jaxseg.jobs.study_runs import Study, read_study
 from jaxseg.jobs.study_scores import FIGURES, Split, difference_section, score_section, splits_section
@@ -51,37 +51,9 @@ def write_page(workdir: str | Path) -> Path:
         sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir)])
     sections += filter(None, [_learning(study, select), _runs(study, found[0]["settings"])])
     lead = f"{len(study.models)} models, {len(study.every_run())} runs; compared by {metric(select).heading}."
-    return report.write_page(study.workdir, Page("Study", study.title, lead, list(_facts(study)), sections))
-
-
-def _facts(study: Study) -> Iterator[tuple[str, str]]:
-    """Yield what was done: data, network, training, seeds, devices, time, commit, command."""
-    runs = study.every_run()
-    first = runs[0]
-    config, start = first.config, first.start
-    images = ", ".join(f"{split['num_images']} {name}" for name, split in first.data["splits"].items() if split)
-    size = config["data"]["image_size"]
-    yield "Data", f"{first.data['name']}: {images}{f'; images of {size[0]} x {size[1]}' if size else ''}"
-    yield "Network", _shared([models.describe(run.config["model"]) for run in runs])
-    told = [f"{run.config['train']['steps']:,} steps of {run.config['train']['batch_size']} images" for run in runs]
-    yield "Training", _shared(told)
-    yield "Seeds", ", ".join(map(str, sorted({run.config["seed"] for run in runs})))
-    yield "Devices", _shared([f"{len(run.start['devices'])} x {run.start['devices'][0]}" for run in runs if run.start])
-    seconds = [rows[-1]["seconds"] for run in runs if (rows := read_metrics(run.workdir)) and "seconds" in rows[-1]]
-    if seconds:
-        yield "Time", f"{clock(sum(seconds))} in all, {clock(min(seconds))} to {clock(max(seconds))} a run"
-    dates = sorted(run.start["time"][:10] for run in runs if "time" in run.start)
-    if dates:
-        yield "Date", dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-    yield "Commit", _shared([str(run.start.get("git") or "not known") for run in runs])
-    if "packages" in start:
-        yield "Software", ", ".join(f"{name} {start['packages'].get(name)}" for name in ("jaxseg", "jax", "flax"))
-    if study.missing:
-        yield "Not scored yet", ", ".join(study.missing)
-
-
-def _shared(values: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(values)) or "not known"
+    told = list(facts([Made.read(run.workdir) for run in study.every_run()]))
+    told += [("Not scored yet", ", ".join(study.missing))] if study.missing else []
+    return report.write_page(study.workdir, Page("Study", study.title, lead, told, sections))
 
 
 def _learning(study: Study, select: str) -> Section | None:

@@ -126,7 +126,11 @@ def _quoted(published: Published, split: Split) -> Iterator[Line]:
     known = metrics_of(split.first, split.select)
     for row in published.rows:
         scores: dict[str, Any] = {name: row.scores.get(name) for name in known if name in row.scores}
-        words = {"region": row.region, "reduction": row.reduction, "protocol": f"{row.protocol}. {row.work}"}
+        words: dict[str, Any] = {
+            "region": row.region,
+            "reduction": row.reduction,
+            "protocol": f"{row.protocol}. {row.work}",
+        }
         yield Line(row.name, "published", scores, words, quoted=True)
 
 

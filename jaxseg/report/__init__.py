@@ -38,6 +38,11 @@ from jaxseg.report.overlays import ERRORS as ERRORS
 from jaxseg.report.overlays import Example as Example
 from jaxseg.report.overlays import draw_examples as draw_examples
 from jaxseg.report.page_files import write_page as write_page
+from jaxseg.report.run_report import LEARNING_CURVES as LEARNING_CURVES
+from jaxseg.report.run_report import loss_told as loss_told
 from jaxseg.report.run_report import write_run as write_run
 from jaxseg.report.side_by_side import draw_side_by_side as draw_side_by_side
 from jaxseg.report.tables import REGION_NAMES as REGION_NAMES
+from jaxseg.report.tables import conditions as conditions
+from jaxseg.report.tables import evaluation_notes as evaluation_notes
+from jaxseg.report.tables import evaluation_table as evaluation_table

@@ -65,8 +65,13 @@ class Scored(NamedTuple):
         return {name: math.fsum(values) / len(values) if values else math.nan for name, values in found.items()}
 
 
-def read_scored(workdir: str | Path, split: str) -> Scored:
+def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
     """Read a run and its scores on a split, by its own threshold, checkpoint and size.
+
+    Args:
+        workdir: the run's folder.
+        split: train, val or test.
+        name: of another evaluation on this split, such as ``test_threshold0.3``.
 
     Raises:
         FileNotFoundError: there is no such run, or it was not scored on this split.
@@ -74,7 +79,7 @@ def read_scored(workdir: str | Path, split: str) -> Scored:
     """
     workdir = Path(workdir)
     config = read_config(workdir)
-    path = workdir / "eval" / f"{split}.json"
+    path = workdir / "eval" / f"{name or split}.json"
     table = path.with_suffix(".csv")
     for needed in (path, table):
         if not needed.is_file():
