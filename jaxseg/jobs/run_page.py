@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,8 +55,16 @@ def write_page(workdir: str | Path) -> Path:
         f"{models.describe(config['model'])} with attention {config['model']['attention']}, trained on "
         f"{config['data']['name']} by {loss}."
     )
-    page = Page("Run", workdir.resolve().name, lead, list(facts([made])), sections)
+    page = Page("Run", _name(workdir), lead, list(facts([made])), sections)
     return report.write_page(workdir, page)
+
+
+def _name(workdir: Path) -> str:
+    """Return the name of a run's folder; that of a seed or a fold says nothing without the folder around it."""
+    *around, name = workdir.resolve().parts
+    while around and re.fullmatch(r"(fold)?\d+( .*)?", name):
+        name = f"{around.pop()} {name}"
+    return name
 
 
 def _evaluations(workdir: Path) -> list[str]:

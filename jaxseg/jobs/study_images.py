@@ -82,7 +82,7 @@ def image_section(split: Split, folder: Path) -> Section | None:
         own = {f"{name}  {_score(scores[name][image])}": of[image][1] for name, of in drawn.items()}
         path, told = f"{FIGURES}/{split.name}_image{number}.png", f"{image}: {', '.join(reasons)}"
         classes = len(split.first.config["data"]["classes"])
-        report.draw_side_by_side(record.image, record.mask, own, folder / path, title=told, classes=classes)
+        report.draw_side_by_side(record.image, record.mask, own, folder / path, classes=classes)
         values = ", ".join(f"{name} {_score(scores[name][image])}" for name in drawn)
         alt = f"{image}: the photograph, the truth, and the errors of each model. {heading}: {values}."
         section.blocks.append(Picture(path, alt, f"{told}. {heading}: {values}.", photographs=True))

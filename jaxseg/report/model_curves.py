@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxseg.metrics import metric
 from jaxseg.report.figures import save
-from jaxseg.report.learning_curves import GREY, selection_key, series
+from jaxseg.report.learning_curves import GREY, logarithmic, selection_key, series
 from jaxseg.report.model_colours import style
 
 _LEGEND_COLUMNS = 4
@@ -36,7 +36,8 @@ def draw_learning(logs: Mapping[str, Sequence[Sequence[dict[str, Any]]]], path: 
             axes[0].plot(*_thinned(*series(rows, "train/loss")), label=label, linewidth=1.2, alpha=0.8, **style(place))
             if scored:
                 axes[1].plot(*series(rows, score), marker=".", linewidth=1.2, alpha=0.8, **style(place))
-    axes[0].set(ylabel="loss", yscale="log")
+    axes[0].set_ylabel("loss")
+    logarithmic(axes[0])
     axes[0].set_title("Training", loc="left", fontweight="bold")
     if scored:
         axes[1].set_ylabel(f"{metric(select).heading}, mean over images")

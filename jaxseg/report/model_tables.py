@@ -11,6 +11,9 @@ from jaxseg.report.document import Cell, Column, Measured, Table
 DIGITS = 4
 
 
+_BEFORE = ("class", "region")  # words that stand before the scores, for rows may differ in them alone
+
+
 class Line(NamedTuple):
     """A row of a table of scores.
 
@@ -40,9 +43,11 @@ def scores_table(name: str, title: str, lines: Sequence[Line], notes: Iterable[s
     """
     metrics = list(dict.fromkeys(name for line in lines for name in line.scores))
     words = list(dict.fromkeys(name for line in lines for name in line.words))
-    columns = [Column("model", "Model"), Column("source", "Source")]
+    before = [one for one in words if one in _BEFORE]
+    columns = [Column("model", "Model"), Column("source", "Source"), *(Column(one, one.capitalize()) for one in before)]
     columns += [Column(one, metric(one).heading, DIGITS) for one in metrics]
-    columns += [Column(one, one[:1].upper() + one[1:], 0 if one in ("images", "seeds") else None) for one in words]
+    after = [one for one in words if one not in before]
+    columns += [Column(one, one.capitalize(), 0 if one in ("images", "seeds") else None) for one in after]
     rows: list[dict[str, Cell]] = [
         {"model": line.model, "source": line.source}
         | {one: line.scores.get(one) for one in metrics}

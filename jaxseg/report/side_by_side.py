@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 6  # panels of a line
-_PANEL, _GAP, _LINE, _HEAD = 2.2, 0.06, 0.3, 0.34  # inches
+_PANEL, _GAP, _LINE = 2.2, 0.06, 0.3  # inches
 _DPI = 110
-_INK = "#737b84"  # reads on a light page and on a dark one
+_INK = "#7b838c"  # reads on a light page and on a dark one
 
 
 def draw_side_by_side(
@@ -29,7 +29,6 @@ def draw_side_by_side(
     predicted: Mapping[str, UInt8[np.ndarray, "height width"]],
     path: Path,
     *,
-    title: str,
     classes: int = 0,
 ) -> None:
     """Draw the image, the truth, and the errors of each model in the colours of ``overlays.ERRORS``; write a PNG.
@@ -39,7 +38,6 @@ def draw_side_by_side(
         truth: the class of every pixel.
         predicted: the predicted class of every pixel, by the line above the panel: the model and its score.
         path: the picture's file.
-        title: the image's name, and why it is shown.
         classes: the number of classes; 0 for one foreground.
     """
     from matplotlib.figure import Figure
@@ -50,12 +48,11 @@ def draw_side_by_side(
     columns, lines = min(len(drawn), _COLUMNS), math.ceil(len(drawn) / _COLUMNS)
     panel = _PANEL * aspect(truth)
     width = columns * _PANEL + (columns - 1) * _GAP
-    height = _HEAD + lines * (panel + _LINE)
+    height = lines * (panel + _LINE)
     figure = Figure(figsize=(width, height), facecolor="none")  # so that a page's own ground lies beneath
-    figure.text(0, 1 - 0.2 / height, title, fontsize=10.5, fontweight="bold", va="center", color=_INK)
     for place, (name, shown) in enumerate(drawn):
         line, column = divmod(place, _COLUMNS)
-        bottom = height - _HEAD - (line + 1) * (panel + _LINE)
+        bottom = height - (line + 1) * (panel + _LINE)
         box = (column * (_PANEL + _GAP) / width, bottom / height, _PANEL / width, panel / height)
         axis = figure.add_axes(box)
         if shown is None:
