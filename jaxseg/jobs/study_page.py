@@ -16,7 +16,6 @@ from jaxseg.metrics import metric
 from jaxseg.progress import clock
 from jaxseg.report import Code, Column, Page, Picture, Section, Table
 from jaxseg.runs.differing import differing, environment
-from jaxseg.runs.folder import read_starts
 from jaxseg.runs.log import read_metrics
 
 
@@ -119,8 +118,8 @@ def _runs(study: Study, settings: dict[str, Any]) -> Section:
         cells |= {"rule": run.facts.get("checkpoint_rule", ""), "folder": str(run.workdir.relative_to(study.workdir))}
         rows.append(cells | {"seconds": clock(log[-1]["seconds"]) if log and "seconds" in log[-1] else ""})
     blocks: list[Any] = [Table("runs", "All runs", columns, rows)]
-    if starts := read_starts(runs[0].workdir):
-        blocks += ["The first run was made by", Code(shlex.join(starts[-1]["command"]))]
+    if command := runs[0].start.get("command"):
+        blocks += ["The first run was made by", Code(shlex.join(command))]
     environments = {f"{names[run.workdir]} {run.config['seed']}": environment(run) for run in runs}
     for what, of in (("Models differ in", settings), ("Runs differ in", differing(environments))):
         blocks += [f"{line}." for line in report.differing_lines(what, of)]

@@ -116,10 +116,12 @@ def _pooled(split: Split, region: str) -> Iterator[Line]:
 
 def _protocol(run: Scored, region: str, reduction: str) -> dict[str, Any]:
     facts = run.facts
-    rule, at = RULES.get(facts.get("threshold_rule", "")), facts["threshold"]
-    decided = f"threshold of {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"
-    told = f"{decided}; {facts['scored_at']} size; {facts['prediction']}; checkpoint: {facts['checkpoint_rule']}"
-    return {"region": report.REGION_NAMES[region], "reduction": reduction, "protocol": told}
+    rule, at = RULES.get(facts.get("threshold_rule", "")), facts.get("threshold")
+    told = [f"threshold of {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"]
+    told += [f"{facts['scored_at']} size", facts["prediction"]]
+    if checkpoint := facts.get("checkpoint_rule"):
+        told.append(f"checkpoint: {checkpoint}")
+    return {"region": report.REGION_NAMES[region], "reduction": reduction, "protocol": "; ".join(told)}
 
 
 def _quoted(published: Published, split: Split) -> Iterator[Line]:

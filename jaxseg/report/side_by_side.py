@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 6  # panels of a line
 _PANEL, _GAP, _LINE = 2.2, 0.06, 0.3  # inches
-_DPI = 110
+_DPI = 90  # a line of six panels is as wide as the page
 _INK = "#7b838c"  # reads on a light page and on a dark one
 
 
