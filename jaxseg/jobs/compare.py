@@ -76,15 +76,32 @@ def compare(
     if len(workdirs) < 2:
         raise ValueError(f"compare takes two runs or more, and {len(workdirs)} came; name their folders")
     _refuse_to_overwrite(output)
-    read = [read_scored(workdir, split) for workdir in workdirs]
-    runs = joined(read)
+    runs = joined([read_scored(workdir, split) for workdir in workdirs])
     for run in runs[1:]:
         if told := first_difference(runs[0], run):
             raise ValueError(f"{told}: scores of other {split} images cannot be compared; name runs of the same")
     models = _models(runs, metric, region, label)
-    groups, about_groups = _groups(runs, group_pattern)
+    groups, about_groups = grouped(runs, group_pattern)
+    found = comparison(models, groups, about_groups, split=split, metric=metric, region=region, label=label)
+    print(report.comparison_text(found), end="")
+    if output is not None:
+        report.write_comparison(Path(output), found)
+    return found
+
+
+def comparison(
+    models: Sequence[Model],
+    groups: list[str] | None,
+    about_groups: str,
+    *,
+    split: str,
+    metric: str,
+    region: str,
+    label: str,
+) -> dict[str, Any]:
+    """Return what ``compare`` does, of models whose scores are there, and of groups as ``grouped`` gives them."""
     place = {"split": split, "region": region, "reduction": "image_mean", "metric": metric, "class": label}
-    found = {
+    return {
         **place,
         "groups": about_groups,
         "level": statistics.LEVEL,
@@ -92,12 +109,10 @@ def compare(
         "power": statistics.POWER,
         **_compared(models, groups, place),
         "settings": differing({model.name: settings(model.runs[0]) for model in models}),
-        "environment": differing({str(run.workdir): environment(run) for run in read}),
+        "environment": differing(
+            {str(part.workdir): environment(part) for model in models for run in model.runs for part in run.parts}
+        ),
     }
-    print(report.comparison_text(found), end="")
-    if output is not None:
-        report.write_comparison(Path(output), found)
-    return found
 
 
 def _refuse_to_overwrite(output: str | Path | None) -> None:
@@ -121,12 +136,15 @@ def _models(runs: Sequence[Scored], metric: str, region: str, label: str) -> lis
         else:
             held.append(run)
     names = _names(alike)
-    models = []
-    for name, (_, held) in zip(names, alike, strict=True):
-        held.sort(key=lambda run: run.config["seed"])
-        scores = [run.scores(metric, region, label) for run in held]
-        models.append(Model(name, held, np.array([[of[image] for image in runs[0].ids] for of in scores])))
-    return models
+    by_name = dict(zip(names, (held for _, held in alike), strict=True))
+    return [of_runs(name, held, runs[0].ids, metric, region, label) for name, held in by_name.items()]
+
+
+def of_runs(name: str, runs: Sequence[Scored], ids: Sequence[str], metric: str, region: str, label: str = "") -> Model:
+    """Return the model of runs that differ by their seed alone, with its scores of the images ``ids``."""
+    runs = sorted(runs, key=lambda run: run.config["seed"])
+    scores = [run.scores(metric, region, label) for run in runs]
+    return Model(name, runs, np.array([[of[image] for image in ids] for of in scores]))
 
 
 def _names(alike: Sequence[tuple[dict[str, Any], list[Scored]]]) -> list[str]:
@@ -141,7 +159,7 @@ def _names(alike: Sequence[tuple[dict[str, Any], list[Scored]]]) -> list[str]:
     return [", ".join(f"{short[name]}={values[folder]}" for name, values in told.items()) for folder in folders]
 
 
-def _groups(runs: Sequence[Scored], pattern: str) -> tuple[list[str] | None, str]:
+def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None, str]:
     """Return the group of every image, None where each is its own, and how that is known, in words."""
     ids = runs[0].ids
     if pattern:
@@ -176,7 +194,7 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
             **place,
             **{name: model.runs[0].facts.get(name) for name in _EVALUATED},
             "folds": len(model.runs[0].folds),
-            "runs": [str(folder) for run in model.runs for folder in run.folders],
+            "runs": [str(part.workdir) for run in model.runs for part in run.parts],
             "seeds": model.seeds,
             **_plain(statistics.mean(model.scores, groups)),
         }

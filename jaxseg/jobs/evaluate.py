@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.checks import require
+from jaxseg.jobs import run_page
 from jaxseg.metrics import FIXED, Evaluation, chosen
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
@@ -27,7 +28,7 @@ def evaluate(
     curves: bool = False,
     **prediction: Any,
 ) -> Evaluation:
-    """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.md``.
+    """Score a run on ``split``, as its config's ``eval`` says; write ``eval/``, ``figures/`` and ``report.html``.
 
     The files are named by the split. Those of another checkpoint, threshold or the like than the run's own also name
     what differs, as in ``test_threshold0.3``, and replace none of the others. The table is printed.
@@ -163,4 +164,5 @@ def evaluate_split(
     folder = workdir / "eval" / f"{name}_predictions" if masks else None
     evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder, metrics=metrics, curves=curves)
     report.write_run(workdir, evaluation, split=split, name=name, predictor=predictor, records=records)
+    run_page.write_page(workdir)
     return evaluation

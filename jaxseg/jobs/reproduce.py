@@ -12,6 +12,7 @@ from jaxseg.config import Settings, plain, resolved, validate
 from jaxseg.interrupt import Stopped, StopRequest
 from jaxseg.jobs import side_by_side
 from jaxseg.jobs.evaluate import evaluate
+from jaxseg.jobs.study_page import write_page
 from jaxseg.jobs.train import train
 from jaxseg.progress import clock
 from jaxseg.runs.folder import RunFolder, read_config
@@ -51,6 +52,8 @@ def reproduce(
     _record(study, found, workdir)
     print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done", flush=True)
     failed = _run(waiting, workdir, splits, places)
+    if any((workdir / RUNS / trial.name / "eval" / f"{split}.json").exists() for trial in found for split in splits):
+        print(f"the page: {write_page(workdir)}", flush=True)
     if failed:
         told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {workdir / LOGS} holds what they printed")

@@ -26,7 +26,7 @@ def train(config: Settings, workdir: str | Path) -> None:
     network = validate(config)
     with RunFolder(workdir, resolved(config, network)) as run:
         _train(config, network, run)
-    print(f"done: {run.path / 'report.md'}, pictures in {run.path / 'figures'}", flush=True)
+    print(f"done: {run.path / 'report.html'}, pictures in {run.path / 'figures'}", flush=True)
 
 
 def _train(config: Settings, network: Network, run: RunFolder) -> None:

@@ -62,10 +62,10 @@ def comparison_text(found: dict[str, Any]) -> str:
     lines = [_title(found), "", *_models(found), ""]
     if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
         lines += [*_seeds(found), ""]
-    lines += [f"- {note}" for note in _notes(found)]
+    lines += [f"- {note}" for note in comparison_notes(found)]
     differing = [
-        *_differing("Models differ in", found["settings"]),
-        *_differing("Runs differ in", found["environment"]),
+        *differing_lines("Models differ in", found["settings"]),
+        *differing_lines("Runs differ in", found["environment"]),
     ]
     return "\n".join([*lines, *(f"- {line}" for line in differing)]) + "\n"
 
@@ -135,7 +135,8 @@ def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
     }
 
 
-def _notes(found: dict[str, Any]) -> Iterator[str]:
+def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
+    """Yield sentences that say how the numbers of a comparison are made, and what they leave out."""
     models, over_images = found["models"], found["over_images"]
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
     for row in models:
@@ -188,7 +189,8 @@ def _ranks(ranks: dict[str, Any]) -> Iterator[str]:
         yield f"Not told apart by ranks: {', '.join(names[place] for place in alike)}."
 
 
-def _differing(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def differing_lines(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each name whose values differ: ``what``, the name, each value and whose it is."""
     for name, values in names.items():
         by_value: dict[str, list[str]] = {}
         for who, value in values.items():

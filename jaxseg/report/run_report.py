@@ -1,32 +1,26 @@
-"""``report.md`` of a run: its scores, what they depend on, and pictures."""
+"""An evaluation in a run's folder: its scores, what they depend on, and pictures."""
 
 from __future__ import annotations
 
-import operator
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from jaxseg import files
 from jaxseg.data.records import Record
 from jaxseg.metrics import Evaluation, decide, metric
-from jaxseg.models import describe
-from jaxseg.progress import clock
 from jaxseg.report.learning_curves import draw_curves, selection_key, series
 from jaxseg.report.overlays import Example, choose, draw_examples
 from jaxseg.report.ranking import draw_ranking
 from jaxseg.report.score_curves import draw_score_curves
 from jaxseg.report.tables import write_curves, write_scores
-from jaxseg.runs.folder import read, read_config, read_starts
+from jaxseg.runs.folder import read_config
 from jaxseg.runs.log import NAME, read_metrics
 from jaxseg.runs.members import read_members
 
-_CURVES = "learning_curves.png"
+LEARNING_CURVES = "learning_curves.png"
 _PAPERS = "cross entropy per pixel"  # the loss of the paper and of runs that say nothing else
-_SPLITS = ("test", "shifted_test", "val", "shifted_val", "train")  # in the order of the report
 
 
 @runtime_checkable
@@ -50,12 +44,12 @@ def write_run(
     predictor: Predicts,
     records: Sequence[Record],
     name: str = "",
-) -> Path:
-    """Write the tables and pictures of an evaluation into a run's folder, and return the path of ``report.md``.
+) -> None:
+    """Write the tables and pictures of an evaluation into a run's folder.
 
     ``eval/<name>.{json,csv,md}``, ``figures/<name>_examples.png``, ``figures/<name>_ranking.png``,
-    ``eval/curves/<name>.json`` and ``figures/<name>_curves.png`` if the evaluation has curves,
-    ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``, and ``report.md`` with every evaluation so far.
+    ``eval/curves/<name>.json`` and ``figures/<name>_curves.png`` if the evaluation has curves, and
+    ``figures/learning_curves.png`` if the run has a ``metrics.jsonl``.
     The pictures show and order images by the metric that selected the checkpoint.
 
     Args:
@@ -85,7 +79,7 @@ def write_run(
     figures, classes = workdir / "figures", tuple(evaluation.summary.get("classes", {}))
     figures.mkdir(exist_ok=True)
     if rows:
-        draw_curves(rows, figures / _CURVES, select=select, loss=_loss(config["loss"]), classes=classes)
+        draw_curves(rows, figures / LEARNING_CURVES, select=select, loss=loss_told(config["loss"]), classes=classes)
     ranked, heading = evaluation.ranked(select, "full"), metric(select).heading
     if chosen := choose(ranked):
         title = f"{split}: {', '.join(place for place, _ in chosen)} of {len(ranked)} images "
@@ -106,40 +100,6 @@ def write_run(
         draw_score_curves(evaluation.curves, picture, title=title)
     else:  # that of an evaluation before would stand beside these scores
         picture.unlink(missing_ok=True)
-    return _write_report(workdir, config, rows)
-
-
-def _write_report(workdir: Path, config: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Path:
-    """Write ``report.md`` of a run's config, log, scores of every split and pictures; return its path."""
-    model, data, train = config["model"], config["data"], config["train"]
-    loss = _loss(config["loss"])
-    told = "" if loss == _PAPERS else f", {loss}"
-    told += "" if data["inputs"] == ["rgb"] else f", on the inputs {', '.join(data['inputs'])}"
-    lines = [
-        f"# {workdir.resolve().name}",
-        "",
-        f"{describe(model)} with attention `{model['attention']}`, trained on `{data['name']}` for "
-        f"{train['steps']:,} steps of {train['batch_size']} images, {_seeds(workdir, config)}{told}. All settings: "
-        "[config.json](config.json); software and devices: [environment.json](environment.json); which images are in "
-        "which split: [data.json](data.json).",
-        "",
-        _circumstances(workdir, rows),
-        "",
-    ]
-    for name in _evaluations(workdir):
-        lines += _scores(workdir, name)
-    if (workdir / "figures" / _CURVES).exists():
-        lines += ["## Learning curves", "", f"![learning curves](figures/{_CURVES})", ""]
-    lines += ["For research; not a medical device."]
-    report = workdir / "report.md"
-    files.write(report, ("\n".join(lines) + "\n").encode())
-    return report
-
-
-def _seeds(workdir: Path, config: dict[str, Any]) -> str:
-    members = read_members(workdir)
-    seeds = ", ".join(dict.fromkeys(str(member.seed) for member in members))
-    return f"seeds {seeds}: the mean of {len(members)} networks" if members else f"seed {config['seed']}"
 
 
 def checkpoint_rule(rows: Sequence[dict[str, Any]], step: int | None, select: str) -> str:
@@ -176,45 +136,7 @@ def _example(
     )
 
 
-def _loss(settings: dict[str, Any]) -> str:
-    """Return what the training loss is, for the axis of its curve."""
+def loss_told(settings: dict[str, Any]) -> str:
+    """Return what the training loss is, in words; ``settings`` are those of ``config.loss``."""
     name = _PAPERS if settings["name"] == "cross_entropy" else f"loss: {settings['name']}"
     return name if settings["region"] == "full" else f"{name}, in the field of view"
-
-
-def _circumstances(workdir: Path, rows: Sequence[dict[str, Any]]) -> str:
-    """Return on how many images a run was trained, in which time, on what, and by which command."""
-    splits = read(workdir / "data.json", operator.itemgetter("splits"))
-    told = ", ".join(f"{split['num_images']} {name}" for name, split in splits.items() if split)
-    lines = [f"Images: {told}."]
-    if members := read_members(workdir):
-        listed = ", ".join(f"`{member.run}` (seed {member.seed}, {member.checkpoint})" for member in members)
-        return f"{lines[0]} Networks: {listed}."
-    starts = read_starts(workdir)
-    if rows and "seconds" in rows[-1]:
-        again = f", over {len(starts)} starts" if len(starts) > 1 else ""
-        lines.append(
-            f"Time, with scoring and compiling: {clock(rows[-1]['seconds'])} up to step {rows[-1]['step']}{again}."
-        )
-    if starts:
-        devices = starts[-1]["devices"]
-        lines.append(f"On {len(devices)} x {devices[0]}, by `{shlex.join(starts[-1]['command'])}`.")
-    return " ".join(lines)
-
-
-def _evaluations(workdir: Path) -> list[str]:
-    """Return the names of a run's evaluations by split, that of the run's own protocol first."""
-    names = sorted(path.stem for path in (workdir / "eval").glob("*.md") if path.with_suffix(".json").exists())
-    return [name for split in _SPLITS for name in names if name == split or name.startswith(f"{split}_")]
-
-
-def _scores(workdir: Path, name: str) -> list[str]:
-    split = next(split for split in _SPLITS if name == split or name.startswith(f"{split}_"))
-    protocol = name.removeprefix(split).removeprefix("_")
-    heading = f"## Scores on {split}" + (f", not as configured: {protocol.replace('_', ', ')}" if protocol else "")
-    csv = f"Image by image: [{name}.csv](eval/{name}.csv)."
-    lines = [heading, "", (workdir / "eval" / f"{name}.md").read_text().rstrip(), "", csv, ""]
-    for kind in ("examples", "ranking", "curves"):
-        if (workdir / "figures" / f"{name}_{kind}.png").exists():
-            lines += [f"![{kind} of {name}](figures/{name}_{kind}.png)", ""]
-    return lines

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxseg import files
 from jaxseg.metrics import FIXED, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
+from jaxseg.report.document import Cell, Column, Measured, Table
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
@@ -80,27 +81,46 @@ def _cell(text: str) -> str:
 
 def to_markdown(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> str:
     """Return a line of what the numbers depend on, and a table whose every row names split, region and reduction."""
-    classes = evaluation.summary.get("classes", {})
-    threshold = {"class of a pixel": evaluation.decision()} if classes else {"threshold": _threshold(evaluation)}
-    conditions = {**threshold, "scored at": f"{evaluation.scored_at} size"} | facts
+    told = to_json(split, evaluation, facts)
     headings = [metric(name).heading for name in evaluation.metrics]
-    # The rows of the table: whose scores, and in a column of their own of which class.
-    scored = []
-    for who, summary in (("model", evaluation.summary), ("observer 2", evaluation.observer2)):
-        if summary:
-            images = {"num_images": summary["num_images"]}
-            scored.append(([who, *(["mean over classes"] if classes else [])], summary))
-            scored += [([who, name], images | regions) for name, regions in summary.get("classes", {}).items()]
+    classes = ["class"] if "classes" in told else []
     lines = [
-        "; ".join(
-            f"{name.replace('_', ' ')}: {_words(value)}" for name, value in conditions.items() if value is not None
-        ),
+        conditions(told),
         "",
-        _line("scored", *(["class"] if classes else []), "split", "region", "reduction", *headings),
+        _line("scored", *classes, "split", "region", "reduction", *headings),
         _line("---", *(["---"] if classes else []), "---", "---", "---", *["---:"] * len(headings)),
     ]
-    lines += [_line(*what, split, *cells) for what, summary in scored for cells in _rows(summary)]
-    return "\n".join([*lines, "", *_notes(evaluation), ""])
+    lines += [_line(*what, split, *cells) for what, summary in scored(told) for cells in _rows(summary)]
+    return "\n".join([*lines, "", *(f"{note}  " for note in evaluation_notes(told)), ""])
+
+
+def scored(told: dict[str, Any]) -> list[tuple[list[str], dict[str, Any]]]:
+    """Return each summary of an evaluation with whose it is, and in a word of its own of which class.
+
+    Args:
+        told: ``eval/<name>.json``.
+    """
+    found = []
+    for who, summary in (("model", told), ("observer 2", told.get("observer2"))):
+        if summary:
+            images = {"num_images": summary["num_images"]}
+            classes = summary.get("classes", {})
+            found.append(([who, *(["mean over classes"] if classes else [])], summary))
+            found += [([who, name], images | regions) for name, regions in classes.items()]
+    return found
+
+
+def conditions(told: dict[str, Any]) -> str:
+    """Return a line of what an evaluation's numbers depend on: threshold, size, checkpoint; ``told`` as ``scored``."""
+    threshold, rule = told["threshold"], RULES.get(told.get("threshold_rule", FIXED))
+    if "classes" in told:
+        given = ", ".join(f"{at:g}" for at in threshold or ())
+        words = {"class of a pixel": f"threshold {given}" if given else "the most probable class"}
+    else:
+        words = {"threshold": f"{threshold} ({rule.says})" if rule else f"{threshold}"}
+    words |= {"scored at": f"{told['scored_at']} size"}
+    words |= {name: value for name, value in told.items() if name not in _KNOWN}
+    return "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in words.items())
 
 
 def _words(value: Any) -> str:
@@ -110,9 +130,44 @@ def _words(value: Any) -> str:
     return ", ".join(f"{member['run']} ({member['checkpoint']}, step {member['step']})" for member in value)
 
 
-def _threshold(evaluation: Evaluation) -> str:
-    rule = RULES.get(evaluation.threshold_rule)
-    return f"{evaluation.threshold} ({rule.says})" if rule else f"{evaluation.threshold}"
+# What an evaluation's file holds beside what its numbers depend on, or ``conditions`` tells first.
+_KNOWN = (
+    "num_images", "full", "fov", "classes", "notes", "split", "threshold", "threshold_rule", "scored_at",
+    "image_sd_ddof", "observer2",
+)  # fmt: skip
+
+
+def evaluation_table(
+    name: str, title: str, told: dict[str, Any], intervals: dict[str, Measured], select: str, notes: Sequence[str]
+) -> Table:
+    """Return an evaluation's scores as a table of a page: a row a region and reduction, of model and observer.
+
+    Args:
+        name: of its files.
+        title: what it shows.
+        told: ``eval/<name>.json``.
+        intervals: by region the model's mean of the metric that selects.
+        select: that metric.
+        notes: sentences beneath it.
+    """
+    names = list(told["full"]["image_mean"])
+    words = ("scored", "class", "region", "reduction") if "classes" in told else ("scored", "region", "reduction")
+    columns = [Column(one, one.capitalize()) for one in words]
+    columns += [Column("images", "Images", 0), *(Column(one, metric(one).heading, 4) for one in names)]
+    rows: list[dict[str, Cell]] = []
+    for what, summary in scored(told):
+        for region in filter(summary.__contains__, REGIONS):
+            found = summary[region]
+            place: dict[str, Cell] = dict(zip(words, [*what, REGION_NAMES[region]], strict=False))
+            place["images"] = found.get("num_images", summary["num_images"])
+            means: dict[str, Cell] = {
+                one: Measured(mean, found["image_sd"][one]) for one, mean in found["image_mean"].items()
+            }
+            if summary is told and region in intervals:
+                means[select] = intervals[region]
+            rows.append(place | {"reduction": "mean ± SD of images"} | means)
+            rows.append(place | {"reduction": "pooled pixels"} | found["pooled"])
+    return Table(name, title, tuple(columns), rows, tuple(notes))
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
@@ -127,23 +182,24 @@ def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
         yield [REGION_NAMES[region], "pooled pixels", *map(_number, scores["pooled"].values())]
 
 
-def _notes(evaluation: Evaluation) -> Iterator[str]:
-    if evaluation.observer2:
-        yield "Observer 2 is the second human observer, scored against the first as a prediction would be.  "
-    for row in map(metric, evaluation.metrics):
+def evaluation_notes(told: dict[str, Any]) -> Iterator[str]:
+    """Yield sentences on how an evaluation's numbers are made, and what they leave out; ``told`` as ``scored``."""
+    if "observer2" in told:
+        yield "Observer 2 is the second human observer, scored against the first as a prediction would be."
+    for row in map(metric, told["full"]["image_mean"]):
         if row.says:
-            yield f"{row.heading}: {row.says}.  "
-    if evaluation.summary["num_images"] > 1:
-        yield f"SD: over images, divided by n - {SD_DDOF}.  "
-    classes = evaluation.summary.get("classes", {})
+            yield f"{row.heading}: {row.says}."
+    if told["num_images"] > 1:
+        yield f"SD: over images, divided by n - {SD_DDOF}."
+    classes = told.get("classes", {})
     if classes:
-        yield "A class is scored against the rest. Their mean is that of their numbers, SD too, as far as defined.  "
-    for name, summary in classes.items() or {"": evaluation.summary}.items():
+        yield "A class is scored against the rest. Their mean is that of their numbers, SD too, as far as defined."
+    for name, summary in classes.items() or {"": told}.items():
         for region in REGIONS:
             for score, number in summary.get(region, {}).get("undefined", {}).items():
                 what = f"{metric(score).heading} {f'of {name} ' if name else ''}({REGION_NAMES[region]})"
-                yield f"{what} is undefined for {number} images, which its mean leaves out.  "
-    yield from (f"Note: {note}.  " for note in evaluation.summary.get("notes", ()))
+                yield f"{what} is undefined for {number} images, which its mean leaves out."
+    yield from (f"Note: {note}." for note in told.get("notes", ()))
 
 
 def _number(value: float | None, spread: float | None = None) -> str:

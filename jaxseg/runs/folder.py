@@ -1,8 +1,8 @@
 """The folder of a run: what was asked, on what, and what came of it.
 
 ``config.json`` (resolved), ``environment.json`` (one entry per start), ``data.json``, ``preprocess.json``,
-``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.md``. The first four carry
-a digest of themselves.
+``metrics.jsonl`` and TensorBoard events, ``checkpoints/``, ``eval/``, ``figures/``, ``report.html``, ``report.md``,
+``tables/``. The first four carry a digest of themselves.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _one(runs: list[Scored]) -> Scored:
         digests=digests,
         groups={name: group for run in runs for name, group in (run.groups or {}).items()},
         rows=rows,
-        folds=tuple(run.workdir for run in runs),
+        folds=tuple(runs),
     )
 
 

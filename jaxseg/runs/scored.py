@@ -29,7 +29,7 @@ class Scored(NamedTuple):
         digests: of each image's files, by its id.
         groups: the group of an image, where it is not one of its own; None where an earlier run does not tell.
         rows: ``eval/<split>.csv``: a row an image, region and class; numbers as text.
-        folds: the runs' folders of a whole cross-validation, see ``runs.folds``; () for a run of its own.
+        folds: the runs of a whole cross-validation, see ``runs.folds``; () for a run of its own.
     """
 
     workdir: Path
@@ -41,12 +41,12 @@ class Scored(NamedTuple):
     digests: dict[str, Any]
     groups: dict[str, str] | None
     rows: list[dict[str, str]]
-    folds: tuple[Path, ...] = ()
+    folds: tuple[Scored, ...] = ()
 
     @property
-    def folders(self) -> tuple[Path, ...]:
-        """The folders of all runs that it is made of."""
-        return self.folds or (self.workdir,)
+    def parts(self) -> tuple[Scored, ...]:
+        """The runs that it is made of, each in a folder."""
+        return self.folds or (self,)
 
     def scores(self, metric: str, region: str, label: str = "") -> dict[str, float]:
         """Return the score of every image, by id; NaN where it is undefined.
@@ -72,8 +72,13 @@ class Scored(NamedTuple):
         return {name: math.fsum(values) / len(values) if values else math.nan for name, values in found.items()}
 
 
-def read_scored(workdir: str | Path, split: str) -> Scored:
+def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
     """Read a run and its scores on a split, by its own threshold, checkpoint and size.
+
+    Args:
+        workdir: the run's folder.
+        split: train, val or test.
+        name: of another evaluation on this split, such as ``test_threshold0.3``.
 
     Raises:
         FileNotFoundError: there is no such run, or it was not scored on this split.
@@ -81,7 +86,7 @@ def read_scored(workdir: str | Path, split: str) -> Scored:
     """
     workdir = Path(workdir)
     config = read_config(workdir)
-    path = workdir / "eval" / f"{split}.json"
+    path = workdir / "eval" / f"{name or split}.json"
     table = path.with_suffix(".csv")
     for needed in (path, table):
         if not needed.is_file():

@@ -20,6 +20,7 @@ from jaxseg.config import defaults, plain
 from jaxseg.data.images import write_png
 from jaxseg.data.records import Record, Records
 from jaxseg.inference import Predictor, canvases, predict_folder, score
+from jaxseg.jobs import run_page
 from jaxseg.jobs.evaluate import evaluate_split
 from jaxseg.models import Network
 
@@ -68,6 +69,7 @@ def test_pictures_of_an_evaluation_take_its_programs(predictor, monkeypatch, pro
             predictor.prepared(record.image)
 
     monkeypatch.setattr(report, "write_run", draw)
+    monkeypatch.setattr(run_page, "write_page", lambda workdir: None)
     splits = data.Splits(records(), None, records(), (), (), {}, {}, PLAIN)
     evaluate_split(Path(), {}, splits, "test", predictor, "prepared", name="test")
     assert len(programs) <= canvases.MOST  # none where another test compiled them

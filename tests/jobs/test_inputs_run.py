@@ -57,7 +57,7 @@ def test_prepared_records_hold_the_photograph_and_what_the_network_sees(run):
 def test_it_says_what_the_network_sees(run):
     stored = json.loads((run / "preprocess.json").read_text())
     assert (stored["inputs"], stored["angle"], len(stored["mean"])) == (list(INPUTS), "released", 5)
-    assert "on the inputs v_star, intrinsic, shading_attenuated" in (run / "report.md").read_text()
+    assert "inputs v_star, intrinsic, shading_attenuated" in (run / "report.md").read_text()
     config = demo(run.with_name("cache"))
     assert training_batch(config)[1] == (2, 40, 40, 5)
     assert "a training step on 2 x 40 x 40 x 5" in layer_table(config)

@@ -76,7 +76,7 @@ def test_it_trains_and_says_what_it_left_out(run, capsys):
     model = json.loads((run / "config.json").read_text())["model"]
     assert model["options"] == {"width": 2}
     assert "size" not in model
-    assert "unet width 2 with attention `pwa`" in (run / "report.md").read_text()
+    assert "unet width 2 with attention pwa" in (run / "report.md").read_text()
     train(demo(run.with_name("cache")), run)
     told = capsys.readouterr().out
     assert "note: model.size 'tiny' is not used: unet has none\n" in told

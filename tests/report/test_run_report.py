@@ -1,9 +1,13 @@
+import csv
 import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
+from jaxseg import statistics
+from jaxseg.jobs.run_page import write_page
 from jaxseg.report import write_run
 from jaxseg.report.run_report import checkpoint_rule
 
@@ -21,7 +25,9 @@ def workdir(tmp_path, metrics_rows):
     workdir = tmp_path / "demo"
     workdir.mkdir()
     (workdir / "config.json").write_text(json.dumps(CONFIG))
-    splits = {"train": {"num_images": 12}, "val": {"num_images": 5}, "test": None}
+    ids = [f"eye{index}" for index in range(5)]
+    held = {"num_images": 5, "ids": ids, "digests": {name: {} for name in ids}}
+    splits = {"train": {"num_images": 12}, "val": held, "test": None}
     (workdir / "data.json").write_text(json.dumps({"splits": splits}))
     start = {"devices": ["cpu:cpu", "cpu:cpu"], "command": ["launch/train.py", "--config.data.dir=my images"]}
     (workdir / "environment.json").write_text(json.dumps([start, start]))
@@ -30,30 +36,66 @@ def workdir(tmp_path, metrics_rows):
     return workdir
 
 
-def test_a_report_holds_every_number_and_picture_of_the_run(workdir, evaluation, predictor, records):
-    path = write_run(workdir, evaluation, split="val", predictor=predictor, records=records)
-    assert path == workdir / "report.md"
-    text = path.read_text()
+def test_a_page_holds_every_number_and_picture_of_the_run(workdir, evaluation, predictor, records):
+    write_run(workdir, evaluation, split="val", predictor=predictor, records=records)
+    assert write_page(workdir) == workdir / "report.html"
+    text, page = (workdir / "report.md").read_text(), (workdir / "report.html").read_text()
     assert text.startswith("# demo\n")
-    assert "denseunet tiny with attention `ja9`, trained on `synthetic` for 300 steps of 4 images, seed 7" in text
-    assert "Images: 12 train, 5 val. Time, with scoring and compiling: 12 min up to step 300, over 2 starts." in text
-    assert "On 2 x cpu:cpu, by `launch/train.py '--config.data.dir=my images'`." in text
-    assert "threshold: 0.5" in text
-    assert "checkpoint step: 200; checkpoint rule: best val/full/image_mean/dice" in text
-    assert (workdir / "eval" / "val.md").read_text().strip() in text
+    for words in (
+        "denseunet tiny with attention ja9, trained on synthetic by cross entropy per pixel.",
+        "300 steps of 4 images",
+        "synthetic: 12 train, 5 val",
+        "12 min, over 2 starts, with scoring and compiling",
+        "2 x cpu:cpu",
+        "threshold: 0.5",
+        "checkpoint step: 200; checkpoint rule: best val/full/image_mean/dice",
+    ):
+        assert words in text
+        assert words in page
+    assert "```\nlaunch/train.py '--config.data.dir=my images'\n```" in text
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
     assert pictures == ["figures/val_examples.png", "figures/val_ranking.png", "figures/learning_curves.png"]
     assert all((workdir / picture).stat().st_size > 5000 for picture in pictures)
+    assert page.count("data:image/png;base64,") == 3
     told = json.loads((workdir / "eval" / "val.json").read_text())
     assert told["seed"] == 7
     assert told["prediction"] == "whole images"
+    for region in ("full", "fov"):
+        for reduction in ("image_mean", "image_sd", "pooled"):
+            for value in told[region][reduction].values():
+                if value is not None:
+                    assert f"{value:.4f}" in text
+                    assert f"{value:.4f}" in page
+    with (workdir / "tables" / "val.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["scored"], row["region"], row["reduction"]) for row in rows] == [
+        (scored, region, reduction)
+        for scored in ("model", "observer 2")
+        for region in ("full image", "field of view")
+        for reduction in ("mean ± SD of images", "pooled pixels")
+    ]
+    assert float(rows[0]["dice"]) == told["full"]["image_mean"]["dice"]
+    assert float(rows[1]["auc"]) == told["full"]["pooled"]["auc"]
+    assert (rows[4]["auc"], rows[1]["isic_jaccard"]) == ("", "")
+    interval = statistics.mean(np.array([[row["dice"] for row in evaluation.rows if row["region"] == "full"]])).interval
+    assert (float(rows[0]["dice_low"]), float(rows[0]["dice_high"])) == interval[:2]
+
+
+def test_a_table_that_is_gone_leaves_a_page_without_interval(workdir, evaluation, predictor, records):
+    write_run(workdir, evaluation, split="val", predictor=predictor, records=records)
+    (workdir / "eval" / "val.csv").unlink()
+    text = write_page(workdir).with_suffix(".md").read_text()
+    assert "No interval: " in text
+    assert f"{evaluation.summary['full']['image_mean']['dice']:.4f}" in text
 
 
 def test_another_split_is_added_before(workdir, evaluation, predictor, records):
     for split in ("val", "test"):
         write_run(workdir, evaluation, split=split, predictor=predictor, records=records)
-    text = (workdir / "report.md").read_text()
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Scores on test", "Scores on val", "Learning curves"]
+    text = write_page(workdir).with_suffix(".md").read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+        "Scores on test", "Scores on val", "Learning curves", "How it was made"
+    ]  # fmt: skip
 
 
 def test_the_worst_median_and_best_image_are_shown(workdir, evaluation, predictor, records, drawn):
@@ -96,7 +138,8 @@ def test_the_metric_of_the_config_selects_orders_and_names(workdir, evaluation, 
     scored = [0.2, None, 0.9, 0.4, 0.3]  # of each image; Dice orders them otherwise
     rows = [row | {"recall": scored[int(row["id"][-1])]} for row in evaluation.rows]
     evaluation = dataclasses.replace(evaluation, rows=rows)
-    text = write_run(workdir, evaluation, split="val", predictor=predictor, records=records).read_text()
+    write_run(workdir, evaluation, split="val", predictor=predictor, records=records)
+    text = write_page(workdir).with_suffix(".md").read_text()
     assert "checkpoint rule: best val/full/image_mean/recall" in text
     assert [text.get_text() for text in drawn["val_examples.png"].texts] == [
         "val: worst, median, best of 4 images by Recall (full image, prepared size)",

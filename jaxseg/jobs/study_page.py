@@ -1,0 +1,137 @@
+"""The page of a study: ``report.html`` and ``report.md`` with tables, statistics and pictures of its runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jaxseg import published, report
+from jaxseg.jobs.page_facts import Made, facts
+from jaxseg.jobs.study_images import image_section
+from jaxseg.jobs.study_runs import Study, read_study
+from jaxseg.jobs.study_scores import FIGURES, Split, difference_section, score_section, splits_section
+from jaxseg.metrics import metric
+from jaxseg.progress import clock
+from jaxseg.report import Code, Column, Page, Picture, Section, Table
+from jaxseg.runs.differing import differing, environment
+from jaxseg.runs.log import read_metrics
+
+
+def write_page(workdir: str | Path) -> Path:
+    """Write the page of a study into its folder; return the path of ``report.html``.
+
+    ``report.html`` holds all that it shows; ``report.md`` shows the same with the pictures of ``figures/``; ``tables/``
+    has every table as CSV, with all digits, and as LaTeX. Runs that are not scored yet are told, and left out. A page
+    that is there is replaced.
+
+    Args:
+        workdir: the study's folder, with ``study.json`` and its runs.
+
+    Raises:
+        FileNotFoundError: the folder holds no study.
+        ValueError: a file is damaged, no run is scored, or the runs are scored on different images.
+    """
+    study = read_study(workdir)
+    beside = published.table(study.published) if study.published else None
+    (study.workdir / FIGURES).mkdir(exist_ok=True)
+    select = study.every_run()[0].config["eval"]["select"]
+    splits = [Split(name, runs, select) for name, runs in study.runs.items()]
+    found = [split.compared("full") for split in splits]
+    sections: list[Section] = []
+    for split, one in zip(splits, found, strict=True):
+        sections.append(score_section(split, one, beside, study.workdir))
+        if len(split.runs) > 1:
+            sections.append(difference_section(split, one, study.workdir))
+    if len(splits) > 1:
+        sections.append(splits_section(splits, found))
+    for split in splits:
+        sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir)])
+    sections += filter(None, [_learning(study, select), _runs(study, found[0]["settings"])])
+    lead = f"{len(study.models)} models, {len(study.every_run())} runs; compared by {metric(select).heading}."
+    told = list(facts([Made.read(run.workdir) for run in study.every_run()]))
+    told += [("Not scored yet", ", ".join(study.missing))] if study.missing else []
+    return report.write_page(study.workdir, Page("Study", study.title, lead, told, sections))
+
+
+def _learning(study: Study, select: str) -> Section | None:
+    logs: dict[str, list[Any]] = {}
+    for of in study.runs.values():
+        for model, runs in of.items():
+            logs.setdefault(model, [read_metrics(part.workdir) for run in runs for part in run.parts])
+    path = f"{FIGURES}/learning.png"
+    if not report.draw_learning(logs, study.workdir / path, select=select):
+        return None
+    alt = f"Training loss and {metric(select).heading} on val against the step, a line a run: {', '.join(logs)}."
+    caption = "A line a run. The loss is shown as means of neighbouring steps; val selects the checkpoint, test never."
+    return Section("Learning curves", [Picture(path, alt, caption)])
+
+
+def _curves(split: Split, folder: Path) -> Section | None:
+    """Return ROC, precision-recall and calibration curves of the first run of each model that has some.
+
+    Folds have none in common: probabilities of different networks make no curve together.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, runs in split.runs.items():
+        if runs[0].folds:
+            continue
+        path = runs[0].workdir / "eval" / "curves" / f"{split.name}.json"
+        if path.is_file():
+            curves = json.loads(path.read_bytes())["curves"]
+            for one in curves:
+                if one["region"] == "full":
+                    found[f"{name}, {one['class']}" if "class" in one else name] = one
+    if not found:
+        return None
+    path = f"{FIGURES}/{split.name}_curves.png"
+    seeds = ", ".join(f"{name} {runs[0].config['seed']}" for name, runs in split.runs.items())
+    title = f"{split.name}: pooled pixels of {len(split.first.ids)} images, full image"
+    report.draw_model_curves(found, folder / path, title=title)
+    columns = (
+        Column("model", "Model"),
+        Column("auc", "AUC", 4),
+        Column("average_precision", "Average precision", 4),
+        Column("ece_positive", "ECE", 4),
+        Column("prevalence", "Foreground", 4),
+    )
+    rows = [{"model": name} | {one.name: curve[one.name] for one in columns[1:]} for name, curve in found.items()]
+    alt = f"ROC, precision-recall and calibration curves, a line a model: {', '.join(found)}."
+    caption = f"One run of each model (seed: {seeds}). Dots: the threshold in use."
+    note = "ECE: of the probability of the foreground. Foreground: the share of the pixels that are foreground."
+    table = Table(f"{split.name}_curves", title, columns, rows, (note,))
+    return Section(f"Curves on {split.name}", [Picture(path, alt, caption), table])
+
+
+def _runs(study: Study, settings: dict[str, Any]) -> Section:
+    """Return the section of the runs: their folders and checkpoints, how one is repeated, and what differs."""
+    runs = study.every_run()
+    names = {
+        part.workdir: model
+        for of in study.runs.values()
+        for model, held in of.items()
+        for run in held
+        for part in run.parts
+    }
+    columns = (
+        Column("model", "Model"),
+        Column("seed", "Seed", 0),
+        Column("step", "Checkpoint step", 0),
+        Column("rule", "Checkpoint"),
+        Column("seconds", "Time"),
+        Column("folder", "Folder"),
+    )
+    rows = []
+    for run in runs:
+        log = read_metrics(run.workdir)
+        cells = {"model": names[run.workdir], "seed": run.config["seed"], "step": run.facts.get("checkpoint_step")}
+        cells |= {"rule": run.facts.get("checkpoint_rule", ""), "folder": str(run.workdir.relative_to(study.workdir))}
+        rows.append(cells | {"seconds": clock(log[-1]["seconds"]) if log and "seconds" in log[-1] else ""})
+    blocks: list[Any] = [Table("runs", "All runs", columns, rows)]
+    if command := runs[0].start.get("command"):
+        blocks += ["The first run was made by", Code(shlex.join(command))]
+    environments = {str(run.workdir.relative_to(study.workdir)): environment(run) for run in runs}
+    for what, of in (("Models differ in", settings), ("Runs differ in", differing(environments))):
+        blocks += [f"{line}." for line in report.differing_lines(what, of)]
+    return Section("Runs", blocks)

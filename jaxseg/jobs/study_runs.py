@@ -1,0 +1,93 @@
+"""A study's folder as its page reads it: what was asked, and the runs that are scored so far."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxseg.runs.differing import first_difference
+from jaxseg.runs.folds import joined
+from jaxseg.runs.scored import Scored, read_scored
+
+
+class Study(NamedTuple):
+    """A study that is done, or in part.
+
+    Attributes:
+        workdir: its folder.
+        title: what it is about.
+        published: the name of a table of published rows; "" for none.
+        splits: on which the runs are scored.
+        models: their names, the first being that which the others are compared with.
+        runs: by split and model, of each seed; the folds of a cross-validation are one.
+        missing: runs that are not scored on a split, in words.
+    """
+
+    workdir: Path
+    title: str
+    published: str
+    splits: tuple[str, ...]
+    models: tuple[str, ...]
+    runs: dict[str, dict[str, list[Scored]]]
+    missing: list[str]
+
+    def every_run(self) -> list[Scored]:
+        """Return each run once, folds one by one, as it was scored on the first split that it was scored on."""
+        parts = [part for of in self.runs.values() for runs in of.values() for run in runs for part in run.parts]
+        found = {part.workdir: part for part in reversed(parts)}
+        return [found[workdir] for workdir in dict.fromkeys(part.workdir for part in parts)]
+
+
+def read_study(workdir: str | Path) -> Study:
+    """Read ``study.json`` and the scores of its runs; a run that is not scored yet is told as missing.
+
+    Raises:
+        FileNotFoundError: the folder holds no study.
+        ValueError: a file is damaged, no run is scored, or the runs are scored on different images.
+    """
+    workdir = Path(workdir)
+    path = workdir / "study.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{workdir} holds no study (no study.json); name the --workdir of launch/reproduce.py")
+    try:
+        told = json.loads(path.read_bytes())
+        title, published, splits = str(told["title"]), str(told["published"]), tuple(map(str, told["splits"]))
+        models = tuple(str(model["name"]) for model in told["models"])
+        places = [(str(run["model"]), int(run["seed"]), workdir / str(run["workdir"])) for run in told["runs"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: not what launch/reproduce.py wrote ({error!r}); start it again") from error
+    runs: dict[str, dict[str, list[Scored]]] = {}
+    missing: list[str] = []
+    for split in splits:
+        read: dict[tuple[str, int], list[Scored]] = {}
+        partly: set[tuple[str, int]] = set()  # of folds some are missing, so the others are not all images
+        for model, seed, folder in places:
+            try:
+                read.setdefault((model, seed), []).append(read_scored(folder, split))
+            except FileNotFoundError:
+                partly.add((model, seed))
+                missing.append(f"{folder.relative_to(workdir)} on {split}")
+        of: dict[str, list[Scored]] = {model: [] for model in models}
+        for (model, seed), runs_of_seed in read.items():
+            if (model, seed) not in partly:
+                of[model] += joined(runs_of_seed)
+        _same_images([run for scored in of.values() for run in scored], split)
+        if any(of.values()):
+            runs[split] = {model: scored for model, scored in of.items() if scored}
+    if not runs:
+        raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
+    return Study(workdir, title, published, splits, models, runs, missing)
+
+
+def _same_images(runs: Sequence[Scored], split: str) -> None:
+    for run in runs[1:]:
+        if told := first_difference(runs[0], run):
+            raise ValueError(f"{told}: scores of other {split} images cannot stand in one table; score the runs again")
+
+
+def metrics_of(run: Scored, first: str) -> list[str]:
+    """Return the names of a run's scores of the full image, ``first`` before the others."""
+    names: dict[str, Any] = run.facts["full"]["image_mean"]
+    return [first, *(name for name in names if name != first)]

@@ -1,0 +1,241 @@
+"""The tables and charts of a study on one split: scores beside published ones, and differences to the first model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxseg import report, statistics
+from jaxseg.jobs.compare import Model, comparison, grouped, of_runs
+from jaxseg.jobs.study_runs import metrics_of
+from jaxseg.metrics import REGIONS, RULES, metric
+from jaxseg.published import Table as Published
+from jaxseg.report import Line, Measured, Picture, Section
+from jaxseg.runs.scored import Scored
+
+FIGURES = "figures"
+
+
+class Split(NamedTuple):
+    """The runs of one split, by model, and what they are compared by.
+
+    Attributes:
+        name: of the split.
+        runs: of each model, one for each seed.
+        select: the metric that the models are compared by, which selected their checkpoints.
+    """
+
+    name: str
+    runs: Mapping[str, Sequence[Scored]]
+    select: str
+
+    @property
+    def first(self) -> Scored:
+        """The first run of the first model."""
+        return next(iter(self.runs.values()))[0]
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions in which the images are scored."""
+        return [region for region in REGIONS if region in self.first.facts]
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes; [""] where there is one foreground."""
+        return ["", *self.first.facts.get("classes", {})]
+
+    def models(self, metric: str, region: str, label: str = "") -> list[Model]:
+        """Return the models with their scores."""
+        return [of_runs(name, runs, self.first.ids, metric, region, label) for name, runs in self.runs.items()]
+
+    def compared(self, region: str) -> dict[str, Any]:
+        """Return the comparison by the metric that selects, as ``launch/compare.py`` does."""
+        groups, about = grouped([run for runs in self.runs.values() for run in runs])
+        models = self.models(self.select, region)
+        return comparison(models, groups, about, split=self.name, metric=self.select, region=region, label="")
+
+
+def score_section(split: Split, found: dict[str, Any], published: Published | None, folder: Path) -> Section:
+    """Return the section of a split's scores: a table a region of means over images, bars, and pooled pixels.
+
+    Args:
+        split: the runs.
+        found: their comparison in the full image.
+        published: rows to set beside them.
+        folder: of the study, into whose ``figures/`` the bars go.
+    """
+    section = Section(f"Scores on {split.name}", [])
+    quoted = list(_quoted(published, split)) if published else []
+    for region in split.regions:
+        own = [line for line in quoted if (line.words["region"] == report.REGION_NAMES["fov"]) == (region == "fov")]
+        own = quoted if len(split.regions) == 1 else own
+        title = f"{split.name}, {report.REGION_NAMES[region]}, means over images"
+        notes = [*_score_notes(split, found), *_published_notes(published if own else None, split)]
+        lines = _beside(list(_lines(split, region)), own)
+        section.blocks.append(report.scores_table(f"{split.name}_{region}", title, lines, notes))
+        if region == "full":
+            section.blocks.append(_bars(split, found, published, folder))
+    lines = [line for region in split.regions for line in _pooled(split, region)]
+    notes = ["± SD over seeds. Pooled pixels are no sample of images: they have no interval."]
+    section.blocks.append(
+        report.scores_table(f"{split.name}_pooled", f"{split.name}, pooled pixels of all images", lines, notes)
+    )
+    return section
+
+
+def _lines(split: Split, region: str) -> Iterator[Line]:
+    groups, _ = grouped([run for runs in split.runs.values() for run in runs])
+    for name, runs in split.runs.items():
+        for label in split.classes:
+            scores: dict[str, Any] = {}
+            images = 0
+            for one in metrics_of(runs[0], split.select):
+                found = statistics.mean(of_runs(name, runs, split.first.ids, one, region, label).scores, groups)
+                low, high = found.interval[:2] if found.interval else (None, None)
+                scores[one] = Measured(found.mean, found.seed_sd, low, high)
+                images = max(images, found.num_images)
+            words = {"class": label or "mean over classes"} if len(split.classes) > 1 else {}
+            words |= {"images": images, "seeds": len(runs)}
+            yield Line(name, "this study", scores, words | _protocol(runs[0], region, "mean over images"))
+
+
+def _pooled(split: Split, region: str) -> Iterator[Line]:
+    for name, runs in split.runs.items():
+        scores: dict[str, Any] = {}
+        for one in metrics_of(runs[0], split.select):
+            values = [run.facts[region]["pooled"].get(one) for run in runs]
+            known = np.array([[np.nan if value is None else value] for value in values])
+            found = statistics.mean(known)
+            scores[one] = Measured(found.mean, found.seed_sd)
+        words: dict[str, Any] = {"images": len(split.first.ids), "seeds": len(runs)}
+        yield Line(name, "this study", scores, words | _protocol(runs[0], region, "pooled"))
+
+
+def _protocol(run: Scored, region: str, reduction: str) -> dict[str, Any]:
+    facts = run.facts
+    rule, at = RULES.get(facts.get("threshold_rule", "")), facts.get("threshold")
+    told = [f"threshold of {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"]
+    told += [f"{facts['scored_at']} size", facts["prediction"]]
+    if checkpoint := facts.get("checkpoint_rule"):
+        told.append(f"checkpoint: {checkpoint}")
+    return {"region": report.REGION_NAMES[region], "reduction": reduction, "protocol": "; ".join(told)}
+
+
+def _quoted(published: Published, split: Split) -> Iterator[Line]:
+    known = metrics_of(split.first, split.select)
+    for row in published.rows:
+        scores: dict[str, Any] = {name: row.scores.get(name) for name in known if name in row.scores}
+        words: dict[str, Any] = {
+            "region": row.region,
+            "reduction": row.reduction,
+            "protocol": f"{row.protocol}. {row.work}",
+        }
+        yield Line(row.name, "published", scores, words, quoted=True)
+
+
+def _beside(ours: list[Line], quoted: list[Line]) -> list[Line]:
+    """Return our rows, each with the published row of its name beneath it, and then the other published rows."""
+    names = {line.model for line in ours}
+    lines: list[Line] = []
+    for place, line in enumerate(ours):
+        lines.append(line)
+        if place + 1 == len(ours) or ours[place + 1].model != line.model:
+            lines += [other for other in quoted if other.model == line.model]
+    return [*lines, *(line for line in quoted if line.model not in names)]
+
+
+def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
+    level = f"{found['level']:.0%}".replace("%", " %")
+    yield (
+        f"Mean over images and seeds ± SD over seeds; below it the {level} interval, BCa bootstrap over "
+        f"{'groups of images' if found['models'][0]['num_groups'] is not None else 'images'}: it says how other "
+        "images, not other seeds, would do."
+    )
+    yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
+    for name, runs in split.runs.items():
+        undefined: dict[str, int] = {}
+        for run in runs:
+            for one, number in run.facts["full"].get("undefined", {}).items():
+                undefined[one] = max(number, undefined.get(one, 0))
+        for one, number in undefined.items():
+            yield (
+                f"{metric(one).heading} of {name} is undefined for {number} images or more of a run; "
+                "the mean leaves out the images where a run of it has none."
+            )
+    yield f"{report.UNDEFINED}: undefined, or not published."
+
+
+def _published_notes(published: Published | None, split: Split) -> Iterator[str]:
+    if published is None:
+        return
+    yield f"Published: {'. '.join(filter(None, [published.source, published.note])).removesuffix('.')}."
+    if not _comparable(published, split):
+        own = split.first.data.get("name")
+        yield f"The published scores are of {published.dataset}, ours of {own}: they are not to be compared."
+
+
+def _comparable(published: Published, split: Split) -> bool:
+    return published.dataset == split.first.data.get("name")
+
+
+def _bars(split: Split, found: dict[str, Any], published: Published | None, folder: Path) -> Picture:
+    quoted: dict[str, float] = {}
+    for row in published.rows if published and _comparable(published, split) else ():
+        value = row.value(split.select)
+        if row.name in split.runs and value is not None and row.region == report.REGION_NAMES["full"]:
+            quoted[row.name] = value
+    heading = metric(split.select).heading
+    path = f"{FIGURES}/{split.name}_bars.png"
+    title = f"{split.name}: {heading}, full image"
+    report.draw_bars(found, folder / path, title=title, quoted=quoted)
+    told = "; ".join(
+        f"{row['model']} {report.UNDEFINED if row['mean'] is None else format(row['mean'], '.4f')}"
+        for row in found["models"]
+    )
+    caption = f"{heading} on {split.name}, full image. Bars begin at 0; the panel at the right is enlarged."
+    return Picture(path, f"Bars of {heading} with intervals: {told}.", caption)
+
+
+def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Section:
+    """Return the section of the differences to the first model: over images, over seeds, ranks, image by image."""
+    first, heading = found["models"][0]["model"], metric(split.select).heading
+    title = f"{heading} on {split.name}, full image: differences to {first} over images"
+    blocks: list[Any] = [report.images_table(f"{split.name}_differences", title, found, report.comparison_notes(found))]
+    if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
+        title = f"{heading} on {split.name}, full image: differences to {first} over seeds"
+        notes = [
+            "Paired t test and t interval of the runs with the same seeds, each the mean over its images. "
+            f"Holm p: corrected for {len(found['over_seeds'])} comparisons."
+        ]
+        blocks.append(report.seeds_table(f"{split.name}_seeds", title, found, notes))
+    if found["ranks"] is not None and len(found["models"]) > 2:
+        path = f"{FIGURES}/{split.name}_ranks.png"
+        report.draw_critical_difference(found["ranks"], folder / path, title=f"{heading} on {split.name}")
+        alt = "Critical difference diagram: the mean ranks of the models on a line, bars over those not told apart."
+        caption = "Mean ranks, 1 the best. Models under one bar are not told apart by Nemenyi's test."
+        blocks.append(Picture(path, alt, caption))
+    models = split.models(split.select, "full")
+    means = {model.name: model.scores.mean(axis=0) for model in models}
+    differences = {name: scores - means[first] for name, scores in means.items() if name != first}
+    path = f"{FIGURES}/{split.name}_differences.png"
+    title = f"{split.name}: {heading} of every image, less that of {first}"
+    report.draw_differences(differences, folder / path, first=first, score=heading, title=title)
+    alt = f"Bars of the differences of every image to {first}, a panel for each of {', '.join(differences)}."
+    caption = f"Image by image: the score of each model, mean over its seeds, less that of {first}."
+    blocks.append(Picture(path, alt, caption))
+    return Section(f"Differences on {split.name}", blocks)
+
+
+def splits_section(splits: Sequence[Split], found: Sequence[dict[str, Any]]) -> Section:
+    """Return the section that sets several splits side by side."""
+    heading = metric(splits[0].select).heading
+    by_split = {
+        split.name: {row["model"]: report.around(row) for row in one["models"]}
+        for split, one in zip(splits, found, strict=True)
+    }
+    title = f"{heading}, full image, means over images: {' and '.join(by_split)} side by side"
+    notes = ["The splits are of different images: what is lost is a difference of means, and not paired."]
+    return Section("Splits side by side", [report.splits_table("splits", title, by_split, notes)])

@@ -1,0 +1,78 @@
+"""One image, its truth, and where each of several models errs, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxseg.report.figures import save
+from jaxseg.report.overlays import class_map, error_map
+from jaxseg.report.panels import MARK, aspect, thinned
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 6  # panels of a line
+_PANEL, _GAP, _LINE = 2.2, 0.06, 0.3  # inches
+_DPI = 90  # a line of six panels is as wide as the page
+_INK = "#7b838c"  # reads on a light page and on a dark one
+
+
+def draw_side_by_side(
+    image: UInt8[np.ndarray, "height width 3"],
+    truth: UInt8[np.ndarray, "height width"],
+    predicted: Mapping[str, UInt8[np.ndarray, "height width"]],
+    path: Path,
+    *,
+    classes: int = 0,
+) -> None:
+    """Draw the image, the truth, and the errors of each model in the colours of ``overlays.ERRORS``; write a PNG.
+
+    Args:
+        image: the photograph.
+        truth: the class of every pixel.
+        predicted: the predicted class of every pixel, by the line above the panel: the model and its score.
+        path: the picture's file.
+        classes: the number of classes; 0 for one foreground.
+    """
+    from matplotlib.figure import Figure
+
+    image, truth = thinned(image), thinned(truth)
+    drawn: list[tuple[str, Any]] = [("image", image), ("truth", None)]
+    drawn += [(name, error_map(image, truth, thinned(found))) for name, found in predicted.items()]
+    columns, lines = min(len(drawn), _COLUMNS), math.ceil(len(drawn) / _COLUMNS)
+    panel = _PANEL * aspect(truth)
+    width = columns * _PANEL + (columns - 1) * _GAP
+    height = lines * (panel + _LINE)
+    figure = Figure(figsize=(width, height), facecolor="none")  # so that a page's own ground lies beneath
+    for place, (name, shown) in enumerate(drawn):
+        line, column = divmod(place, _COLUMNS)
+        bottom = height - (line + 1) * (panel + _LINE)
+        box = (column * (_PANEL + _GAP) / width, bottom / height, _PANEL / width, panel / height)
+        axis = figure.add_axes(box)
+        if shown is None:
+            _truth(axis, image, truth, classes)
+        else:
+            axis.imshow(shown)
+        axis.set_axis_off()
+        axis.set_aspect("auto")
+        axis.text(0, 1 + 0.09 / panel, name, transform=axis.transAxes, fontsize=9.5, color=_INK)
+    save(figure, path, _DPI)
+
+
+def _truth(axis: Axes, image: np.ndarray, truth: np.ndarray, classes: int) -> None:
+    from matplotlib.patheffects import withStroke
+
+    if classes:
+        axis.imshow(class_map(image, truth, classes))
+        return
+    axis.imshow(image)
+    own = truth == 1
+    if own.any() and not own.all():
+        outline = axis.contour(own, levels=[0.5], colors=[MARK], linewidths=0.8)
+        outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin

@@ -1,0 +1,213 @@
+"""A micro study, trained in a few steps: every number on its page is computed again from predictions and scores."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from browser import look
+from config_files import module_of
+from scipy import stats
+
+from jaxseg import data, files, statistics
+from jaxseg.jobs.evaluate import evaluate
+from jaxseg.jobs.study_page import write_page
+from jaxseg.jobs.train import train
+from jaxseg.runs.folder import read_config
+
+ROOT = Path(__file__).parents[2]
+MODELS, SEEDS = {"UNet": "none", "UNet-PWA": "pwa"}, (0, 1)
+
+
+def settings(attention, seed, cache):
+    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
+    config.model.name, config.model.attention, config.seed = "unet", attention, seed
+    with config.unlocked():
+        config.model.options = {"width": 2}
+    config.data.cache_dir = str(cache)
+    config.data.synthetic.update(size=40, train=6, val=2, test=6)
+    config.train.update(steps=12, batch_size=2, eval_every=6, log_every=1)
+    return config
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The folder of a study of two models and two seeds, whose page is written."""
+    workdir = tmp_path_factory.mktemp("study")
+    runs = [(model, seed, f"runs/{model}/{seed}") for seed in SEEDS for model in MODELS]
+    for model, seed, folder in runs:
+        train(settings(MODELS[model], seed, workdir / "cache"), workdir / folder)
+        evaluate(workdir / folder, "test", masks=True, curves=True)
+    told = {"title": "Two U-Nets", "splits": ["test"], "published": "isic_table1", "folds": 0}
+    told["models"] = [{"name": name, "settings": {"model": {"attention": at}}} for name, at in MODELS.items()]
+    told["runs"] = [{"model": model, "seed": seed, "fold": None, "workdir": at} for model, seed, at in runs]
+    files.write_json(workdir / "study.json", told)
+    write_page(workdir)
+    return workdir
+
+
+def table(study, name):
+    with (study / "tables" / f"{name}.csv").open() as lines:
+        return {row["model"]: row for row in csv.DictReader(lines) if row.get("source") != "published"}
+
+
+def from_predictions(study, model, seed):
+    """Dice, recall and precision of every image, from the saved masks and the truth: [images, 3]."""
+    run = study / "runs" / model / str(seed)
+    found = []
+    for record in data.load(read_config(run)["data"]).test:
+        path = run / "eval" / "test_predictions" / "masks" / f"{record.id}.png"
+        predicted, truth = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) == 255, record.mask == 1
+        both = (predicted & truth).sum()
+        precision = both / predicted.sum() if predicted.any() else 0.0
+        found.append([2 * both / (predicted.sum() + truth.sum()), both / truth.sum(), precision])
+    return np.array(found)
+
+
+def test_every_score_is_that_of_the_predictions(study):
+    rows = table(study, "test_full")
+    for model in MODELS:
+        scores = np.array([from_predictions(study, model, seed) for seed in SEEDS])  # [seeds, images, 3]
+        for place, name in enumerate(("dice", "recall", "precision")):
+            of_seeds = scores[..., place].mean(axis=1)
+            row = rows[model]
+            assert float(row[name]) == pytest.approx(of_seeds.mean())
+            assert float(row[f"{name}_spread"]) == pytest.approx(of_seeds.std(ddof=1))
+            told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text()) for seed in SEEDS]
+            means = [one["full"]["image_mean"][name] for one in told]
+            assert float(row[name]) == pytest.approx(np.mean(means))
+            interval = statistics.mean(scores[..., place]).interval
+            assert [float(row[f"{name}_low"]), float(row[f"{name}_high"])] == pytest.approx(interval[:2])
+
+
+def test_differences_are_those_of_the_predictions(study):
+    first, other = (
+        np.array([from_predictions(study, model, seed)[:, 0] for seed in SEEDS]).mean(axis=0) for model in MODELS
+    )
+    row = table(study, "test_differences")["UNet-PWA"]
+    assert float(row["mean"]) == pytest.approx((other - first).mean())
+    assert float(row["p"]) == pytest.approx(stats.wilcoxon(other - first, zero_method="pratt").pvalue)
+    assert row["holm_p"] == row["p"]
+    assert float(row["dz"]) == pytest.approx((other - first).mean() / (other - first).std(ddof=1))
+
+
+def test_pooled_scores_are_those_of_the_evaluations(study):
+    with (study / "tables" / "test_pooled.csv").open() as lines:
+        rows = {(row["model"], row["region"]): row for row in csv.DictReader(lines)}
+    for (model, region), row in rows.items():
+        of = {"full image": "full", "field of view": "fov"}[region]
+        told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text()) for seed in SEEDS]
+        for name in ("dice", "auc", "tnr"):
+            assert float(row[name]) == pytest.approx(np.mean([one[of]["pooled"][name] for one in told]))
+
+
+class Tables(HTMLParser):
+    """The cells of every table of a page, by the table's name."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables, self.rows, self.cell = {}, [], None
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.rows = []
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+        elif tag == "small" and self.cell is not None:
+            self.cell += " "
+        elif tag == "a" and (at := dict(attrs).get("href", "")).startswith("tables/") and at.endswith(".csv"):
+            self.tables[at.removeprefix("tables/").removesuffix(".csv")] = self.rows
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.rows[-1].append(self.cell)
+            self.cell = None
+
+    def handle_data(self, text):
+        if self.cell is not None:
+            self.cell += text
+
+
+def test_page_and_markdown_show_the_numbers_of_the_tables(study):
+    parsed = Tables()
+    parsed.feed((study / "report.html").read_text())
+    assert {f"{name}.csv" for name in parsed.tables} == {path.name for path in (study / "tables").glob("*.csv")}
+    markdown = (study / "report.md").read_text()
+    numbers = 0
+    for name, (_, *shown) in parsed.tables.items():
+        with (study / "tables" / f"{name}.csv").open() as lines:
+            rows = list(csv.reader(lines))[1:]
+        for cells, values in zip(shown, rows, strict=True):
+            known = [float(value) for value in values if re.fullmatch(r"[-+]?[\d.]+(e-?\d+)?", value)]
+            for cell in cells:
+                if re.search(r"[a-zA-Z]", cell):
+                    continue
+                for told in re.findall(r"[-+]?\d+(?:\.\d+)?", cell):
+                    digits = len(told.partition(".")[2])
+                    assert any(abs(float(told) - value) <= 0.5 * 10**-digits + 1e-9 for value in known), (name, cell)
+                    assert told in markdown
+                    numbers += 1
+    assert numbers > 150
+
+
+def test_published_rows_stand_beside_and_are_told_apart(study):
+    text = (study / "report.html").read_text()
+    assert text.count('<tr class="quoted">') == 8
+    assert "The published scores are of isic2017, ours of synthetic: they are not to be compared." in text
+    with (study / "tables" / "test_full.csv").open() as lines:
+        (row,) = (row for row in csv.DictReader(lines) if row["model"] == "DenseUNet-JA")
+    assert (row["dice"], row["auc"], row["region"]) == ("0.8500", "", "full image")
+
+
+def test_the_page_needs_no_other_file(study):
+    text = (study / "report.html").read_text()
+    assert not re.search(r'(?:src|href)="(?!data:|#|tables/)', text)
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", text)
+    assert len(text) < 4e6
+    assert "nan" not in re.sub(r"data:image/png;base64,[^\"]*", "", text).lower().split()
+    assert re.search(r"<dt>Data</dt><dd>synthetic: 6 train, 2 val, 6 test", text)
+    alts = re.findall(r'alt="([^"]*)"', text)
+    pictures = {path.name for path in (study / "figures").iterdir()}
+    assert len(alts) == len(pictures)
+    assert all(len(alt) > 20 for alt in alts)
+    assert {"test_bars.png", "test_differences.png", "test_curves.png", "test_image0.png", "learning.png"} <= pictures
+    for name in pictures:
+        assert f"(figures/{name})" in (study / "report.md").read_text()
+
+
+def test_latex_is_booktabs(study):
+    text = (study / "tables" / "test_differences.tex").read_text()
+    assert re.search(r"\\toprule\nModel & Less UNet & p & .*d\\_z", text)
+    assert text.endswith("\\bottomrule\n\\end{tabular}\n")
+
+
+SEEN = """
+const root = document.documentElement, rows = () => [...document.querySelector("table").tBodies[0].rows];
+const heads = [...document.querySelectorAll("table:first-of-type th button")];
+const first = document.querySelector("table"), dice = first.tHead.rows[0].children[2].querySelector("button");
+const order = () => rows().map(row => row.children[2].dataset.sort);
+dice.click(); const down = order(); dice.click(); const up = order();
+return {over: root.scrollWidth - root.clientWidth, ground: window.getComputedStyle(document.body).backgroundColor,
+        ink: window.getComputedStyle(document.body).color, down, up,
+        broken: [...document.images].filter(image => !image.naturalWidth).length, images: document.images.length};
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_in_a_browser(study, tmp_path, width, dark):
+    seen, console = look(study / "report.html", SEEN, tmp_path, width=width, dark=dark)
+    assert console == []
+    assert seen["over"] <= 0
+    assert (seen["broken"], seen["images"]) == (0, len(list((study / "figures").iterdir())))
+    bright = sum(map(int, re.findall(r"\d+", seen["ground"]))) > sum(map(int, re.findall(r"\d+", seen["ink"])))
+    assert bright != dark
+    numbers = [float(value) for value in seen["down"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert [float(value) for value in seen["up"]] == sorted(numbers)

@@ -1,0 +1,142 @@
+"""Studies whose runs are made by hand: what the page does where a part of a study is not there, or differs."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from scored_runs import IDS, scored_run
+
+from jaxseg import files
+from jaxseg.jobs.study_page import write_page
+from jaxseg.jobs.study_runs import read_study
+from jaxseg.runs.sealed import seal, unseal
+
+NOISE = {"DenseUNet": 0.4, "DenseUNet-JA": 0.3}
+
+
+def told(workdir, runs, **changes):
+    """Write ``study.json`` of these runs."""
+    study = {"title": "Made by hand", "splits": ["test"], "published": "", "folds": 0}
+    study["models"] = [{"name": name, "settings": {}} for name in NOISE]
+    study["runs"] = [{"model": name, "seed": seed, "fold": None, "workdir": at} for name, seed, at in runs]
+    files.write_json(workdir / "study.json", study | changes)
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Two models of two seeds; the images of a person are a group; no image, checkpoint or log is there."""
+    runs = [(name, seed, f"runs/{name}/{seed}") for seed in (0, 1) for name in NOISE]
+    for name, seed, at in runs:
+        kind = "ja9" if name == "DenseUNet-JA" else "none"
+        scored_run(
+            tmp_path / at, seed=seed, noise=NOISE[name], wider=IDS[:1], model__attention=kind, data__name="isic2017"
+        )
+    told(tmp_path, runs)
+    return tmp_path
+
+
+def text(workdir):
+    return write_page(workdir).with_suffix(".md").read_text()
+
+
+def table(workdir, name):
+    with (workdir / "tables" / f"{name}.csv").open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_what_is_gone_is_told_and_the_rest_stands(study):
+    page = text(study)
+    assert "No pictures: " in page
+    assert "Learning curves" not in page
+    assert "Curves on test" not in page
+    assert "BCa bootstrap over groups of images" in page
+    assert "Groups of images by data.json." in page
+    assert {path.name for path in (study / "figures").iterdir()} == {"test_bars.png", "test_differences.png"}
+
+
+def test_an_undefined_score_is_shown_as_such(study):
+    page = text(study)
+    assert "Recall of DenseUNet is undefined for 1 images" in page
+    for run in study.glob("runs/*/*/eval/test.csv"):
+        rows = list(csv.DictReader(run.read_text().splitlines()))
+        with run.open("w") as lines:
+            writer = csv.DictWriter(lines, rows[0])
+            writer.writeheader()
+            writer.writerows(row | {"recall": ""} for row in rows)
+    page = text(study)
+    assert [row["recall"] for row in table(study, "test_full")] == ["", ""]
+    html = (study / "report.html").read_text()
+    assert html.count('data-sort="" title="undefined">–</td>') >= 2
+    assert "nan" not in page.lower().split()
+
+
+def test_runs_that_are_not_scored_yet_are_told_and_left_out(study):
+    shutil.rmtree(study / "runs" / "DenseUNet-JA" / "1")
+    page = text(study)
+    assert "Not scored yet: runs/DenseUNet-JA/1 on test" in page
+    assert [row["seeds"] for row in table(study, "test_full")] == ["2", "1"]
+    assert "differences to DenseUNet over seeds" not in page
+
+
+def test_a_study_of_one_model_has_no_differences(study):
+    shutil.rmtree(study / "runs" / "DenseUNet-JA")
+    assert "Differences" not in text(study)
+    assert len(table(study, "test_full")) == 1
+
+
+def test_published_scores_of_the_same_images_are_drawn_and_others_not(study):
+    told(study, [(name, 0, f"runs/{name}/0") for name in NOISE], published="isic_table1")
+    for run in study.glob("runs/*/0"):
+        found = unseal(json.loads((run / "data.json").read_text()))
+        files.write_json(run / "data.json", seal(found | {"name": "isic2017"}))
+    page = text(study)
+    assert "they are not to be compared" not in page
+    rows = table(study, "test_full")
+    assert [(row["model"], row["source"]) for row in rows[:4]] == [
+        (name, source) for name in NOISE for source in ("this study", "published")
+    ]
+    assert [row["dice"] for row in rows if row["source"] == "published"][:2] == ["0.8363", "0.8500"]
+    assert len(rows) == 2 + 8
+
+
+def test_two_splits_stand_side_by_side(study, tmp_path):
+    for run in study.glob("runs/*/*"):
+        harder = scored_run(tmp_path / "harder" / run.parent.name / run.name, noise=0.6)
+        for kind in ("json", "csv"):
+            shutil.copy(harder / "eval" / f"test.{kind}", run / "eval" / f"shifted_test.{kind}")
+        found = unseal(json.loads((run / "data.json").read_text()))
+        for part in ("splits", "groups"):
+            found[part]["shifted_test"] = found[part]["test"]
+        files.write_json(run / "data.json", seal(found))
+    runs = [(name, seed, f"runs/{name}/{seed}") for seed in (0, 1) for name in NOISE]
+    told(study, runs, splits=["test", "shifted_test"])
+    page = text(study)
+    assert "## Scores on shifted_test" in page
+    rows = {row["model"]: row for row in table(study, "splits")}
+    for name, row in rows.items():
+        (clean,), (shifted,) = (
+            [float(line["dice"]) for line in table(study, f"{split}_full") if line["model"] == name]
+            for split in ("test", "shifted_test")
+        )
+        assert (float(row["test"]), float(row["shifted_test"])) == (clean, shifted)
+        assert float(row["shifted_test_less"]) == pytest.approx(shifted - clean)
+        assert shifted < clean
+
+
+def test_runs_of_other_images_are_refused(study):
+    shutil.rmtree(study / "runs" / "DenseUNet-JA" / "1")
+    scored_run(study / "runs" / "DenseUNet-JA" / "1", ids=IDS[1:])
+    with pytest.raises(ValueError, match=f"{IDS[0]} is an image of .* cannot stand in one table; score the runs again"):
+        write_page(study)
+
+
+def test_mistakes_are_told(tmp_path, study):
+    with pytest.raises(FileNotFoundError, match="holds no study .*; name the --workdir of launch/reproduce.py"):
+        read_study(tmp_path / "nothing")
+    told(study, [("DenseUNet", 0, "runs/other/0")])
+    with pytest.raises(ValueError, match="no run is scored on test yet; launch/reproduce.py goes on"):
+        read_study(study)
+    (study / "study.json").write_text("{}")
+    with pytest.raises(ValueError, match="study.json: not what launch/reproduce.py wrote"):
+        read_study(study)
