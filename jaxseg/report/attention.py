@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from jaxseg.report.figures import literal
-from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number, outlined
+from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number, outlined, stretched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -180,9 +180,9 @@ def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, f
     y, x = sheet.pixel
     sheet.write(_MARGIN, 0.32, scene.title, fontsize=13, fontweight="bold")
     rows, columns = scene.image.shape[:2]
-    stretched = "" if aspect(scene.image) == rows / columns else ", stretched"
+    told = ", ".join(filter(None, [f"image, {rows} × {columns} pixels", stretched(scene.image)]))
     sheet.photograph(boxes[0])
-    _title(sheet, boxes[0], f"image, {rows} × {columns} pixels{stretched}\npixel {y}, {x}")
+    _title(sheet, boxes[0], f"{told}\npixel {y}, {x}")
     names = ("background", *(scene.classes or ("foreground",)))
     if scene.truth is not None:
         sheet.classes(boxes[1], scene.truth, scene.classes)

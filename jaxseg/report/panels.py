@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
 from jaxseg.data.palette import colours
+from jaxseg.report.figures import DPI
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,13 +131,14 @@ class Sheet:
     def photograph(self, box: Box) -> None:
         """Draw the image."""
         axis = self._axis(box)
-        axis.imshow(self.image, extent=self.frame, aspect="auto")
+        axis.imshow(self.image, extent=self.frame, aspect="auto", interpolation=interpolation(self.image, box[2]))
         self._cross(axis)
 
     def probability(self, box: Box, probability: Float32[np.ndarray, "height width"]) -> None:
         """Draw the foreground's probability."""
         axis = self._axis(box)
-        shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=self.frame, aspect="auto")
+        drawn = {"extent": self.frame, "aspect": "auto", "interpolation": interpolation(probability, box[2])}
+        shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, **drawn)
         self._cross(axis)
         self._bar(box, shading, Scale(0.0, 1.0))
 
@@ -149,7 +151,7 @@ class Sheet:
         shades = np.full((256, 3), 0.5)
         shades[1 : 1 + number] = colours(number) / 255
         axis = self._axis(box)
-        self._underlay(axis)
+        self._underlay(axis, box)
         tint = np.dstack([shades[classes], 0.75 * (classes > 0)])
         axis.imshow(tint, extent=self.frame, aspect="auto", interpolation="nearest")
         for place, (name, shade) in enumerate(zip(names, shades[1:], strict=False)):
@@ -164,7 +166,7 @@ class Sheet:
         Coarse cells get the photograph's outlines.
         """
         axis, scale = self._axis(box), Scale.of(view)
-        self._underlay(axis)
+        self._underlay(axis, box)
         shading = axis.imshow(
             np.ma.masked_equal(view.weights, 0),
             cmap=scale.colours,
@@ -189,8 +191,9 @@ class Sheet:
         """Write text with its baseline (its top, if ``style`` says so) ``top`` inches below the figure's upper edge."""
         self.figure.text(left / self.size[0], 1 - top / self.size[1], text, **style)
 
-    def _underlay(self, axis: Axes) -> None:
-        axis.imshow(self.grey, cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
+    def _underlay(self, axis: Axes, box: Box) -> None:
+        drawn = {"extent": self.frame, "aspect": "auto", "interpolation": interpolation(self.grey, box[2])}
+        axis.imshow(self.grey, cmap="gray", vmin=0, vmax=400, **drawn)
 
     def _outline(self, axis: Axes) -> None:
         """Draw the line between bright and dark of the photograph, smoothed: the border of a retina or a lesion."""
@@ -277,6 +280,17 @@ def aspect(image: Sequence | np.ndarray) -> float:
     """Return height / width of a panel for an image: the image's own, within 0.5 and 1.6."""
     height, width = np.shape(image)[:2]
     return min(max(height / width, 0.5), 1.6)
+
+
+def interpolation(image: np.ndarray, width: float) -> str:
+    """Return how an image is drawn ``width`` inches wide: enlarged pixels keep their edges, others are averaged."""
+    return "nearest" if max(image.shape[:2]) <= width * DPI else "auto"
+
+
+def stretched(image: Sequence | np.ndarray) -> str:
+    """Return the word for an image whose panel has not its own shape, or ""."""
+    height, width = np.shape(image)[:2]
+    return "" if aspect(image) == height / width else "stretched"
 
 
 def thinned(pixels: Shaped[np.ndarray, "height width *channels"]) -> Shaped[np.ndarray, "rows columns *channels"]:

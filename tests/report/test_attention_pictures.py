@@ -278,6 +278,7 @@ def test_an_oblong_image_is_said_to_be_stretched():
     told = written(draw_pixel(flat, (1, 35)))
     assert "image, 3 × 64 pixels, stretched\npixel 1, 35" in told
     assert not any("white line" in text for text in told)  # three rows have no outline
+    assert draw_pixel(flat, (1, 35)).axes[0].images[0].get_interpolation() == "nearest"
 
 
 def test_a_comparison_has_a_row_a_label(joint):
