@@ -27,7 +27,7 @@ _FEW = 8  # of fewer weights the scale leaves none out
 _ALIKE = 0.01  # weights that differ by less than this part of the largest are drawn as one colour
 _COARSE = 40  # cells along the longer side: fewer do not show by themselves what they lie on
 _ENLARGED = 1 / 3  # weights that fit into this fraction of the image's sides are drawn enlarged
-_SMOOTH = 50  # the image's longer side by the width of the smoothing before it is outlined
+_BLOCKS = 32  # means over blocks of the image are outlined, so many along its longer side
 _DARK_BRIGHT = (5, 95)  # percentiles of its brightness, between which the outline runs
 _LEAST = 8  # pixels of a side below which there is nothing to outline
 _LARGEST = 1200  # pixels along a side of a drawn image; larger ones are subsampled
@@ -197,17 +197,14 @@ class Sheet:
 
     def _outline(self, axis: Axes) -> None:
         """Draw the line between bright and dark of the photograph, smoothed: the border of a retina or a lesion."""
-        from scipy.ndimage import gaussian_filter
-
-        smooth = gaussian_filter(self.grey, max(self.grey.shape) / _SMOOTH)
+        step = -(-max(self.grey.shape) // _BLOCKS)
+        smooth = _blocks(self.grey, step)
         dark, bright = np.percentile(smooth, _DARK_BRIGHT)
-        places = [
-            (np.arange(number) + 0.5) * side / number - 0.5
-            for side, number in zip(self.shape, smooth.shape, strict=True)
-        ]
+        scales = np.array(self.shape) / self.grey.shape
+        y, x = ((np.arange(n) + 0.5) * step * scale - 0.5 for n, scale in zip(smooth.shape, scales, strict=True))
         if dark < bright:
             for colour, width in (("black", 1.8), ("white", 0.9)):
-                axis.contour(*places[::-1], smooth, levels=[(dark + bright) / 2], colors=colour, linewidths=width)
+                axis.contour(x, y, smooth, levels=[(dark + bright) / 2], colors=colour, linewidths=width)
 
     def _window(self, view: View) -> tuple[float, float, float, float]:
         """Return the extent to show: the whole image, or for a row that reads only a small region, its surroundings."""
@@ -269,6 +266,13 @@ def number(value: float, digits: int = 4) -> str:
     else:
         text = f"{value:.{digits}g}"
     return text.replace("-", "−")
+
+
+def _blocks(grey: Float[np.ndarray, "height width"], step: int) -> Float[np.ndarray, "rows columns"]:
+    """Return the means over blocks of ``step`` x ``step`` pixels; the last ones repeat the border."""
+    beyond = [(0, -side % step) for side in grey.shape]
+    padded = np.pad(grey, beyond, mode="edge")
+    return padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step).mean((1, 3))
 
 
 def outlined(view: View, shape: Sequence[int]) -> bool:
