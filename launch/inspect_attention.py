@@ -1,6 +1,6 @@
 """See where a network looks from a pixel of an image.
 
-    python launch/inspect_attention.py --workdir=runs/demo --image=test:fundus_0_2000015 --pixel=40,62
+    python launch/inspect_attention.py --workdir=runs/demo --image=test:fundus_0_2000015 --pixel=40,66
 
 Draws one picture: the image, the truth where it is known, the prediction and, for every skip that carries attention,
 the map of point-wise attention and the weights with which the pixel reads the image.

@@ -20,8 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from pictured.panels import COLUMNS, GAP, panel
+from pictured.panels import GAP, panel
 
 from jaxseg import attention
 from jaxseg.data import generate
@@ -33,7 +34,9 @@ PIXELS, CELLS = 128, 64  # a side of the images, and of their features
 IMAGES, CHANNELS, CROP = 12, 32, 24
 SHOWN, PIXEL = 1003, (28, 63)  # the image and the query of the picture
 OWN = (PIXEL[0] * CELLS // PIXELS, PIXEL[1] * CELLS // PIXELS)
-SIDE = 1.92  # inches of a panel: three dots for a cell
+COLUMNS = 4  # panels side by side
+SIDE = 2.56  # inches of a panel: four dots for a cell
+HEAD = 0.66  # inches above a panel: a title of two lines, and what colours mean
 PARTS = {"passes 0": "pass 1", "passes 1": "pass 2", "point_wise": "point-wise"}
 LEARNT: dict[str, tuple[str, dict[str, Any]]] = {
     "none, conv1x1": ("conv1x1", {}),
@@ -174,11 +177,11 @@ def draw() -> Figure:
 
 def arrange(photograph: np.ndarray, found: list[View]) -> Figure:
     """Return the figure of the photograph and of all views."""
-    step = SIDE + 0.55
+    step = SIDE + HEAD
     rows = -(-(len(found) + 1) // COLUMNS)
     figure = Figure(figsize=(COLUMNS * (SIDE + GAP) + GAP, rows * step + 0.05))
     for n, view in enumerate([None, *found]):
-        axis = panel(figure, GAP + n % COLUMNS * (SIDE + GAP), n // COLUMNS * step + 0.5, SIDE, SIDE)
+        axis = panel(figure, GAP + n % COLUMNS * (SIDE + GAP), n // COLUMNS * step + HEAD - 0.06, SIDE, SIDE)
         if view is None:
             axis.imshow(photograph)
             _mark(axis, "the image", f"the query is at {PIXEL[0]}, {PIXEL[1]}")
@@ -192,16 +195,17 @@ def _draw(axis: Any, photograph: np.ndarray, view: View) -> None:
     weights, others = view.weights, view.weights != 0
     if view.is_map:
         low, high = np.percentile(weights, (0.5, 99.5)).tolist()
-        colours, told = "magma", f"map, {number(low, 2)} … {number(high, 2)}"
+        shown: dict[str, Any] = {"cmap": "magma", "vmin": min(low, high - 1e-3), "vmax": high}
+        told = f"map, {number(low, 2)} … {number(high, 2)}"
     else:
         others[OWN] = False  # It may be a hundred times all the others.
         high = float(np.percentile(np.abs(weights[others]), 99.5))
-        signed = bool((weights < 0).any())
-        low, colours = (-high, "RdBu_r") if signed else (0.0, "magma")
-        told = f"row, {'±' if signed else '0 … '}{number(high, 2)}"
+        if (weights < 0).any():
+            shown, told = {"cmap": "RdBu_r", "vmin": -high, "vmax": high}, f"row, ±{number(high, 2)}"
+        else:  # Most weights of a softmax are small: on a linear scale the few others would stand in the dark.
+            shown, told = {"cmap": "magma", "norm": PowerNorm(0.5, 0, high)}, f"row, 0 … {number(high, 2)}"
     axis.imshow(photograph.mean(2), cmap="gray", vmin=0, vmax=400)
-    cells = np.ma.masked_equal(weights, 0).repeat(2, 0).repeat(2, 1)
-    axis.imshow(cells, cmap=colours, vmin=min(low, high - 1e-3), vmax=high)
+    axis.imshow(np.ma.masked_equal(weights, 0).repeat(2, 0).repeat(2, 1), interpolation="nearest", **shown)
     reach = np.abs(np.argwhere(weights) - OWN).max() + 2
     if reach < 12:  # A small support is enlarged.
         top, left = (2 * (place - reach) - 0.5 for place in OWN)
@@ -213,5 +217,7 @@ def _mark(axis: Any, title: str, told: str) -> None:
     """Mark the query, and write above the panel what it shows."""
     axis.plot(PIXEL[1], PIXEL[0], "+", color="black", markersize=9, markeredgewidth=2.6)
     axis.plot(PIXEL[1], PIXEL[0], "+", color="#00e5ff", markersize=8, markeredgewidth=1.2)
-    axis.text(0, 1.02, told, transform=axis.transAxes, fontsize=7.5, color="#555555")
-    axis.text(0, 1.1, textwrap.fill(title, 32), transform=axis.transAxes, fontsize=8, fontweight="bold", linespacing=1)
+    axis.text(0, 1.02, told, transform=axis.transAxes, fontsize=9.5, color="#333333")
+    axis.text(
+        0, 1.085, textwrap.fill(title, 29), transform=axis.transAxes, fontsize=11, fontweight="bold", linespacing=1
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from jaxseg.report.figures import literal
-from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number, outlined
+from jaxseg.report.panels import LIMITS, Pixel, Scale, Sheet, View, aspect, number, outlined, stretched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ _HEADING = 0.42  # height of the heading of a row of panels
 _LINE = 0.155  # height of a line of text
 _TITLE = 0.42  # height of a panel's title of two lines
 _PANEL, _SMALL = 2.9, 1.5  # width of a panel, and of one where mechanisms are compared
-_WORDS = 3.3  # width of the text beside panels
+_WORDS = 3.3  # width of a name and formula beside panels
 _CHARACTERS = 12.5  # of a text in one inch
 _WIDEST = 100  # characters of a line that is still read with ease
 
@@ -156,14 +156,17 @@ def draw_comparison(scene: Scene, skips: Mapping[str, Attends], pixel: Pixel, fi
     parts = _parts(seen.values())
     panel = _SMALL * aspect(scene.image)
     step = _TITLE + panel + _MARGIN / 2
-    lefts = [_MARGIN + _WORDS + column * (_SMALL + _GAP) for column in range(max(len(parts), scene.before))]
-    words = _Words.within(scene, parts, _WORDS)
+    columns = max(len(parts), scene.before)
+    beside = [_MARGIN + column * (_SMALL + _GAP) for column in range(columns + 1)]  # without words on their left
+    lefts = [_WORDS + left for left in beside[:-1]]
+    width = _WORDS + beside[-1]
+    words = _Words.within(scene, parts, width - beside[scene.before])
     top = _HEAD + _TITLE + max(panel, words.height) + _HEADING
-    sheet = Sheet(scene.image, pixel, (lefts[-1] + _SMALL + _GAP, top + len(seen) * step + _MARGIN), figure)
-    _introduce(sheet, scene, [(left, _HEAD + _TITLE, _SMALL, panel) for left in lefts[: scene.before]])
-    sheet.write(_MARGIN, _HEAD + _TITLE, words.text, fontsize=9, verticalalignment="top")
+    sheet = Sheet(scene.image, pixel, (width, top + len(seen) * step + _MARGIN), figure)
+    _introduce(sheet, scene, [(left, _HEAD + _TITLE, _SMALL, panel) for left in beside[: scene.before]])
+    sheet.write(beside[scene.before], _HEAD + _TITLE, words.text, fontsize=9, verticalalignment="top")
     for left, like in zip(lefts, parts.values(), strict=False):
-        sheet.write(left, top, like[0].name, fontsize=9, fontweight="bold")
+        sheet.write(left, top, like[0].name, fontsize=8, fontweight="bold")
     for label, found in seen.items():
         name, _, formula = label.partition("\n")
         sheet.write(_MARGIN, top + _TITLE + 0.15, name, fontsize=12, fontweight="bold")
@@ -180,9 +183,9 @@ def _introduce(sheet: Sheet, scene: Scene, boxes: Sequence[tuple[float, float, f
     y, x = sheet.pixel
     sheet.write(_MARGIN, 0.32, scene.title, fontsize=13, fontweight="bold")
     rows, columns = scene.image.shape[:2]
-    stretched = "" if aspect(scene.image) == rows / columns else ", stretched"
+    told = ", ".join(filter(None, [f"image, {rows} × {columns} pixels", stretched(scene.image)]))
     sheet.photograph(boxes[0])
-    _title(sheet, boxes[0], f"image, {rows} × {columns} pixels{stretched}\npixel {y}, {x}")
+    _title(sheet, boxes[0], f"{told}\npixel {y}, {x}")
     names = ("background", *(scene.classes or ("foreground",)))
     if scene.truth is not None:
         sheet.classes(boxes[1], scene.truth, scene.classes)

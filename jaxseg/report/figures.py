@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DPI = 150  # dots of an inch of a picture
 _NARROWEST = 0.1  # of an axis of scores: a narrower one would make much of differences that are none
 _BESIDE = 0.05  # of the axis that is free beyond the first and the last score
 
@@ -39,8 +40,8 @@ def span_scores(axis: Axes, scores: Sequence[float]) -> None:
     axis.set_ylim(low - _BESIDE * (high - low), high + _BESIDE * (high - low))
 
 
-def save(figure: Figure, path: Path, dpi: int = 150) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG file, whole or not at all."""
     stream = io.BytesIO()
-    literal(figure).savefig(stream, dpi=dpi, format="png")
+    literal(figure).savefig(stream, dpi=DPI, format="png")
     files.write(path, stream.getvalue())

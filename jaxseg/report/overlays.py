@@ -12,11 +12,12 @@ from jaxtyping import Bool, Float32, UInt8
 from jaxseg.data.palette import colours
 from jaxseg.data.records import IGNORE
 from jaxseg.report.figures import save
-from jaxseg.report.panels import MARK, aspect, thinned
+from jaxseg.report.panels import MARK, aspect, interpolation, stretched, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 # (colour, opacity) of each kind of pixel: Okabe and Ito's colours, which colour-blind readers can tell apart, light
 # enough to stand out from a darkened photograph. The photograph shows through large areas of agreement, not through
@@ -35,7 +36,6 @@ _GAP, _MARGIN = 0.08, 0.12  # between panels, and left and right of them
 _LINE = 0.34  # height of a row's title
 _HEAD, _FOOT = 0.68, 0.85  # above and below all rows
 _CHIPS = 6  # of a legend in one line
-_DPI = 150
 
 
 class Example(NamedTuple):
@@ -115,16 +115,17 @@ def draw_examples(
     top = height - _HEAD
     for index, (example, panel) in enumerate(zip(examples, heights, strict=True)):
         top -= _LINE + panel
-        figure.text(_MARGIN / width, (top + panel + 0.07) / height, example.title, fontsize=10.5)
+        heading = "  ·  ".join(filter(None, [example.title, stretched(example.truth)]))
+        figure.text(_MARGIN / width, (top + panel + 0.07) / height, heading, fontsize=10.5)
         lefts = [_MARGIN + column * (_PANEL + _GAP) for column in range(len(columns))]
         boxes = [(left / width, top / height, _PANEL / width, panel / height) for left in lefts]
         axes = [figure.add_axes(box) for box in boxes]
         view.draw(axes, _thinned(example))
         if index == 0:
-            for axis, heading in zip(axes, columns, strict=True):
-                axis.text(0.5, 1 + (_LINE + 0.06) / panel, heading, transform=axis.transAxes, ha="center", fontsize=11)
+            for axis, column in zip(axes, columns, strict=True):
+                axis.text(0.5, 1 + (_LINE + 0.06) / panel, column, transform=axis.transAxes, ha="center", fontsize=11)
             view.legend(figure)
-    save(figure, path, _DPI)
+    save(figure, path)
 
 
 class _Foreground:
@@ -142,12 +143,15 @@ class _Foreground:
         from matplotlib.patheffects import withStroke
 
         image, truth = example.image, example.truth == 1
-        axes[0].imshow(image)
-        axes[1].imshow(image)
-        if truth.any() and not truth.all():
-            outline = axes[1].contour(truth, levels=[0.5], colors=[MARK], linewidths=0.8)
+        for axis in axes[:2]:
+            _show(axis, image)
+        if truth.any():
+            rows, columns = truth.shape
+            around = np.arange(-1, columns + 1), np.arange(-1, rows + 1)  # so that it closes at the image's border
+            outline = axes[1].contour(*around, np.pad(truth, 1), levels=[0.5], colors=[MARK], linewidths=0.8)
+            axes[1].set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
             outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
-        self._shading = axes[2].imshow(example.probability, cmap="viridis", vmin=0, vmax=1)
+        self._shading = _show(axes[2], example.probability, cmap="viridis", vmin=0, vmax=1)
         _draw_errors(axes[3], example)
         _bare(axes)
 
@@ -176,9 +180,9 @@ class _Classes:
         return "image", "truth", "prediction", "errors"
 
     def draw(self, axes: Sequence[Axes], example: Example) -> None:
-        axes[0].imshow(example.image)
+        _show(axes[0], example.image)
         for axis, classes in ((axes[1], example.truth), (axes[2], example.predicted)):
-            axis.imshow(class_map(example.image, classes, len(self._names)))
+            _show(axis, class_map(example.image, classes, len(self._names)))
         _draw_errors(axes[3], example)
         _bare(axes)
 
@@ -187,8 +191,12 @@ class _Classes:
         _chips(figure, CLASS_ERRORS, "right", 0.24)
 
 
+def _show(axis: Axes, image: np.ndarray, **style: Any) -> AxesImage:
+    return axis.imshow(image, interpolation=interpolation(image, _PANEL), **style)
+
+
 def _draw_errors(axis: Axes, example: Example) -> None:
-    axis.imshow(error_map(example.image, example.truth, example.predicted))
+    _show(axis, error_map(example.image, example.truth, example.predicted))
     if example.fov is not None and not example.fov.all():
         axis.contour(example.fov, levels=[0.5], colors=["white"], linewidths=0.8, linestyles="dotted")
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
 from jaxseg.data.palette import colours
+from jaxseg.report.figures import DPI
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ _FEW = 8  # of fewer weights the scale leaves none out
 _ALIKE = 0.01  # weights that differ by less than this part of the largest are drawn as one colour
 _COARSE = 40  # cells along the longer side: fewer do not show by themselves what they lie on
 _ENLARGED = 1 / 3  # weights that fit into this fraction of the image's sides are drawn enlarged
-_SMOOTH = 50  # the image's longer side by the width of the smoothing before it is outlined
+_BLOCKS = 32  # means over blocks of the image are outlined, so many along its longer side
 _DARK_BRIGHT = (5, 95)  # percentiles of its brightness, between which the outline runs
 _LEAST = 8  # pixels of a side below which there is nothing to outline
 _LARGEST = 1200  # pixels along a side of a drawn image; larger ones are subsampled
@@ -130,13 +131,14 @@ class Sheet:
     def photograph(self, box: Box) -> None:
         """Draw the image."""
         axis = self._axis(box)
-        axis.imshow(self.image, extent=self.frame, aspect="auto")
+        axis.imshow(self.image, extent=self.frame, aspect="auto", interpolation=interpolation(self.image, box[2]))
         self._cross(axis)
 
     def probability(self, box: Box, probability: Float32[np.ndarray, "height width"]) -> None:
         """Draw the foreground's probability."""
         axis = self._axis(box)
-        shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=self.frame, aspect="auto")
+        drawn = {"extent": self.frame, "aspect": "auto", "interpolation": interpolation(probability, box[2])}
+        shading = axis.imshow(probability, cmap="viridis", vmin=0, vmax=1, **drawn)
         self._cross(axis)
         self._bar(box, shading, Scale(0.0, 1.0))
 
@@ -149,7 +151,7 @@ class Sheet:
         shades = np.full((256, 3), 0.5)
         shades[1 : 1 + number] = colours(number) / 255
         axis = self._axis(box)
-        self._underlay(axis)
+        self._underlay(axis, box)
         tint = np.dstack([shades[classes], 0.75 * (classes > 0)])
         axis.imshow(tint, extent=self.frame, aspect="auto", interpolation="nearest")
         for place, (name, shade) in enumerate(zip(names, shades[1:], strict=False)):
@@ -164,7 +166,7 @@ class Sheet:
         Coarse cells get the photograph's outlines.
         """
         axis, scale = self._axis(box), Scale.of(view)
-        self._underlay(axis)
+        self._underlay(axis, box)
         shading = axis.imshow(
             np.ma.masked_equal(view.weights, 0),
             cmap=scale.colours,
@@ -189,22 +191,20 @@ class Sheet:
         """Write text with its baseline (its top, if ``style`` says so) ``top`` inches below the figure's upper edge."""
         self.figure.text(left / self.size[0], 1 - top / self.size[1], text, **style)
 
-    def _underlay(self, axis: Axes) -> None:
-        axis.imshow(self.grey, cmap="gray", vmin=0, vmax=400, extent=self.frame, aspect="auto")
+    def _underlay(self, axis: Axes, box: Box) -> None:
+        drawn = {"extent": self.frame, "aspect": "auto", "interpolation": interpolation(self.grey, box[2])}
+        axis.imshow(self.grey, cmap="gray", vmin=0, vmax=400, **drawn)
 
     def _outline(self, axis: Axes) -> None:
         """Draw the line between bright and dark of the photograph, smoothed: the border of a retina or a lesion."""
-        from scipy.ndimage import gaussian_filter
-
-        smooth = gaussian_filter(self.grey, max(self.grey.shape) / _SMOOTH)
+        step = -(-max(self.grey.shape) // _BLOCKS)
+        smooth = _blocks(self.grey, step)
         dark, bright = np.percentile(smooth, _DARK_BRIGHT)
-        places = [
-            (np.arange(number) + 0.5) * side / number - 0.5
-            for side, number in zip(self.shape, smooth.shape, strict=True)
-        ]
+        scales = np.array(self.shape) / self.grey.shape
+        y, x = ((np.arange(n) + 0.5) * step * scale - 0.5 for n, scale in zip(smooth.shape, scales, strict=True))
         if dark < bright:
             for colour, width in (("black", 1.8), ("white", 0.9)):
-                axis.contour(*places[::-1], smooth, levels=[(dark + bright) / 2], colors=colour, linewidths=width)
+                axis.contour(x, y, smooth, levels=[(dark + bright) / 2], colors=colour, linewidths=width)
 
     def _window(self, view: View) -> tuple[float, float, float, float]:
         """Return the extent to show: the whole image, or for a row that reads only a small region, its surroundings."""
@@ -268,6 +268,13 @@ def number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def _blocks(grey: Float[np.ndarray, "height width"], step: int) -> Float[np.ndarray, "rows columns"]:
+    """Return the means over blocks of ``step`` x ``step`` pixels; the last ones repeat the border."""
+    beyond = [(0, -side % step) for side in grey.shape]
+    padded = np.pad(grey, beyond, mode="edge")
+    return padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step).mean((1, 3))
+
+
 def outlined(view: View, shape: Sequence[int]) -> bool:
     """Return whether coarse cells need the outline of an image of this shape, which is large enough to have one."""
     return max(view.weights.shape) < _COARSE and min(shape[:2]) >= _LEAST
@@ -277,6 +284,17 @@ def aspect(image: Sequence | np.ndarray) -> float:
     """Return height / width of a panel for an image: the image's own, within 0.5 and 1.6."""
     height, width = np.shape(image)[:2]
     return min(max(height / width, 0.5), 1.6)
+
+
+def interpolation(image: np.ndarray, width: float) -> str:
+    """Return how an image is drawn ``width`` inches wide: enlarged pixels keep their edges, others are averaged."""
+    return "nearest" if max(image.shape[:2]) <= width * DPI else "auto"
+
+
+def stretched(image: Sequence | np.ndarray) -> str:
+    """Return the word for an image whose panel has not its own shape, or ""."""
+    height, width = np.shape(image)[:2]
+    return "" if aspect(image) == height / width else "stretched"
 
 
 def thinned(pixels: Shaped[np.ndarray, "height width *channels"]) -> Shaped[np.ndarray, "rows columns *channels"]:

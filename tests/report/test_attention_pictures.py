@@ -231,6 +231,18 @@ def test_nothing_runs_into_a_panel_and_no_corner_is_empty(joint, levels, known, 
     assert any(box.x1 > middle[0] and box.y0 < middle[1] for box in (*panels, *texts))
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_nothing_runs_into_a_panel_of_a_comparison(joint, known):
+    seen = scene(s1=joint)
+    if known:
+        seen = seen._replace(truth=np.ones((48, 64), np.uint8))
+    figure = draw_comparison(seen, {"ja9\nu = w(x) x + x\ny = S(u) + u": joint, "sa\ny = x": Skip(row())}, PIXEL)
+    panels, texts, bars = boxes(figure)
+    for one, other in itertools.combinations([*panels, *texts], 2):
+        assert not one.overlaps(other)
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 for box in (*texts, *bars))
+
+
 def test_the_truth_stands_beside_the_prediction_and_is_told_at_the_pixel():
     truth = np.zeros((48, 64), np.uint8)
     truth[PIXEL] = 1
@@ -278,6 +290,7 @@ def test_an_oblong_image_is_said_to_be_stretched():
     told = written(draw_pixel(flat, (1, 35)))
     assert "image, 3 × 64 pixels, stretched\npixel 1, 35" in told
     assert not any("white line" in text for text in told)  # three rows have no outline
+    assert draw_pixel(flat, (1, 35)).axes[0].images[0].get_interpolation() == "nearest"
 
 
 def test_a_comparison_has_a_row_a_label(joint):

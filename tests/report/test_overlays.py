@@ -70,6 +70,30 @@ def test_a_truth_that_is_empty_or_full_draws(tmp_path, drawn):
     assert (tmp_path / "x.png").stat().st_size > 0
 
 
+def test_enlarged_pixels_keep_their_edges_and_an_oblong_image_is_said_to_be_stretched(tmp_path, drawn):
+    overlays.draw_examples([_example(3, 200), _example(30, 900)], tmp_path / "x.png", title="")
+    figure = drawn["x.png"]
+    panels = [axis for axis in figure.axes if axis.images and axis.get_xlim()[1] > 100]
+    shown = [panel.images[0].get_interpolation() for panel in panels]
+    assert shown == ["nearest"] * 4 + ["auto"] * 4
+    assert sum("Dice 0.9  ·  stretched" in text.get_text() for text in figure.texts) == 2
+    assert not any("stretched" in text.get_text() for text in _titles(tmp_path, drawn, _example(20, 30)))
+
+
+def _titles(tmp_path, drawn, example):
+    overlays.draw_examples([example], tmp_path / "y.png", title="")
+    return drawn["y.png"].texts
+
+
+def test_the_outline_of_the_truth_closes_at_the_border(tmp_path, drawn):
+    example = _example(20, 30, fill=2.0)
+    overlays.draw_examples([example], tmp_path / "x.png", title="")
+    (lines,) = drawn["x.png"].axes[1].collections
+    found = lines.get_paths()[0].get_extents()
+    assert (found.x0, found.x1, found.y0, found.y1) == (-0.5, 29.5, -0.5, 19.5)
+    assert drawn["x.png"].axes[1].get_xlim() == (-0.5, 29.5)
+
+
 def test_a_large_photograph_is_thinned(tmp_path, drawn):
     overlays.draw_examples([_example(3000, 100)], tmp_path / "x.png", title="", threshold=0.5)
     assert drawn["x.png"].axes[0].images[0].get_array().shape == (1000, 34, 3)
