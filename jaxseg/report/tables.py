@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import FIXED, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
+from jaxseg.metrics import FIXED, NONE, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
 
@@ -53,11 +53,20 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
         if evaluation.threshold == ()
         else evaluation.threshold,  # null: a pixel got the most probable class
         **({} if evaluation.threshold_rule == FIXED else {"threshold_rule": evaluation.threshold_rule}),
+        **_temperature(evaluation),
         "scored_at": evaluation.scored_at,
         "image_sd_ddof": SD_DDOF,
         **facts,
         **({"observer2": evaluation.observer2} if evaluation.observer2 else {}),
     }
+
+
+def _temperature(evaluation: Evaluation) -> dict[str, Any]:
+    """Return a temperature that was fitted, with the calibration errors of all pixels before and after it."""
+    if evaluation.temperature_rule == NONE:
+        return {}
+    names = ("temperature", "temperature_rule", "calibration")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def to_csv(evaluation: Evaluation) -> str:
@@ -130,6 +139,10 @@ def _rows(summary: dict[str, Any]) -> Iterator[list[str]]:
 def _notes(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.observer2:
         yield "Observer 2 is the second human observer, scored against the first as a prediction would be.  "
+    if evaluation.calibration:
+        before, after = evaluation.calibration["before"], evaluation.calibration["after"]
+        errors = [f"{metric(name).heading} {_number(before[name])}, then {_number(after[name])}" for name in before]
+        yield f"Temperature {evaluation.temperature:g}, of the smallest cross entropy on val: {'; '.join(errors)}.  "
     for row in map(metric, evaluation.metrics):
         if row.says:
             yield f"{row.heading}: {row.says}.  "
