@@ -19,7 +19,7 @@ from ml_collections.config_dict import placeholder
 from jaxseg import attention, data, losses, models, optimizer
 from jaxseg.checks import fraction, nearest, one_of, require, size
 from jaxseg.data.augment import Augment
-from jaxseg.metrics import FIXED, REGIONS, RULES, Walk, check_threshold, chosen
+from jaxseg.metrics import FIXED, NONE, ON_VAL, REGIONS, RULES, Walk, check_threshold, chosen
 
 # An ml_collections.ConfigDict; static checkers cannot know its fields.
 Settings = Any
@@ -141,6 +141,9 @@ def _eval() -> dict[str, Any]:
         # What chooses the threshold on val once training is over: fixed (nothing), dice, jaccard, youden. Which step is
         # best is found at eval.threshold; every later prediction is at the chosen one.
         threshold_rule="fixed",
+        # "val" fits a temperature of the probabilities on val once training is over, before a threshold is chosen, and
+        # every later prediction is at it; see metrics.tempered.
+        temperature="none",
         thresholds=(),  # with data.classes, one a class in their order; () takes the most probable class
         tile=(),  # (height, width) of overlapping tiles; () predicts whole images
         overlap=0.5,
@@ -311,6 +314,9 @@ def _validate_eval(config: Settings) -> None:
     require(
         alone, "eval.threshold_rule", settings.threshold_rule, f"{FIXED!r} with data.classes: it is for one foreground"
     )
+    one_of("eval.temperature", settings.temperature, [NONE, ON_VAL])
+    alone = not classes or settings.temperature == NONE
+    require(alone, "eval.temperature", settings.temperature, f"{NONE!r} with data.classes: it is for one foreground")
     size("eval.tile", settings.tile, "whole images")
     fraction("eval.overlap", settings.overlap, "the part of a tile that neighbours share, 0 to below 1")
     Walk(**settings.reconnect.to_dict()).check(classes)

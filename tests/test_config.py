@@ -81,6 +81,7 @@ MISTAKES = {
         ({"eval.thresholds": (0.5,)}, r"eval.thresholds is \(0.5,\); want a tuple of numbers 0 to 1 for vessel, disc"),
         ({"eval.threshold": 0.4}, "eval.threshold is 0.4; want 0.5, its default: with data.classes, eval.thresholds"),
         ({"eval.threshold_rule": "dice"}, "eval.threshold_rule is 'dice'; want 'fixed' with data.classes"),
+        ({"eval.temperature": "val"}, "eval.temperature is 'val'; want 'none' with data.classes"),
         (
             {"loss.name": "balanced_cross_entropy", "loss.options": {"weights": (1.0, 2.0)}},
             r"weights is \(1.0, 2.0\); want 3 numbers, one per class",

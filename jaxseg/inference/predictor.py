@@ -23,7 +23,7 @@ from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
 from jaxseg.inference.tiles import blend
-from jaxseg.metrics import FIXED, OFF, Walk, check_threshold, decide
+from jaxseg.metrics import FIXED, NONE, OFF, Walk, check_threshold, decide, tempered
 from jaxseg.models import Network, Skip, skips
 from jaxseg.runs.programs import Program
 
@@ -59,6 +59,8 @@ class Predictor:
             ``classes``, one for each, or () for the most probable class; see ``metrics.decide``.
         reconnect: joins the fragments of the foreground after the threshold, where it is asked to.
         threshold_rule: what chose the threshold on val, a key of ``metrics.RULES``; "fixed" where nothing did.
+        temperature: of the probabilities, after flips, tiles, members and resizing; see ``metrics.tempered``.
+        temperature_rule: "val" where it was fitted there, "none" where it was not.
         others: of an ensemble, the members beside this one; see ``together``.
     """
 
@@ -114,6 +116,8 @@ class Predictor:
         self.threshold = threshold
         self.reconnect = reconnect
         self.threshold_rule = FIXED
+        self.temperature = 1.0
+        self.temperature_rule = NONE
         self.others: tuple[Predictor, ...] = ()
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
@@ -128,8 +132,8 @@ class Predictor:
             TooLarge: it does not fit the memory; a predictor with ``tile`` predicts it.
         """
         _check(image)
-        probability = self.prepared(self.preprocess.seen(image))
-        return self.preprocess.restore(probability, image.shape[:2])
+        probability = self.tempering(1.0).prepared(self.preprocess.seen(image))
+        return self.temper(self.preprocess.restore(probability, image.shape[:2]))
 
     def prepared(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of what ``preprocess.seen`` made of an image, uint8 [h, w, channels], at that size.
@@ -139,7 +143,7 @@ class Predictor:
         """
         _check(image, self.preprocess)
         maps = [one._alone(image) for one in (self, *self.others)]
-        return np.asarray(np.mean(maps, axis=0, dtype=np.float32))
+        return self.temper(np.asarray(np.mean(maps, axis=0, dtype=np.float32)))
 
     def _alone(self, image: np.ndarray) -> np.ndarray:
         """Return what ``prepared`` does, of this member of an ensemble."""
@@ -175,6 +179,23 @@ class Predictor:
     def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
         """Return the class of every pixel by ``threshold`` and ``reconnect``, 0 for the background."""
         return decide(probability, self.threshold, self.reconnect)
+
+    def temper(self, probability: Float32[np.ndarray, "height width *classes"]) -> np.ndarray:
+        """Return probabilities that were found at a temperature of 1 at the predictor's own."""
+        return tempered(probability, self.temperature)
+
+    def tempering(self, temperature: float, rule: str = NONE) -> Predictor:
+        """Return a predictor with another temperature, and what fitted it.
+
+        Raises:
+            ValueError: the temperature is not above 0; or it is not 1, and the predictor has classes.
+        """
+        wanted = "1: it is for one foreground" if self.classes else "a number above 0"
+        fits = temperature == 1 or (temperature > 0 and not self.classes)
+        checks.require(fits, "temperature", temperature, wanted)
+        found = copy.copy(self)
+        found.temperature, found.temperature_rule = temperature, rule
+        return found
 
     def deciding(self, threshold: float, rule: str) -> Predictor:
         """Return a predictor whose threshold was chosen on val by a rule, a key of ``metrics.RULES``."""

@@ -14,7 +14,7 @@ from jaxseg.checks import require
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
 from jaxseg.inference.predictor import Predictor
-from jaxseg.metrics import FIXED, Walk
+from jaxseg.metrics import FIXED, NONE, ON_VAL, Walk
 from jaxseg.runs import compilation
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.runs.folder import read, read_config
@@ -30,6 +30,7 @@ def load(
     flips: bool | None = None,
     threshold: float | tuple[float, ...] | None = None,
     reconnect: float | None = None,
+    temperature: float | None = None,
 ) -> Predictor:
     """Return the predictor of a training run, or of an ensemble of them.
 
@@ -44,6 +45,8 @@ def load(
             that its ``eval.threshold_rule`` chose when val was scored with these weights and options.
         reconnect: in place of its ``eval.reconnect.reach``, pixels; 0 switches the walk off. A window that is too small
             for it becomes twice as large as it, and one more.
+        temperature: in place of the one that was fitted when val was scored so, where its ``eval.temperature`` asks for
+            that; 1 leaves the probabilities as the network gives them.
 
     Raises:
         FileNotFoundError: there is no such run, or it has no checkpoint yet.
@@ -69,9 +72,15 @@ def load(
         predictor = first.together(others)
     else:
         predictor = _predictor(workdir, which, settings)
+    if temperature is not None:
+        predictor = predictor.tempering(temperature)
+    elif config["eval"]["temperature"] != NONE:
+        fitted = _on_val(workdir, predictor, {"temperature_rule": ON_VAL}, "temperature")["temperature"]
+        predictor = predictor.tempering(fitted, ON_VAL)
     rule = config["eval"]["threshold_rule"]
     if threshold is None and rule != FIXED:
-        return predictor.deciding(_chosen(workdir, rule, predictor), rule)
+        wanted = {"threshold_rule": rule, "temperature_rule": predictor.temperature_rule}
+        predictor = predictor.deciding(_on_val(workdir, predictor, wanted, "threshold")["threshold"], rule)
     return predictor
 
 
@@ -94,17 +103,19 @@ def _member(ensemble: Path, member: Member, settings: dict[str, Any]) -> Predict
     return predictor
 
 
-def _chosen(workdir: Path, rule: str, predictor: Predictor) -> float:
-    """Return the threshold in the evaluation of val by this predictor, where the rule chose it."""
-    wanted = {"threshold_rule": rule, "checkpoint_step": predictor.step, "prediction": predictor.describe()}
+def _on_val(workdir: Path, predictor: Predictor, rules: dict[str, str], what: str) -> dict[str, Any]:
+    """Return the evaluation of val by this predictor in which these rules chose a threshold or a temperature."""
+    wanted = rules | {"checkpoint_step": predictor.step, "prediction": predictor.describe()}
     for path in sorted((workdir / "eval").glob("val*.json")):  # val.json, of the run's own protocol, is the first
-        told = json.loads(path.read_bytes())
+        told = {"temperature_rule": NONE} | json.loads(path.read_bytes())
         if wanted.items() <= told.items():
-            return told["threshold"]
+            return told
+    weights = f"step {predictor.step}, " if predictor.step is not None else ""
+    setting, instead = ("threshold_rule", ", or give --threshold") if what == "threshold" else ("temperature", "")
+    chose = f"{rules[f'{what}_rule']!r} has chosen no {what} for {weights}{predictor.describe()}"
     raise ValueError(
-        f"{workdir}: eval.threshold_rule {rule!r} has chosen no threshold for step {predictor.step}, "
-        f"{predictor.describe()}; python launch/evaluate.py --workdir={workdir} --split=val with the same flags does, "
-        "or give --threshold"
+        f"{workdir}: eval.{setting} {chose}; python launch/evaluate.py --workdir={workdir} --split=val with the same "
+        f"flags does{instead}"
     )
 
 

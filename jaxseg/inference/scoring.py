@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxseg.ahead import ahead
-from jaxseg.data.records import IGNORE, Record, Records
+from jaxseg.data.records import IGNORE, Record
 from jaxseg.inference.predict_folder import pictures, write_pictures
+from jaxseg.inference.predictions import Predictions, named
 from jaxseg.inference.predictor import Predictor
-from jaxseg.metrics import Evaluation, Tally, ThresholdSearch, binary
-from jaxseg.progress import track
+from jaxseg.metrics import NONE, ON_VAL, Calibration, Evaluation, Tally, TemperatureSearch, ThresholdSearch, binary
 
 
 def score(
@@ -26,6 +24,7 @@ def score(
     metrics: Sequence[str] = (),
     curves: bool = False,
     check: Callable[[], None] = lambda: None,
+    predictions: Predictions | None = None,
 ) -> Evaluation:
     """Score a predictor on every record, in the regions full and fov, as mean over images and over pooled pixels.
 
@@ -39,6 +38,7 @@ def score(
         metrics: those that are computed where they are asked for, see ``metrics.chosen``.
         curves: keep the points of the ROC, precision-recall and calibration curves.
         check: called before every image; what it raises ends the scoring.
+        predictions: of these records, where they were needed before.
 
     Raises:
         ValueError: there is no record, a mask is not of its image's size or holds other values than the classes, or
@@ -46,17 +46,21 @@ def score(
     """
     if len(records) == 0:
         raise ValueError("there are no images to evaluate; choose a split that has some")
-    predictor, classes = expecting(predictor, records, prepared=prepared), predictor.classes
+    predictions = predictions or Predictions(predictor, records, prepared=prepared, progress=progress)
+    classes, calibration = predictor.classes, None if predictor.temperature_rule == NONE else Calibration()
     model = Tally(predictor.threshold, predictor.reconnect, classes=classes, metrics=metrics)
     human = Tally(() if classes else 0.5, classes=classes, ranked=False, metrics=metrics)
     check()
-    with _predicted(predictor, records, prepared) as work:
-        for record, probability in track(work, "evaluate", total=len(records)) if progress else work:
-            with _named(record.id):
+    with predictions.each("evaluate", last=True) as work:
+        for record, plain in work:
+            with named(record.id):
+                probability = predictor.temper(plain)
                 truth = _classes(record, "mask", len(classes)) if classes else _mask(record, "mask")
                 known = truth != IGNORE if classes else None
                 fov = _mask(record, "fov") if record.fov is not None else None
                 model.add(record.id, probability, truth, fov, known)
+                if calibration is not None:
+                    calibration.add(plain, probability, truth)
                 check()
                 if save_to is not None:
                     drawn = pictures(record.image, probability, predictor.decide(probability), classes)
@@ -78,64 +82,42 @@ def score(
         reconnect=predictor.reconnect,
         threshold_rule=predictor.threshold_rule,
         curves=model.curves() if curves else None,
+        temperature=predictor.temperature,
+        temperature_rule=predictor.temperature_rule,
+        calibration=calibration.errors() if calibration is not None else None,
     )
 
 
-def choose_threshold(
-    predictor: Predictor, records: Sequence[Record], rule: str, *, prepared: bool = True, progress: bool = True
-) -> Predictor:
-    """Return the predictor with the threshold that a rule, a key of ``metrics.RULES``, finds best on these records.
+def choose_threshold(predictor: Predictor, predictions: Predictions, rule: str) -> Predictor:
+    """Return the predictor with the threshold that a rule, a key of ``metrics.RULES``, finds best on these images.
 
     Args:
-        predictor: of one foreground.
-        records: those of val, see ``score``; never those that are to judge the predictor.
+        predictor: of one foreground, with its temperature.
+        predictions: its own, of the records of val, and never of those that are to judge it.
         rule: what is to be largest.
-        prepared: see ``score``.
-        progress: see ``score``.
 
     Raises:
         ValueError: as ``score``, or no threshold is better than another.
     """
-    search = ThresholdSearch(rule)
-    with _predicted(expecting(predictor, records, prepared=prepared), records, prepared) as work:
-        for record, probability in track(work, "choose the threshold", total=len(records)) if progress else work:
-            with _named(record.id):
-                search.add(probability, _mask(record, "mask"))
+    search = ThresholdSearch(rule, predictor.reconnect)
+    with predictions.each("choose the threshold") as work:
+        for record, probability in work:
+            with named(record.id):
+                search.add(predictor.temper(probability), _mask(record, "mask"))
     return predictor.deciding(search.best(), rule)
 
 
-@contextlib.contextmanager
-def _predicted(
-    predictor: Predictor, records: Sequence[Record], prepared: bool
-) -> Iterator[Iterator[tuple[Record, np.ndarray]]]:
-    """Give every record with its probabilities, a few of them computed ahead."""
-    predict = predictor.prepared if prepared else predictor
+def fit_temperature(predictor: Predictor, predictions: Predictions) -> Predictor:
+    """Return the predictor with the temperature of the smallest cross entropy over all pixels of these images.
 
-    def predicted(place: int) -> tuple[Record, np.ndarray]:
-        record = records[place]
-        with _named(record.id):
-            return record, predict(record.seen)
-
-    with contextlib.closing(ahead(predicted, range(len(records)))) as work:
-        yield work
-
-
-def expecting(predictor: Predictor, records: Sequence[Record], *, prepared: bool) -> Predictor:
-    """Return the predictor that needs few programs for these records; ``prepared`` as in ``score``."""
-    if predictor.preprocess.image_size and not prepared:
-        height, width = predictor.preprocess.image_size
-        return predictor.expecting([(height, width)])  # all become one size
-    sizes = records.sizes if isinstance(records, Records) else [record.image.shape[:2] for record in records]
-    return predictor.expecting(sizes)
-
-
-@contextlib.contextmanager
-def _named(image: str) -> Iterator[None]:
-    """Name the image in what a ``ValueError`` says."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"image {image}: {error}") from error
+    Arguments and errors as of ``choose_threshold``.
+    """
+    search = TemperatureSearch()
+    with predictions.each("fit the temperature") as work:
+        for record, probability in work:
+            with named(record.id):
+                search.add(probability, _mask(record, "mask"))
+    return predictor.tempering(search.best(), ON_VAL)
 
 
 def _mask(record: Record, name: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 from jaxseg import data, inference, report
 from jaxseg.checks import require
 from jaxseg.jobs import run_page
-from jaxseg.metrics import FIXED, Evaluation, chosen
+from jaxseg.metrics import FIXED, NONE, Evaluation, chosen
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 
@@ -55,6 +55,9 @@ def evaluate(
     rule = config["eval"]["threshold_rule"] if prediction.get("threshold") is None else FIXED
     if split == "val" and rule != FIXED:
         prediction["threshold"] = config["eval"]["threshold"]  # until the rule has chosen
+    temperature = config["eval"]["temperature"] if split == "val" else NONE
+    if temperature != NONE:
+        prediction["temperature"] = 1.0  # until it is fitted
     predictor = inference.load(workdir, checkpoint, **prediction)
     asked_for: Sequence[str] = config["eval"]["metrics"] if metrics is None else metrics
     chosen(asked_for, "--metrics")  # what is wrong is told now, not after the first image
@@ -88,6 +91,7 @@ def evaluate(
         metrics=asked_for,
         curves=curves,
         rule=rule if split == "val" else FIXED,
+        temperature=temperature,
     )
     print((workdir / "eval" / f"{name}.md").read_text())
     return found
@@ -133,6 +137,7 @@ def evaluate_split(
     metrics: Sequence[str] = (),
     curves: bool = False,
     rule: str = FIXED,
+    temperature: str = NONE,
 ) -> Evaluation:
     """Do what ``evaluate`` does, for data and a predictor that are loaded already.
 
@@ -148,6 +153,7 @@ def evaluate_split(
         metrics: computed beside those that always are.
         curves: as ``evaluate``.
         rule: chooses the threshold on these records, which are val's; a key of ``metrics.RULES``.
+        temperature: "val" fits it on them first.
 
     Raises:
         ValueError: the data have no such split.
@@ -159,10 +165,15 @@ def evaluate_split(
     if not prepared:
         records = data.load_split(settings, split)
     predictor = inference.expecting(predictor, records, prepared=prepared)  # the pictures need no programs of their own
+    predictions = inference.Predictions(predictor, records, prepared=prepared)
+    if temperature != NONE:
+        predictor = inference.fit_temperature(predictor, predictions)
     if rule != FIXED:
-        predictor = inference.choose_threshold(predictor, records, rule, prepared=prepared)
+        predictor = inference.choose_threshold(predictor, predictions, rule)
     folder = workdir / "eval" / f"{name}_predictions" if masks else None
-    evaluation = inference.score(predictor, records, prepared=prepared, save_to=folder, metrics=metrics, curves=curves)
+    evaluation = inference.score(
+        predictor, records, prepared=prepared, save_to=folder, metrics=metrics, curves=curves, predictions=predictions
+    )
     report.write_run(workdir, evaluation, split=split, name=name, predictor=predictor, records=records)
     run_page.write_page(workdir)
     return evaluation

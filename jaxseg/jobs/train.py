@@ -8,7 +8,7 @@ from jaxseg import data
 from jaxseg.checks import require
 from jaxseg.config import Settings, defaults, plain, resolved, validate
 from jaxseg.jobs.evaluate import evaluate_split
-from jaxseg.metrics import FIXED
+from jaxseg.metrics import FIXED, NONE
 from jaxseg.models import Network, unused
 from jaxseg.runs.folder import RunFolder
 from jaxseg.training import Run, devices
@@ -39,6 +39,8 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
     rule = config.eval.threshold_rule
     wanted = "'fixed': there is no val to choose on; data.holdout cuts one from train"
     require(splits.val is not None or rule == FIXED, "eval.threshold_rule", rule, wanted)
+    tempers, wanted = config.eval.temperature, "'none': there is no val to fit on; data.holdout cuts one from train"
+    require(splits.val is not None or tempers == NONE, "eval.temperature", tempers, wanted)
     for severity, text in [("note", note) for note in splits.notes] + [
         (one.severity, one.text) for one in splits.found
     ]:
@@ -60,4 +62,5 @@ def _train(config: Settings, network: Network, run: RunFolder) -> None:
         name=split,
         metrics=config.eval.metrics,
         rule=rule,
+        temperature=tempers,
     )

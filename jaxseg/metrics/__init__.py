@@ -1,6 +1,6 @@
 """Scores from probabilities and masks: exact counts, exact AUC, four protocols side by side.
 
-NumPy only, until distances between boundaries (SciPy) or skeletons (scikit-image) are asked for.
+NumPy only, until distances between boundaries, a temperature (SciPy) or skeletons (scikit-image) are asked for.
 """
 
 from jaxseg.metrics.counts import Counts as Counts
@@ -26,6 +26,11 @@ from jaxseg.metrics.summary import SD_DDOF as SD_DDOF
 from jaxseg.metrics.summary import Tally as Tally
 from jaxseg.metrics.summary import flatten as flatten
 from jaxseg.metrics.summary import score_key as score_key
+from jaxseg.metrics.temperature import NONE as NONE
+from jaxseg.metrics.temperature import ON_VAL as ON_VAL
+from jaxseg.metrics.temperature import Calibration as Calibration
+from jaxseg.metrics.temperature import TemperatureSearch as TemperatureSearch
+from jaxseg.metrics.temperature import tempered as tempered
 from jaxseg.metrics.thresholds import FIXED as FIXED
 from jaxseg.metrics.thresholds import RULES as RULES
 from jaxseg.metrics.thresholds import ThresholdSearch as ThresholdSearch

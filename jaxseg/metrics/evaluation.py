@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from jaxseg.metrics.temperature import NONE
 from jaxseg.metrics.thresholds import FIXED
 from jaxseg.metrics.walk import OFF, Walk
 
@@ -25,6 +26,9 @@ class Evaluation:
         reconnect: what joined the fragments of the foreground after the threshold.
         threshold_rule: what chose the threshold on val, a key of ``RULES``; "fixed" where nothing did.
         curves: ``Tally.curves()``; None where they were not asked for.
+        temperature: of the probabilities; 1 leaves them as the network gives them.
+        temperature_rule: what fitted it: "val", or "none" where nothing did.
+        calibration: ``Calibration.errors()`` on these images; None without a fitted temperature.
     """
 
     summary: dict[str, Any]
@@ -35,6 +39,9 @@ class Evaluation:
     reconnect: Walk = OFF
     threshold_rule: str = FIXED
     curves: list[dict[str, Any]] | None = None
+    temperature: float = 1.0
+    temperature_rule: str = NONE
+    calibration: dict[str, dict[str, float | None]] | None = None
 
     def ranked(self, metric: str, region: str = "full") -> list[dict[str, Any]]:
         """Return ``{"id": ..., metric: ...}`` of each image in one region, from the lowest to the highest score.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import files
-from jaxseg.metrics import FIXED, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
+from jaxseg.metrics import FIXED, NONE, REGIONS, RULES, SD_DDOF, Counts, Evaluation, metric
 from jaxseg.report.document import Cell, Column, Measured, Table
 
 REGION_NAMES = {"full": "full image", "fov": "field of view"}
@@ -54,11 +54,20 @@ def to_json(split: str, evaluation: Evaluation, facts: dict[str, Any]) -> dict[s
         if evaluation.threshold == ()
         else evaluation.threshold,  # null: a pixel got the most probable class
         **({} if evaluation.threshold_rule == FIXED else {"threshold_rule": evaluation.threshold_rule}),
+        **_temperature(evaluation),
         "scored_at": evaluation.scored_at,
         "image_sd_ddof": SD_DDOF,
         **facts,
         **({"observer2": evaluation.observer2} if evaluation.observer2 else {}),
     }
+
+
+def _temperature(evaluation: Evaluation) -> dict[str, Any]:
+    """Return a temperature that was fitted, with the calibration errors of all pixels before and after it."""
+    if evaluation.temperature_rule == NONE:
+        return {}
+    names = ("temperature", "temperature_rule", "calibration")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def to_csv(evaluation: Evaluation) -> str:
@@ -133,7 +142,7 @@ def _words(value: Any) -> str:
 # What an evaluation's file holds beside what its numbers depend on, or ``conditions`` tells first.
 _KNOWN = (
     "num_images", "full", "fov", "classes", "notes", "split", "threshold", "threshold_rule", "scored_at",
-    "image_sd_ddof", "observer2",
+    "image_sd_ddof", "observer2", "temperature_rule", "calibration",
 )  # fmt: skip
 
 
@@ -186,6 +195,10 @@ def evaluation_notes(told: dict[str, Any]) -> Iterator[str]:
     """Yield sentences on how an evaluation's numbers are made, and what they leave out; ``told`` as ``scored``."""
     if "observer2" in told:
         yield "Observer 2 is the second human observer, scored against the first as a prediction would be."
+    if calibration := told.get("calibration"):
+        before, after = calibration["before"], calibration["after"]
+        errors = [f"{metric(name).heading} {_number(before[name])}, then {_number(after[name])}" for name in before]
+        yield f"Temperature {told['temperature']:g}, of the smallest cross entropy on val: {'; '.join(errors)}."
     for row in map(metric, told["full"]["image_mean"]):
         if row.says:
             yield f"{row.heading}: {row.says}."

@@ -10,7 +10,7 @@ from typing import Any
 from jaxseg.runs.folder import FREE, flat
 from jaxseg.runs.scored import Scored
 
-_EVALUATED = ("scored_at", "prediction")  # of eval/<split>.json
+_EVALUATED = ("scored_at", "prediction", "temperature_rule")  # of eval/<split>.json
 _ENVIRONMENT = ("python", "platform", "packages", "git", "devices", "XLA_FLAGS")
 _DATA = ("name", "builder_version", "content_hash")
 _ABSENT = "absent"

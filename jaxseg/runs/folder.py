@@ -40,6 +40,7 @@ FREE = (
     "eval.scored_at",
     "eval.metrics",
     "eval.threshold_rule",
+    "eval.temperature",
 )
 
 # Settings that came later, and what earlier runs did without them.
@@ -64,6 +65,7 @@ _LATER: Json = {
         "reconnect": {"reach": 0.0, "window": 21, "stop": 0.1},
         "metrics": [],
         "threshold_rule": "fixed",
+        "temperature": "none",
     },
     "train": {"steps_at_once": 0},
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},

@@ -5,17 +5,25 @@ import numpy as np
 import pytest
 from fakes import COLOURS, GREEN, NAMES, PLAIN, Pixels, green_probability
 
-from jaxseg.inference import Predictor
+from jaxseg.inference import Predictor, predictor
 
 NONE = jax.tree.map(np.zeros_like, GREEN)  # one half everywhere
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """The programs that were asked for, one entry each."""
+    made, program = [], predictor.Program
+    monkeypatch.setattr(predictor, "Program", lambda *given, **named: made.append(1) or program(*given, **named))
+    return made
 
 
 def test_an_ensemble_predicts_the_mean_in_every_way(green, make_image, programs):
     both = green.together([Predictor(Pixels(), NONE, PLAIN)])
     image = make_image()
     wanted = (green_probability(image) + 0.5) / 2
-    for predictor in (both, both.expecting([image.shape[:2]])):
-        np.testing.assert_allclose(predictor(image), wanted, atol=1e-6)
+    for one in (both, both.expecting([image.shape[:2]])):
+        np.testing.assert_allclose(one(image), wanted, atol=1e-6)
     assert len(programs) == 1  # networks of one kind share it
     np.testing.assert_allclose(both.tiled(16)(image), wanted, atol=1e-6)
     assert both.describe() == "whole images, mean of 2 networks"

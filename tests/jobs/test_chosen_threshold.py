@@ -10,7 +10,7 @@ from config_files import module_of
 from jaxseg import data, inference
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
-from jaxseg.metrics import ThresholdSearch
+from jaxseg.metrics import TemperatureSearch, ThresholdSearch, tempered
 from jaxseg.runs.folder import read_config
 
 ROOT = Path(__file__).parents[2]
@@ -88,9 +88,58 @@ def test_a_run_may_be_given_a_rule_once_it_is_trained(run, capsys):
     assert told(run, "val")["threshold_rule"] == inference.load(run).threshold_rule == "youden"
 
 
+def test_a_temperature_is_fitted_before_the_threshold_is_chosen(run):
+    config = demo(run.with_name("cache"))
+    config.eval.temperature = "val"
+    train(config, run)
+    val, predictor = told(run, "val"), inference.load(run)
+    plain, fit, search = (
+        inference.load(run, threshold=0.5, temperature=1.0),
+        TemperatureSearch(),
+        ThresholdSearch("dice"),
+    )
+    records = data.load(read_config(run)["data"]).val
+    for record in records:
+        fit.add(plain.prepared(record.seen), record.mask == 1)
+    for record in records:
+        search.add(tempered(plain.prepared(record.seen), fit.best()), record.mask == 1)
+    assert (val["temperature"], val["temperature_rule"]) == (fit.best(), "val")
+    assert val["temperature"] == predictor.temperature != 1
+    assert val["threshold"] == predictor.threshold == search.best()
+    assert set(val["calibration"]["before"]) == {"ece_positive", "ece_predicted"}
+    evaluate(run, "test")
+    test = told(run, "test")
+    assert (test["temperature"], test["threshold"]) == (val["temperature"], val["threshold"])
+    assert test["calibration"] != val["calibration"]
+    note = f"Temperature {val['temperature']:g}, of the smallest cross entropy on val: ECE of the positive class "
+    assert note in (run / "report.md").read_text()
+    evaluate(run, "val")  # which fits the same
+    assert told(run, "val") == val
+    with pytest.raises(
+        ValueError, match="eval.temperature 'val' has chosen no temperature for step 2, whole images, mean"
+    ):
+        evaluate(run, "test", flips=True, threshold=0.5)
+
+
+def test_a_threshold_of_tempered_probabilities_is_none_of_others(run):
+    config = demo(run.with_name("cache"))
+    path = run / "config.json"
+    content = {name: value for name, value in json.loads(path.read_text()).items() if name != "digest"}
+    content["eval"]["temperature"] = config.eval.temperature
+    path.write_text(json.dumps(content))
+    for left in (run / "eval").glob("val*.json"):  # of other tests
+        if "temperature_rule" not in told(run, left.stem):
+            left.unlink()
+    with pytest.raises(ValueError, match="eval.threshold_rule 'dice' has chosen no threshold for step 2"):
+        inference.load(run)
+
+
 def test_without_val_there_is_no_rule(tmp_path):
     config = demo(tmp_path / "cache")
     config.data.synthetic.val = 0
     with pytest.raises(ValueError, match="eval.threshold_rule is 'dice'; want 'fixed': there is no val to choose on"):
+        train(config, tmp_path / "run")
+    config.eval.update(threshold_rule="fixed", temperature="val")
+    with pytest.raises(ValueError, match="eval.temperature is 'val'; want 'none': there is no val to fit on"):
         train(config, tmp_path / "run")
     assert not np.any([path.name == "checkpoints" for path in tmp_path.rglob("*")])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score
 
-from jaxseg.metrics import RULES, ThresholdSearch
+from jaxseg.metrics import RULES, ThresholdSearch, Walk, decide
 
 
 def images(number=4):
@@ -33,6 +33,20 @@ def test_it_is_the_best_of_a_loop(rule):
     ties = [k for k in range(1, 100) if means[k - 1] >= max(means) - 1e-9]
     assert search.best() == min(ties, key=lambda k: abs(k - 50)) / 100
     assert search.best() != 0.5  # else the rule might do nothing
+
+
+def test_it_is_the_best_of_a_loop_that_reconnects():
+    walk, plain = Walk(reach=3.0, window=9), ThresholdSearch("dice")
+    search, means = ThresholdSearch("dice", walk), []
+    for image in images():
+        search.add(*image)
+        plain.add(*image)
+    for k in range(1, 100):
+        found = [(decide(p, k / 100, walk).ravel(), t.ravel()) for p, t in images()]
+        means.append(np.mean([ORACLES["dice"](t, p) for p, t in found]))
+    ties = [k for k in range(1, 100) if means[k - 1] >= max(means) - 1e-9]
+    assert search.best() == min(ties, key=lambda k: abs(k - 50)) / 100
+    assert search._scores != plain._scores  # else the walk might do nothing
 
 
 def test_of_equals_the_one_nearest_to_half_is_taken():

@@ -90,6 +90,7 @@ VALUES = {
     "eval.select=hd95": ["eval.select is 'hd95'", "dice, jaccard"],
     "eval.threshold=0": ["eval.threshold is 0", "between 0 and 1"],
     "eval.threshold=1": ["eval.threshold is 1", "between 0 and 1"],
+    "eval.temperature=test": ["eval.temperature is 'test'", "choose one of none, val"],
     "eval.threshold_rule=dise": ["eval.threshold_rule is 'dise' (did you mean 'dice'?)", "fixed, dice"],
     "eval.thresholds=(0.5,)": ["eval.thresholds is (0.5,)", "data.classes"],
     "eval.tile=(64,)": ["eval.tile is (64,)", "(height, width)"],
