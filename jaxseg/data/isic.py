@@ -39,8 +39,8 @@ PARTS: dict[str, dict[str, Part]] = {
         "test": Part("ISIC2018_Task1-2_Test_Input", "ISIC2018_Task1_Test_GroundTruth", 1000),
     },
 }
-# Numbers of the images that 2017 added begin here: another source, as pictures, colours and sizes of lesions show; see
-# docs/shift.md for what was measured. 2018 has the images of 2017.
+# The numbers of 2017's training images leap from 11,402 to 12,089, and the images beyond are of another source:
+# docs/shift.md has what was measured. 2018's, of the same archive, were not at hand.
 LATE = 12_000
 # They leave out ISIC_NNNNNNN_superpixels.png and the table of metadata.
 PICTURE = r"(ISIC_\d{7})\.jpg"

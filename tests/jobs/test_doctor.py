@@ -136,3 +136,21 @@ def test_a_published_set_with_a_fault_is_known_all_the_same(tmp_path):
     faulty.write(truth / "ISIC_0000000_Segmentation.png", mask * 255)
     found = doctor.examine(str(tmp_path), None, progress=False)
     assert "ISIC_0000001.jpg: has no lesion mask" in found.findings[0].text
+
+
+def test_shifted_images_are_splits_of_their_own(tmp_path):
+    rng, part = np.random.default_rng(0), str(tmp_path / "ISIC-2017_Training_")
+    for suffix in ("Data", "Part1_GroundTruth"):
+        (tmp_path / f"ISIC-2017_Training_{suffix}").mkdir()
+    mask = np.zeros((32, 32), np.uint8)
+    mask[8:20, 8:20] = 255
+    for number in (0, 1, 12_000, 12_001, 12_002):
+        cv2.imwrite(f"{part}Data/ISIC_{number:07d}.jpg", rng.integers(0, 256, (32, 32, 3), np.uint8))
+        cv2.imwrite(f"{part}Part1_GroundTruth/ISIC_{number:07d}_segmentation.png", mask)
+    config = defaults()
+    config.model.name, config.model.options = "unet", dict(width=2)
+    config.data.update(name="isic2017", dir=str(tmp_path), shift="late_ids", image_size=(16, 16))
+    about = "\n".join(doctor.examine("", config, progress=False).about)
+    assert re.findall(r"^(\w+): (\d) images", about, re.MULTILINE) == [
+        ("train", "2"), ("shifted_val", "1"), ("shifted_test", "2")
+    ]  # fmt: skip
