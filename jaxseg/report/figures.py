@@ -40,8 +40,8 @@ def span_scores(axis: Axes, scores: Sequence[float]) -> None:
     axis.set_ylim(low - _BESIDE * (high - low), high + _BESIDE * (high - low))
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, dpi: float = DPI) -> None:
     """Write a figure as a PNG file, whole or not at all."""
     stream = io.BytesIO()
-    literal(figure).savefig(stream, dpi=DPI, format="png")
+    literal(figure).savefig(stream, dpi=dpi, format="png")
     files.write(path, stream.getvalue())

@@ -128,7 +128,7 @@ def conditions(told: dict[str, Any]) -> str:
     else:
         words = {"threshold": f"{threshold} ({rule.says})" if rule else f"{threshold}"}
     words |= {"scored at": f"{told['scored_at']} size"}
-    words |= {name: value for name, value in told.items() if name not in _KNOWN}
+    words |= {name: value for name, value in told.items() if name not in _KNOWN and value is not None}
     return "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in words.items())
 
 

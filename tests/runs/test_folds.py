@@ -21,7 +21,7 @@ def test_the_folds_are_one_run_over_all_images(tmp_path):
     paths = folds(tmp_path)
     (one,) = joined(read(paths[::-1]))
     assert one.ids == IDS
-    assert one.folders == tuple(paths)
+    assert [part.workdir for part in one.parts] == paths
     assert one.groups == {name: name[:2] for name in IDS}
     # as a single run with these images and predictions is scored
     whole = read_scored(scored_run(tmp_path / "whole"), "test")
