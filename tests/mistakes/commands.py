@@ -211,7 +211,7 @@ LINES = {
     ),
     "inspect an unknown id": (
         ["inspect_attention.py", "--workdir=RUN", "--image=test:fundus_0_200000", "--pixel=1,2"],
-        ["test has no image 'fundus_0_200000' (did you mean 'fundus_0_2000000'?)", "it has 2: fundus_0_2000000, "],
+        ["test has no image 'fundus_0_200000' (did you mean 'fundus_0_2000001'?)", "it has 2: fundus_0_2000000, "],
     ),
     "inspect a split": (
         ["inspect_attention.py", "--workdir=RUN", "--image=test:", "--pixel=1,2"],
@@ -219,7 +219,7 @@ LINES = {
     ),
     "inspect off an image of the run": (
         ["inspect_attention.py", "--workdir=RUN", "--image=train:fundus_0_0000003", "--pixel=1,900"],
-        ["pixel (1, 900) is off the image of 32 rows and 32 columns"],
+        ["pixel (1, 900) is off the image of 40 rows and 40 columns"],
     ),
     "pixel": (
         ["inspect_attention.py", "--workdir=x", "--image=x.png", "--pixel=1;2"],
