@@ -21,6 +21,7 @@ class Study(NamedTuple):
         splits: on which the runs are scored.
         models: their names, the first being that which the others are compared with.
         runs: by split and model, of each seed.
+        scored: each run with its model, as it was scored on the first split that it was scored on.
         missing: runs that are not scored on a split, in words.
     """
 
@@ -30,13 +31,8 @@ class Study(NamedTuple):
     splits: tuple[str, ...]
     models: tuple[str, ...]
     runs: dict[str, dict[str, list[Scored]]]
+    scored: list[tuple[str, Scored]]
     missing: list[str]
-
-    def every_run(self) -> list[Scored]:
-        """Return each run once, as it was scored on the first split that it was scored on."""
-        found = {run.workdir: run for of in reversed(self.runs.values()) for runs in of.values() for run in runs}
-        order = [run.workdir for of in self.runs.values() for runs in of.values() for run in runs]
-        return [found[workdir] for workdir in dict.fromkeys(order)]
 
 
 def read_study(workdir: str | Path) -> Study:
@@ -58,20 +54,24 @@ def read_study(workdir: str | Path) -> Study:
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not what launch/reproduce.py wrote ({error!r}); start it again") from error
     runs: dict[str, dict[str, list[Scored]]] = {}
+    scored: dict[Path, tuple[str, Scored]] = {}
     missing: list[str] = []
     for split in splits:
         of: dict[str, list[Scored]] = {model: [] for model in models}
         for model, folder in places:
             try:
-                of[model].append(read_scored(folder, split))
+                run = read_scored(folder, split)
             except FileNotFoundError:
                 missing.append(f"{folder.relative_to(workdir)} on {split}")
-        _same_images([run for scored in of.values() for run in scored], split)
+                continue
+            of[model].append(run)
+            scored.setdefault(folder, (model, run))
+        _same_images([run for held in of.values() for run in held], split)
         if any(of.values()):
-            runs[split] = {model: scored for model, scored in of.items() if scored}
+            runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
         raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
-    return Study(workdir, title, published, splits, models, runs, missing)
+    return Study(workdir, title, published, splits, models, runs, list(scored.values()), missing)
 
 
 def _same_images(runs: Sequence[Scored], split: str) -> None:
