@@ -40,6 +40,7 @@ LONGEST = (
     "training/test_loop.py",
     "training/test_devices.py",
     "jobs/test_train.py",
+    "jobs/test_study_page.py",
     "models/test_every_mechanism.py",
 )
 

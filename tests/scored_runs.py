@@ -51,6 +51,7 @@ def scored_run(
         errors = np.random.default_rng([seed, sum(map(ord, name))]).normal(0, noise, shape)
         right = np.eye(shape[-1])[truth] if classes else truth
         tally.add(name, np.clip(right * 0.6 + 0.2 + errors, 0, 1).astype(np.float32), truth)
-    evaluation = Evaluation(tally.summary(), tally.rows, None, threshold=() if classes else config.eval.threshold, scored_at="prepared")
+    threshold = () if classes else config.eval.threshold
+    evaluation = Evaluation(tally.summary(), tally.rows, None, threshold=threshold, scored_at="prepared")
     write_scores(folder / "eval", "test", evaluation, {"seed": seed, "prediction": "whole images"}, name="test")
     return folder

@@ -82,7 +82,10 @@ def compare(
             raise ValueError(f"{told}: scores of other {split} images cannot be compared; name runs of the same")
     models = _models(runs, metric, region, label)
     groups, about_groups = grouped(runs, group_pattern)
-    found = comparison(models, groups, about_groups, split=split, metric=metric, region=region, label=label)
+    found = {
+        **comparison(models, groups, about_groups, split=split, metric=metric, region=region, label=label),
+        "environment": differing({str(part.workdir): environment(part) for run in runs for part in run.parts}),
+    }
     print(report.comparison_text(found), end="")
     if output is not None:
         report.write_comparison(Path(output), found)
@@ -99,7 +102,7 @@ def comparison(
     region: str,
     label: str,
 ) -> dict[str, Any]:
-    """Return what ``compare`` does, of models whose scores are there, and of groups as ``grouped`` gives them."""
+    """Return what ``compare`` does but the environments, of models with their scores, and groups as of ``grouped``."""
     place = {"split": split, "region": region, "reduction": "image_mean", "metric": metric, "class": label}
     return {
         **place,
@@ -109,9 +112,6 @@ def comparison(
         "power": statistics.POWER,
         **_compared(models, groups, place),
         "settings": differing({model.name: settings(model.runs[0]) for model in models}),
-        "environment": differing(
-            {str(part.workdir): environment(part) for model in models for run in model.runs for part in run.parts}
-        ),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from jaxseg.metrics import metric
 from jaxseg.progress import clock
 from jaxseg.report import Code, Column, Page, Picture, Section, Table
 from jaxseg.runs.differing import differing, environment
-from jaxseg.runs.log import read_metrics
 
 
 def write_page(workdir: str | Path) -> Path:
@@ -36,7 +36,8 @@ def write_page(workdir: str | Path) -> Path:
     study = read_study(workdir)
     beside = published.table(study.published) if study.published else None
     (study.workdir / FIGURES).mkdir(exist_ok=True)
-    select = study.every_run()[0].config["eval"]["select"]
+    made = [Made.read(run.workdir) for _, run in study.scored]
+    select = made[0].config["eval"]["select"]
     splits = [Split(name, runs, select) for name, runs in study.runs.items()]
     found = [split.compared("full") for split in splits]
     sections: list[Section] = []
@@ -48,18 +49,17 @@ def write_page(workdir: str | Path) -> Path:
         sections.append(splits_section(splits, found))
     for split in splits:
         sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir)])
-    sections += filter(None, [_learning(study, select), _runs(study, found[0]["settings"])])
-    lead = f"{len(study.models)} models, {len(study.every_run())} runs; compared by {metric(select).heading}."
-    told = list(facts([Made.read(run.workdir) for run in study.every_run()]))
+    sections += filter(None, [_learning(study, made, select), _runs(study, made, found[0]["settings"])])
+    lead = f"{len(study.models)} models, {len(made)} runs; compared by {metric(select).heading}."
+    told = list(facts(made))
     told += [("Not scored yet", ", ".join(study.missing))] if study.missing else []
     return report.write_page(study.workdir, Page("Study", study.title, lead, told, sections))
 
 
-def _learning(study: Study, select: str) -> Section | None:
+def _learning(study: Study, made: Sequence[Made], select: str) -> Section | None:
     logs: dict[str, list[Any]] = {}
-    for of in study.runs.values():
-        for model, runs in of.items():
-            logs.setdefault(model, [read_metrics(part.workdir) for run in runs for part in run.parts])
+    for (model, _), one in zip(study.scored, made, strict=True):
+        logs.setdefault(model, []).append(one.log)
     path = f"{FIGURES}/learning.png"
     if not report.draw_learning(logs, study.workdir / path, select=select):
         return None
@@ -104,16 +104,8 @@ def _curves(split: Split, folder: Path) -> Section | None:
     return Section(f"Curves on {split.name}", [Picture(path, alt, caption), table])
 
 
-def _runs(study: Study, settings: dict[str, Any]) -> Section:
+def _runs(study: Study, made: Sequence[Made], settings: dict[str, Any]) -> Section:
     """Return the section of the runs: their folders and checkpoints, how one is repeated, and what differs."""
-    runs = study.every_run()
-    names = {
-        part.workdir: model
-        for of in study.runs.values()
-        for model, held in of.items()
-        for run in held
-        for part in run.parts
-    }
     columns = (
         Column("model", "Model"),
         Column("seed", "Seed", 0),
@@ -123,15 +115,14 @@ def _runs(study: Study, settings: dict[str, Any]) -> Section:
         Column("folder", "Folder"),
     )
     rows = []
-    for run in runs:
-        log = read_metrics(run.workdir)
-        cells = {"model": names[run.workdir], "seed": run.config["seed"], "step": run.facts.get("checkpoint_step")}
+    for (model, run), one in zip(study.scored, made, strict=True):
+        cells = {"model": model, "seed": run.config["seed"], "step": run.facts.get("checkpoint_step")}
         cells |= {"rule": run.facts.get("checkpoint_rule", ""), "folder": str(run.workdir.relative_to(study.workdir))}
-        rows.append(cells | {"seconds": clock(log[-1]["seconds"]) if log and "seconds" in log[-1] else ""})
+        rows.append(cells | {"seconds": "" if one.seconds is None else clock(one.seconds)})
     blocks: list[Any] = [Table("runs", "All runs", columns, rows)]
-    if command := runs[0].start.get("command"):
+    if command := study.scored[0][1].start.get("command"):
         blocks += ["The first run was made by", Code(shlex.join(command))]
-    environments = {str(run.workdir.relative_to(study.workdir)): environment(run) for run in runs}
+    environments = {str(run.workdir.relative_to(study.workdir)): environment(run) for _, run in study.scored}
     for what, of in (("Models differ in", settings), ("Runs differ in", differing(environments))):
         blocks += [f"{line}." for line in report.differing_lines(what, of)]
     return Section("Runs", blocks)

@@ -22,6 +22,7 @@ class Study(NamedTuple):
         splits: on which the runs are scored.
         models: their names, the first being that which the others are compared with.
         runs: by split and model, of each seed; the folds of a cross-validation are one.
+        scored: each run with its model, folds one by one, as it was scored on the first split that it was scored on.
         missing: runs that are not scored on a split, in words.
     """
 
@@ -31,13 +32,8 @@ class Study(NamedTuple):
     splits: tuple[str, ...]
     models: tuple[str, ...]
     runs: dict[str, dict[str, list[Scored]]]
+    scored: list[tuple[str, Scored]]
     missing: list[str]
-
-    def every_run(self) -> list[Scored]:
-        """Return each run once, folds one by one, as it was scored on the first split that it was scored on."""
-        parts = [part for of in self.runs.values() for runs in of.values() for run in runs for part in run.parts]
-        found = {part.workdir: part for part in reversed(parts)}
-        return [found[workdir] for workdir in dict.fromkeys(part.workdir for part in parts)]
 
 
 def read_study(workdir: str | Path) -> Study:
@@ -59,26 +55,30 @@ def read_study(workdir: str | Path) -> Study:
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not what launch/reproduce.py wrote ({error!r}); start it again") from error
     runs: dict[str, dict[str, list[Scored]]] = {}
+    scored: dict[Path, tuple[str, Scored]] = {}
     missing: list[str] = []
     for split in splits:
         read: dict[tuple[str, int], list[Scored]] = {}
         partly: set[tuple[str, int]] = set()  # of folds some are missing, so the others are not all images
         for model, seed, folder in places:
             try:
-                read.setdefault((model, seed), []).append(read_scored(folder, split))
+                run = read_scored(folder, split)
             except FileNotFoundError:
                 partly.add((model, seed))
                 missing.append(f"{folder.relative_to(workdir)} on {split}")
+                continue
+            read.setdefault((model, seed), []).append(run)
+            scored.setdefault(folder, (model, run))
         of: dict[str, list[Scored]] = {model: [] for model in models}
-        for (model, seed), runs_of_seed in read.items():
+        for (model, seed), found in read.items():
             if (model, seed) not in partly:
-                of[model] += joined(runs_of_seed)
-        _same_images([run for scored in of.values() for run in scored], split)
+                of[model] += joined(found)
+        _same_images([run for held in of.values() for run in held], split)
         if any(of.values()):
-            runs[split] = {model: scored for model, scored in of.items() if scored}
+            runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
         raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
-    return Study(workdir, title, published, splits, models, runs, missing)
+    return Study(workdir, title, published, splits, models, runs, list(scored.values()), missing)
 
 
 def _same_images(runs: Sequence[Scored], split: str) -> None:

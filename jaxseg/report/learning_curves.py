@@ -84,6 +84,8 @@ def draw_curves(
 
 
 def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     steps, loss = series(rows, "train/loss")
     axis.set_title("Training", loc="left", fontweight="bold")
     axis.set_ylabel(label.replace(", ", ",\n"))  # a long one would reach the panel below
@@ -96,24 +98,15 @@ def _loss(axis: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
     else:
         axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="loss, as logged")
         axis.plot(steps, _smooth(loss), color=BLUE, linewidth=2, label="loss, mean over a twentieth of the run")
-    logarithmic(axis)
-    axis.legend(frameon=False)
-
-
-def logarithmic(axis: Axes) -> None:
-    """Make the ordinate logarithmic, with plain numbers at it, unless a line is not above 0 everywhere."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    values = [np.asarray(line.get_ydata(), float) for line in axis.lines]
-    if values and all(one.size and one.min() > 0 for one in values):
-        low, high = min(one.min() for one in values), max(one.max() for one in values)
+    if loss.min() > 0:
         axis.set_yscale("log")
-        if high < _NARROWEST * low:
-            middle, reach = np.sqrt(low * high), np.sqrt(_NARROWEST)
+        if loss.max() < _NARROWEST * loss.min():
+            middle, reach = np.sqrt(loss.min() * loss.max()), np.sqrt(_NARROWEST)
             axis.set_ylim(middle / reach, middle * reach)
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.legend(frameon=False)
 
 
 def _learning_rate(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:

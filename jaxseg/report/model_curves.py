@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jaxseg.metrics import metric
 from jaxseg.report.figures import save
-from jaxseg.report.learning_curves import GREY, logarithmic, selection_key, series
+from jaxseg.report.learning_curves import GREY, selection_key, series
 from jaxseg.report.model_colours import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LEGEND_COLUMNS = 4
 
@@ -37,7 +42,7 @@ def draw_learning(logs: Mapping[str, Sequence[Sequence[dict[str, Any]]]], path: 
             if scored:
                 axes[1].plot(*series(rows, score), marker=".", linewidth=1.2, alpha=0.8, **style(place))
     axes[0].set_ylabel("loss")
-    logarithmic(axes[0])
+    _logarithmic(axes[0])
     axes[0].set_title("Training", loc="left", fontweight="bold")
     if scored:
         axes[1].set_ylabel(f"{metric(select).heading}, mean over images")
@@ -50,6 +55,18 @@ def draw_learning(logs: Mapping[str, Sequence[Sequence[dict[str, Any]]]], path: 
     figure.legend(frameon=False, loc="outside lower center", ncols=_LEGEND_COLUMNS)
     save(figure, path)
     return True
+
+
+def _logarithmic(axis: Axes) -> None:
+    """Make the ordinate logarithmic, with plain numbers at it, unless a line is not above 0 everywhere."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.lines])
+    if values.size and values.min() > 0:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _thinned(steps: Any, values: Any) -> tuple[Any, Any]:

@@ -123,7 +123,8 @@ def conditions(told: dict[str, Any]) -> str:
     """Return a line of what an evaluation's numbers depend on: threshold, size, checkpoint; ``told`` as ``scored``."""
     threshold, rule = told["threshold"], RULES.get(told.get("threshold_rule", FIXED))
     if "classes" in told:
-        given = ", ".join(f"{at:g}" for at in threshold or ())
+        several = threshold if isinstance(threshold, list | tuple) else () if threshold is None else (threshold,)
+        given = ", ".join(f"{at:g}" for at in several)
         words = {"class of a pixel": f"threshold {given}" if given else "the most probable class"}
     else:
         words = {"threshold": f"{threshold} ({rule.says})" if rule else f"{threshold}"}
