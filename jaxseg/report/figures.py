@@ -40,7 +40,7 @@ def span_scores(axis: Axes, scores: Sequence[float]) -> None:
     axis.set_ylim(low - _BESIDE * (high - low), high + _BESIDE * (high - low))
 
 
-def save(figure: Figure, path: Path, dpi: float = DPI) -> None:
+def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     """Write a figure as a PNG file, whole or not at all."""
     stream = io.BytesIO()
     literal(figure).savefig(stream, dpi=dpi, format="png")
