@@ -11,7 +11,7 @@ from jaxseg.report.document import Cell, Column, Measured, Table
 DIGITS = 4
 
 
-_BEFORE = ("class", "region")  # words that stand before the scores, for rows may differ in them alone
+_APART = ("class", "region")  # words that stand before the scores where our rows differ in them
 
 
 class Line(NamedTuple):
@@ -43,7 +43,7 @@ def scores_table(name: str, title: str, lines: Sequence[Line], notes: Iterable[s
     """
     metrics = list(dict.fromkeys(name for line in lines for name in line.scores))
     words = list(dict.fromkeys(name for line in lines for name in line.words))
-    before = [one for one in words if one in _BEFORE]
+    before = [one for one in _APART if len({line.words.get(one) for line in lines if not line.quoted}) > 1]
     columns = [Column("model", "Model"), Column("source", "Source"), *(Column(one, one.capitalize()) for one in before)]
     columns += [Column(one, metric(one).heading, DIGITS) for one in metrics]
     after = [one for one in words if one not in before]
