@@ -31,7 +31,7 @@ class Made(NamedTuple):
     splits: dict[str, Any]
     starts: list[dict[str, Any]]
     log: list[dict[str, Any]]
-    members: tuple[Member, ...] = ()
+    members: tuple[Member, ...]
 
     @classmethod
     def read(cls, workdir: Path) -> Made:
@@ -41,7 +41,7 @@ class Made(NamedTuple):
 
     @property
     def seeds(self) -> list[int]:
-        """Its seed, or those of an ensemble's members."""
+        """The seeds of its networks."""
         return [member.seed for member in self.members] or [self.config["seed"]]
 
     @property
@@ -58,10 +58,9 @@ def facts(runs: Sequence[Made]) -> Iterator[tuple[str, str]]:
     yield "Training", _shared(f"{one['steps']:,} steps of {one['batch_size']} images" for one in training)
     seeds = sorted({seed for run in runs for seed in run.seeds})
     yield "Seeds" if len(seeds) > 1 else "Seed", ", ".join(map(str, seeds))
-    for run in runs:
-        if run.members:
-            listed = ", ".join(f"{one.run} (seed {one.seed}, {one.checkpoint})" for one in run.members)
-            yield "Ensemble", f"the mean of {len(run.members)} networks: {listed}"
+    if members := [member for run in runs for member in run.members]:
+        told = ", ".join(f"{member.run} (seed {member.seed}, {member.checkpoint})" for member in members)
+        yield "Networks", f"the mean of {len(members)}: {told}"
     if seconds := [run.seconds for run in runs if run.seconds is not None]:
         each = f" in all, {clock(min(seconds))} to {clock(max(seconds))} a run" if len(runs) > 1 else ""
         again = f", over {len(runs[0].starts)} starts" if len(runs) == 1 and len(runs[0].starts) > 1 else ""

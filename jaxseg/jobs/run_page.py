@@ -46,7 +46,7 @@ def write_page(workdir: str | Path) -> Path:
         caption = f"Training loss and scores on val against the step. By {metric(select).heading} of the full image on "
         caption += "val the best checkpoint is chosen."
         sections.append(Section("Learning curves", [Picture(str(path), "Learning curves.", caption)]))
-    if made.starts:
+    if made.starts and not made.members:
         files_of = "All settings: config.json; software and devices of each start: environment.json; which images are "
         files_of += "in which split: data.json."
         sections.append(Section("How it was made", [Code(shlex.join(made.starts[-1]["command"])), files_of]))
@@ -55,6 +55,9 @@ def write_page(workdir: str | Path) -> Path:
         f"{models.describe(config['model'])} with attention {config['model']['attention']}, trained on "
         f"{config['data']['name']} by {loss}."
     )
+    if made.members:
+        seeds = ", ".join(map(str, dict.fromkeys(made.seeds)))
+        lead += f" It is an ensemble, seeds {seeds}: the mean of {len(made.members)} networks."
     page = Page("Run", _name(workdir), lead, list(facts([made])), sections)
     return report.write_page(workdir, page)
 

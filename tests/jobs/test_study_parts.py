@@ -140,3 +140,29 @@ def test_mistakes_are_told(tmp_path, study):
     (study / "study.json").write_text("{}")
     with pytest.raises(ValueError, match="study.json: not what launch/reproduce.py wrote"):
         read_study(study)
+
+
+def test_folds_are_one_set_once_all_are_scored(tmp_path):
+    runs = []
+    for name, noise in NOISE.items():
+        for fold, ids in enumerate((IDS[:6], IDS[6:])):
+            at = f"runs/{name}/0/fold{fold}"
+            kind = "ja9" if name == "DenseUNet-JA" else "none"
+            scored_run(tmp_path / at, ids=ids, noise=noise, model__attention=kind, data__folds=2, data__fold=fold)
+            runs.append({"model": name, "seed": 0, "fold": fold, "workdir": at})
+    told(tmp_path, [])
+    study = json.loads((tmp_path / "study.json").read_text())
+    files.write_json(tmp_path / "study.json", study | {"runs": runs, "folds": 2})
+    page = text(tmp_path)
+    assert [(row["images"], row["seeds"]) for row in table(tmp_path, "test_full")] == [("12", "1")] * 2
+    assert [row["folder"] for row in table(tmp_path, "runs")] == [run["workdir"] for run in runs]
+    scores = []
+    for run in runs[:2]:
+        with (tmp_path / run["workdir"] / "eval" / "test.csv").open() as lines:
+            scores += [float(row["dice"]) for row in csv.DictReader(lines)]
+    assert float(table(tmp_path, "test_full")[0]["dice"]) == pytest.approx(sum(scores) / 12)
+    assert "DenseUNet: 2 folds; each image has the score of the one that did not see it." in page
+    shutil.rmtree(tmp_path / runs[-1]["workdir"])
+    page = text(tmp_path)
+    assert "Not scored yet: runs/DenseUNet-JA/0/fold1 on test" in page
+    assert len(table(tmp_path, "test_full")) == 1

@@ -1,0 +1,69 @@
+"""Copy the small outcomes of a study into this folder: ``python results/collect.py studies/isic_table1``.
+
+Into ``results/<name of the study's folder>/`` go ``study.json``, the tables of its page, ``scores_<split>.csv`` with
+the Dice of every image (full image, a column a run; of a cross-validation each image by the fold that did not see it),
+and ``made.json``: commands, commits, software, devices, processor, dates, hours. The study is only read. A folder that
+is there is replaced.
+"""
+
+import csv
+import json
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+from jaxseg.jobs.study_runs import Study, read_study
+from jaxseg.runs.log import read_metrics
+
+HERE = Path(__file__).parent
+
+
+def main(folder: str) -> None:
+    """Copy what ``folder`` holds."""
+    study = read_study(folder)
+    target = HERE / study.workdir.resolve().name
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "tables").mkdir(parents=True)
+    shutil.copy(study.workdir / "study.json", target)
+    for path in sorted((study.workdir / "tables").glob("*.csv")):
+        shutil.copy(path, target / "tables")
+    for split, of in study.runs.items():
+        columns = {f"{model}/{run.config['seed']}": run for model, runs in of.items() for run in runs}
+        scores = {name: run.scores("dice", "full") for name, run in columns.items()}
+        ids = next(iter(columns.values())).ids
+        with (target / f"scores_{split}.csv").open("w", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(["id", *columns])
+            rows.writerows([image, *(f"{of_run[image]:.6f}" for of_run in scores.values())] for image in ids)
+    (target / "made.json").write_text(json.dumps(made(study), indent=2) + "\n")
+
+
+def made(study: Study) -> dict:
+    """Return how the runs of a study were made."""
+    starts = [run.start for _, run in study.scored]
+    seconds = [log[-1]["seconds"] for log in (read_metrics(run.workdir) for _, run in study.scored)]
+    return {
+        "runs": len(starts),
+        "commands": sorted({" ".join(start["command"][1:]) for start in starts}),
+        "commits": sorted({str(start["git"]) for start in starts}),
+        "dates": [min(start["time"] for start in starts)[:10], max(start["time"] for start in starts)[:10]],
+        "hours": round(sum(seconds) / 3600, 2),
+        "devices": sorted({" + ".join(start["devices"]) for start in starts}),
+        "processor": processor(),
+        "python": sorted({start["python"] for start in starts}),
+        "packages": starts[-1]["packages"],
+        "not_scored": study.missing,
+    }
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
