@@ -12,20 +12,12 @@ Dice of the vessels .871 (.017), of the disc .903 (.041), their mean .887.
 Needs no download. The scores show that the installation works; they say nothing about images of patients.
 """
 
-from jaxseg.config import defaults
+from jaxseg import presets
 
 
 def get_config():
-    config = defaults()
-    config.model.size = "tiny"
-    config.model.attention = "ja9"
+    config = presets.demo(attention="ja9")
     config.data.classes = {"vessel": 1, "disc": 2}  # the values of the generated masks
     config.data.synthetic.kind = "vessels_disc"
-    config.data.augment.flips = True
-    config.data.augment.quarter_turns = True
     config.train.steps = 600
-    config.train.log_every = 20
-    config.train.eval_every = 200
-    config.optimizer.schedule = "cosine"
-    config.optimizer.learning_rate = 3e-3
     return config

@@ -19,7 +19,7 @@ SCALES = ("paper", "reduced")
 
 
 def demo(attention: str) -> Settings:
-    """Generated images of vessels, and a network that learns them on two cores in about a minute."""
+    """Generated images of vessels, and a network that learns them on two cores in minutes."""
     config = defaults()
     config.model.size = "tiny"
     config.model.attention = attention
