@@ -91,6 +91,8 @@ def _data() -> dict[str, Any]:
             scale=0.0,  # zoom drawn from [1 - scale, 1 + scale]
             brightness=0.0,  # shift drawn from [-brightness, brightness], in fractions of the grey range
             contrast=0.0,  # gain drawn from [1 - contrast, 1 + contrast]
+            colour=0.0,  # each channel's gain drawn from [1 - colour, 1 + colour], as under other light
+            blur=0.0,  # a Gaussian whose standard deviation is drawn from [0, blur], in pixels
         ),
         device_limit=8.0,  # GiB; a larger training set is streamed by Grain instead of living on the device
         synthetic=dict(kind="fundus", size=96, train=48, val=8, test=16),  # the embedded default

@@ -8,6 +8,7 @@ sample. Padding is at the bottom and on the right, so the real content stays at 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import NamedTuple, TypeVar
 
@@ -32,6 +33,8 @@ class Augment:
         scale: the zoom is drawn from [1 - scale, 1 + scale].
         brightness: the shift is drawn from [-brightness, brightness], in fractions of the grey range.
         contrast: the gain about the data set's mean colour is drawn from [1 - contrast, 1 + contrast].
+        colour: each channel has a gain of its own, drawn from [1 - colour, 1 + colour], as under other light.
+        blur: the standard deviation of a Gaussian blur is drawn from [0, blur], in pixels of the sample.
 
     Raises:
         ValueError: a number is out of its range.
@@ -44,9 +47,12 @@ class Augment:
     scale: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    colour: float = 0.0
+    blur: float = 0.0
 
     def __post_init__(self):
-        limits = {"foreground": 1.0, "rotate": 180.0, "scale": 0.9, "brightness": 1.0, "contrast": 1.0}
+        limits = {"foreground": 1.0, "rotate": 180.0, "scale": 0.9, "brightness": 1.0, "contrast": 1.0, "colour": 1.0}
+        limits["blur"] = 8.0
         for name, limit in limits.items():
             value = getattr(self, name)
             checks.require(0 <= value <= limit, f"data.augment.{name}", value, f"0 to {limit:g}")
@@ -89,11 +95,15 @@ class Draws(NamedTuple):
     turn: Array  # by how many quarters
     gain: Array  # of contrast
     shift: Array  # of brightness
+    blur: Array  # its standard deviation
+    light: Array  # the gain of every channel
 
     @classmethod
-    def of(cls, key: Key[Array, ""]) -> Draws:
-        """Return the numbers that a key gives."""
-        return cls(*jax.random.uniform(key, (len(cls._fields),)))
+    def of(cls, key: Key[Array, ""], channels: int) -> Draws:
+        """Return the numbers that a key gives for an image of so many channels."""
+        scalars = jax.random.uniform(key, (len(cls._fields) - 2,))
+        blur, *light = jax.random.uniform(jax.random.fold_in(key, 1), (1 + channels,))
+        return cls._make([*scalars, blur, jnp.stack(light)])
 
 
 def augmented(
@@ -124,7 +134,9 @@ def augmented(
         sample = fetched(record, size, y, x, real)
     else:
         sample, extent = turned(augment, draws, cut(record, corner, extent, frame), extent)
-    if augment.brightness or augment.contrast:
+    if augment.blur:
+        sample = sample._replace(image=blurred(sample.image, sample.valid, draws.blur * augment.blur, augment.blur))
+    if augment.brightness or augment.contrast or augment.colour:
         sample = sample._replace(image=recoloured(augment, draws, sample.image, mean))
     return sample, extent
 
@@ -270,10 +282,40 @@ def mirrored(sample: Tree, extent: Int[Array, "axes=2"], axis: int, really: Bool
 def recoloured(
     augment: Augment, draws: Draws, image: Array, mean: Float[Array, " channels"]
 ) -> Float[Array, "height width channels"]:
-    """Return the image with another contrast about the mean colour and another brightness, clipped to [0, 255].
+    """Return the image in other light, with other contrast about the mean colour and brightness, within [0, 255].
 
-    All channels alike, also those that would not change with the light.
+    Contrast and brightness change all channels alike, also those that would not change with the light.
     """
+    if augment.colour:
+        image = image * (1 + (2 * draws.light - 1) * augment.colour)
     gain = 1 + (2 * draws.gain - 1) * augment.contrast
     shift = 255 * (2 * draws.shift - 1) * augment.brightness
     return jnp.clip((image - mean) * gain + mean + shift, 0, 255)
+
+
+def blurred(
+    image: Array, valid: Bool[Array, "height width"], deviation: Float[Array, ""], largest: float
+) -> Float[Array, "height width channels"]:
+    """Return the image blurred by a Gaussian, cut off at three of its largest deviations.
+
+    Pixels that are not valid have no part in it: a border is blurred with what is inside.
+
+    Args:
+        image: [height, width, channels].
+        valid: False on padding.
+        deviation: of the Gaussian, in pixels.
+        largest: that it may have; with it the number of neighbours is known when this is traced.
+    """
+    reach = math.ceil(3 * largest)
+    weights = jnp.exp(-0.5 * (jnp.arange(-reach, reach + 1) / jnp.maximum(deviation, 1e-3)) ** 2)
+    real = valid[..., None].astype(jnp.float32)
+
+    def along(array, axis):
+        widths = [(reach, reach) if this == axis else (0, 0) for this in range(3)]
+        padded = jnp.pad(array, widths)
+        length = array.shape[axis]
+        taps = (lax.slice_in_dim(padded, k, k + length, axis=axis) * weights[k] for k in range(2 * reach + 1))
+        return functools.reduce(jnp.add, taps)
+
+    total, share = (along(along(array, 0), 1) for array in (image * real, real))
+    return jnp.where(valid[..., None], total / jnp.where(valid[..., None], share, 1), image)

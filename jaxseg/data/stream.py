@@ -148,7 +148,7 @@ def sample(
 
     def one(image, mask, fov, size, sample_id):
         record = Pixels(image, mask, fov, inside(size, mask.shape))
-        draws = Draws.of(jax.random.fold_in(key, sample_id))
+        draws = Draws.of(jax.random.fold_in(key, sample_id), centre.shape[0])
         pixels, extent = augmented(augment, draws, record, size, frame, centre)
         image = jnp.where(pixels.valid[..., None], (pixels.image - centre) / spread, 0)
         counted = pixels.valid & (pixels.mask != IGNORE)

@@ -58,6 +58,7 @@ _LATER: Json = {
         "angle": "min_entropy",
         "folds": 0,
         "fold": 0,
+        "augment": {"colour": 0.0, "blur": 0.0},
     },
     "eval": {
         "select": "dice",
@@ -125,7 +126,13 @@ def read_config(workdir: Path) -> Json:
 def _parse_config(config: Json) -> Json:
     if absent := [name for name in ("model", "data", "eval") if not isinstance(config.get(name), dict)]:
         raise ValueError(f"no section {absent[0]!r}")
-    return config | {name: later | config.get(name, {}) for name, later in _LATER.items()}
+    return _filled(_LATER, config)
+
+
+def _filled(later: Json, known: Json) -> Json:
+    """Return ``known`` with what it lacks of ``later``, in sections within sections too."""
+    sections = [name for name, value in later.items() if isinstance(value, dict) and isinstance(known.get(name), dict)]
+    return later | known | {name: _filled(later[name], known[name]) for name in sections}
 
 
 class RunFolder:

@@ -78,7 +78,9 @@ def test_crops_are_uniform_over_all_positions():
     frame, n = (11, 16), 1200  # 4 x 3 positions
     keys = jax.random.split(jax.random.key(0), n)
     place = jax.jit(
-        jax.vmap(lambda key: aug.window(0.0, Draws.of(key), jnp.zeros(CANVAS, jnp.uint8), jnp.array(CANVAS), frame)[0])
+        jax.vmap(
+            lambda key: aug.window(0.0, Draws.of(key, 3), jnp.zeros(CANVAS, jnp.uint8), jnp.array(CANVAS), frame)[0]
+        )
     )
     places, counts = np.unique(place(keys), axis=0, return_counts=True)
     assert places.tolist() == [[y, x] for y in range(4) for x in range(3)]
@@ -223,8 +225,39 @@ def test_colours_change_about_the_mean_and_stay_in_the_range_of_a_photograph():
     np.testing.assert_allclose(plain.image, pixels.image, atol=1e-4)
 
 
+def test_each_channel_has_light_of_its_own():
+    augment = Augment(colour=0.5)
+    pixels = record()._replace(image=np.random.default_rng(0).integers(0, 256, (*CANVAS, 3), np.uint8))
+    sample, _ = run(augment, STILL._replace(light=[0.9, 0.5, 0.25]), pixels=pixels)
+    np.testing.assert_allclose(sample.image, np.clip(pixels.image * [1.4, 1, 0.75], 0, 255), rtol=1e-5)
+    assert (sample.image == 255).any()
+    np.testing.assert_array_equal(sample.mask, pixels.mask)
+
+
+def test_the_first_draws_are_as_they_were_before_there_were_light_and_blur():
+    key = jax.random.key(7)
+    np.testing.assert_array_equal(np.array(Draws.of(key, 3)[:-2]), jax.random.uniform(key, (11,)))
+
+
+@pytest.mark.parametrize(("size", "draw"), [(CANVAS, 0.9), ((9, 11), 0.6), (CANVAS, 0.0)])
+def test_a_blur_is_a_gaussian_of_the_valid_pixels(size, draw):
+    pixels = record(size)._replace(image=np.random.default_rng(0).integers(0, 256, (*CANVAS, 3), np.uint8))
+    sample, _ = run(Augment(blur=1.5), STILL._replace(blur=draw), size=size, pixels=pixels)
+    deviation, reach = max(draw * 1.5, 1e-3), 5
+    expected = pixels.image.astype(np.float64)
+    for y, x in itertools.product(range(size[0]), range(size[1])):
+        near = [slice(max(0, at - reach), min(side, at + reach + 1)) for at, side in zip((y, x), size, strict=True)]
+        rows, columns = np.mgrid[tuple(near)]
+        weights = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * deviation**2))
+        expected[y, x] = (weights[..., None] * pixels.image[rows, columns]).sum((0, 1)) / weights.sum()
+    np.testing.assert_allclose(sample.image[: size[0], : size[1]], expected[: size[0], : size[1]], rtol=1e-4)
+    np.testing.assert_array_equal(sample.mask, pixels.mask)
+
+
 def test_each_draw_is_its_own_and_uniform():
-    draws = np.array(jax.jit(jax.vmap(Draws.of))(jax.random.split(jax.random.key(3), 2000))).T
+    drawn = jax.jit(jax.vmap(lambda key: Draws.of(key, 3)))(jax.random.split(jax.random.key(3), 2000))
+    draws = np.concatenate([np.asarray(one).reshape(2000, -1) for one in drawn], 1)
+    assert draws.shape == (2000, len(Draws._fields) + 2)
     assert draws.min() >= 0
     assert draws.max() < 1
     np.testing.assert_allclose(draws.mean(0), 0.5, atol=4 * math.sqrt(1 / 12 / 2000))
@@ -243,7 +276,15 @@ def test_quarter_turns_of_oblong_samples_are_refused():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("foreground", 1.5), ("rotate", -3.0), ("scale", 1.0), ("contrast", math.nan), ("brightness", 40.0)],
+    [
+        ("foreground", 1.5),
+        ("rotate", -3.0),
+        ("scale", 1.0),
+        ("contrast", math.nan),
+        ("brightness", 40.0),
+        ("colour", 2.0),
+        ("blur", 9.0),
+    ],
 )
 def test_numbers_out_of_range_are_refused_by_name(field, value):
     with pytest.raises(ValueError, match=rf"data\.augment\.{field} is {value}; want 0 to "):

@@ -84,14 +84,19 @@ def test_it_is_scored_as_it_was(run):
             assert ours == pytest.approx(theirs, rel=0, abs=2 if theirs > 1 else 0.01)
 
 
+def as_settings(stored):
+    """Return stored settings as a config has them: tuples for lists."""
+    if isinstance(stored, dict):
+        return {name: as_settings(value) for name, value in stored.items()}
+    return tuple(stored) if isinstance(stored, list) else stored
+
+
 def test_it_is_taken_up_under_todays_settings(run, capsys):
     workdir, _ = run
     config, old = defaults(), json.loads((workdir / "config.json").read_text())
+    assert "colour" not in old["data"]["augment"]
     with config.unlocked():
-        for section, settings in old.items():
-            if isinstance(settings, dict):
-                for name, value in settings.items():
-                    config[section][name] = tuple(value) if isinstance(value, list) else value
+        config.update(as_settings(old))
     assert isinstance(config.model, ConfigDict)
     train(config, workdir)
     assert "going on from step 12" in capsys.readouterr().out
