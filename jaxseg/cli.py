@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import functools
 import gc
 import os
@@ -19,37 +18,14 @@ from ml_collections import config_flags
 
 from jaxseg.checks import nearest, one_of
 from jaxseg.config_file import ConfigFile, Mistake, elsewhere, missing
-from jaxseg.interrupt import Stopped, leave_at_once
+from jaxseg.ending import guarded, leave
+from jaxseg.interrupt import leave_at_once
 from jaxseg.streams import outlive_the_reader
 
 flags.disclaim_key_flags()  # --config is a flag of the launcher that asks for it, and --help shows it there
 
-# What a user's mistake raises, here and in the libraries below.
-_MISTAKES = (ValueError, OSError, FloatingPointError)
-_OUT_OF_MEMORY = (
-    "the memory is too small for this; train with a smaller train.batch_size, data.patch_size or network "
-    "(model.size, or model.options), evaluate and predict with --tile=512"
-)
 # With less, C libraries abort or hang while they are imported; a run of two threads reserves 2.7 GiB.
 _LEAST_ADDRESSES = 3 * 2**30
-# What to do about an error of the system's.
-_ROOM = "make room there"
-_PERMISSION = "name another place, or change who may read and write there"
-_REMEDIES = {
-    "ENOSPC": _ROOM,
-    "EDQUOT": _ROOM,
-    "EFBIG": "raise the limit on the size of files (ulimit -f)",
-    "EROFS": _PERMISSION,
-    "EACCES": _PERMISSION,
-    "EPERM": _PERMISSION,
-    "ENAMETOOLONG": "shorten it",
-    "EMFILE": "raise the limit on open files (ulimit -n)",
-    "ENOTDIR": "a part of the path is a file; name another place",
-    "EISDIR": "a folder is there; name another file",
-    "EEXIST": "something else is there; name another place, or move it away",
-    "ENOENT": "look whether it was moved or deleted",
-    "EIO": "the disk or the connection to it fails",
-}
 # What a parser wants, by absl's name for its type. The parser of dictionaries, ml_collections' own, names none.
 _WANTED = {
     "bool": "true or false",
@@ -155,30 +131,12 @@ def _parse(arguments: Sequence[str], words: bool) -> list[str]:
         rest = flags.FLAGS(list(arguments))
         _require_values()
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        _leave(ValueError(_explain(error)), error)
+        leave(ValueError(_explain(error)), error)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.FATAL)  # Orbax tells of every file it touches; --verbosity=0 lets it
     if len(rest) > 1 and not words:
-        _leave(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"))
+        leave(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"))
     return rest
-
-
-def guarded(main: Callable[[], None]) -> None:
-    """Call ``main``, and exit as ``run`` says where it does not end well."""
-    try:
-        from jaxseg.runs import programs
-
-        programs.allow()
-        main()
-    except _MISTAKES as error:
-        _leave(error)
-    except Stopped as stop:
-        print(stop, file=sys.stderr)
-        sys.exit(128 + stop.signal)
-    except (MemoryError, RuntimeError) as error:  # RuntimeError: JAX's, too
-        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        _leave(MemoryError(_OUT_OF_MEMORY), error)
 
 
 def _require_address_space() -> None:
@@ -187,7 +145,7 @@ def _require_address_space() -> None:
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
-            _leave(MemoryError(
+            leave(MemoryError(
                 f"the limit on address space (ulimit -v) is {limit / 2**30:.2g} GiB; the libraries alone take "
                 f"{_LEAST_ADDRESSES / 2**30:.0f}: raise it, or limit the resident memory instead (a control group)"
             ))  # fmt: skip
@@ -197,23 +155,6 @@ def _let_the_main_thread_speak() -> None:
     """Keep other threads from printing what they raise: the main one raises it too, and tells it in a line."""
     if os.environ.get("JAXSEG_TRACEBACK") != "1":
         threading.excepthook = sys.unraisablehook = lambda _: None
-
-
-def _leave(error: BaseException, cause: BaseException | None = None) -> None:
-    if os.environ.get("JAXSEG_TRACEBACK") == "1":
-        raise error from (cause or error.__cause__)
-    print(f"error: {' '.join(_said(error).split())}", file=sys.stderr)  # in one line
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # it may be what failed
-            stream.flush()
-    os._exit(1)  # at once: other threads that failed too would write their traces while Python ends
-
-
-def _said(error: BaseException) -> str:
-    if not isinstance(error, OSError) or error.filename is None:
-        return str(error)
-    remedy = _REMEDIES.get(errno.errorcode.get(error.errno or 0, ""))
-    return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
 
 
 class _Numbers(flags.ArgumentParser):

@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from jaxseg.jobs.study_runs import Study, read_study
+from jaxseg.pages.study_runs import Study, read_study
 from jaxseg.runs.log import read_metrics
 
 HERE = Path(__file__).parent

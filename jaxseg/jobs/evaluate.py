@@ -10,8 +10,8 @@ from typing import Any
 
 from jaxseg import data, inference, report
 from jaxseg.checks import require
-from jaxseg.jobs import run_page
 from jaxseg.metrics import FIXED, NONE, Evaluation, chosen
+from jaxseg.pages import run as run_page
 from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxseg import cli, files
+from jaxseg import files
 from jaxseg.config import Settings, plain, resolved, validate
+from jaxseg.ending import guarded
 from jaxseg.interrupt import Stopped, StopRequest
-from jaxseg.jobs import side_by_side
+from jaxseg.jobs import pool
 from jaxseg.jobs.evaluate import evaluate
-from jaxseg.jobs.study_page import write_page
 from jaxseg.jobs.train import train
+from jaxseg.pages.study import write_page
 from jaxseg.progress import clock
 from jaxseg.runs.folder import RunFolder, read_config
 from jaxseg.study import Trial, only, scored_on, shard, trials
@@ -44,7 +45,7 @@ def reproduce(
     """
     workdir = Path(workdir)
     found = trials(study)
-    places = side_by_side.places(parallel)
+    places = pool.places(parallel)
     _refuse_other_files(workdir)
     mine = shard(only(found, names) if names else found, part)
     splits = scored_on(study)
@@ -93,21 +94,21 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
 
 
 def _run(
-    waiting: Sequence[Trial], workdir: Path, splits: tuple[str, ...], places: Sequence[side_by_side.Place]
+    waiting: Sequence[Trial], workdir: Path, splits: tuple[str, ...], places: Sequence[pool.Place]
 ) -> dict[str, str]:
     """Do the trials; return the names of those that failed, each with its last words."""
     grid = _Grid(waiting)
-    with StopRequest() as request, side_by_side.Pool(places) as pool:
-        while pool.running or (grid.queue and request.signal is None):
-            while grid.queue and pool.free and request.signal is None:
+    with StopRequest() as request, pool.Pool(places) as workers:
+        while workers.running or (grid.queue and request.signal is None):
+            while grid.queue and workers.free and request.signal is None:
                 trial = grid.queue.pop(0)
                 log = workdir / LOGS / f"{trial.name}.txt"
-                pool.start(trial.name, _work, (trial.config, str(workdir / RUNS / trial.name), splits), log)
+                workers.start(trial.name, _work, (trial.config, str(workdir / RUNS / trial.name), splits), log)
                 print(f"{trial.name}: begins; it prints to {log}", flush=True)
-            for ended in pool.ended(timeout=0.5):
-                print(grid.told(ended, len(pool.running)), flush=True)
+            for ended in workers.ended(timeout=0.5):
+                print(grid.told(ended, len(workers.running)), flush=True)
             if request.signal is not None:
-                pool.stop()
+                workers.stop()
         if request.signal is not None:
             raise Stopped("stopped; the same command goes on", request.signal)
     return grid.failed
@@ -115,7 +116,7 @@ def _run(
 
 def _work(config: Settings, folder: str, splits: Sequence[str]) -> None:
     """Train and score one run, and exit as a launcher does."""
-    cli.guarded(functools.partial(_train_and_score, config, folder, splits))
+    guarded(functools.partial(_train_and_score, config, folder, splits))
 
 
 def _train_and_score(config: Settings, folder: str, splits: Sequence[str]) -> None:
@@ -134,7 +135,7 @@ class _Grid:
         self._seconds: dict[str, list[float]] = {}
         self._left = set(self._models)
 
-    def told(self, ended: side_by_side.Ended, running: int) -> str:
+    def told(self, ended: pool.Ended, running: int) -> str:
         """Count a run that has ended, beside others that are running; return a line on it and on the time left."""
         self._left.discard(ended.name)
         if ended.code:

@@ -29,7 +29,7 @@ class Scored(NamedTuple):
         digests: of each image's files, by its id.
         groups: the group of an image, where it is not one of its own; None where an earlier run does not tell.
         rows: ``eval/<split>.csv``: a row an image, region and class; numbers as text.
-        folds: the runs of a whole cross-validation, see ``runs.folds``; () for a run of its own.
+        folds: the runs of a whole cross-validation, see ``pages.folds``; () for a run of its own.
     """
 
     workdir: Path

@@ -20,9 +20,9 @@ from jaxseg.config import defaults, plain
 from jaxseg.data.images import write_png
 from jaxseg.data.records import Record, Records
 from jaxseg.inference import Predictor, canvases, predict_folder, score
-from jaxseg.jobs import run_page
 from jaxseg.jobs.evaluate import evaluate_split
 from jaxseg.models import Network
+from jaxseg.pages import run as run_page
 
 SIZES = [(16 * (k // 4) + 9, 16 * (k % 4) + 1 + k % 16) for k in range(20)]  # of twenty frames at stride 16
 RNG = np.random.default_rng(0)

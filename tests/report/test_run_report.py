@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxseg import statistics
-from jaxseg.jobs.run_page import write_page
+from jaxseg.pages.run import write_page
 from jaxseg.report import write_run
 from jaxseg.report.run_report import checkpoint_rule
 

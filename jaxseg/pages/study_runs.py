@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxseg.pages.folds import joined
 from jaxseg.runs.differing import first_difference
-from jaxseg.runs.folds import joined
 from jaxseg.runs.scored import Scored, read_scored
 
 

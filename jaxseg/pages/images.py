@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from jaxseg import data, inference, report
-from jaxseg.jobs.study_scores import FIGURES, Split
 from jaxseg.metrics import metric
+from jaxseg.pages.scores import FIGURES, Split
 from jaxseg.report import Picture, Section
 from jaxseg.runs.scored import Scored
 

@@ -8,8 +8,8 @@ import pytest
 from scored_runs import IDS, scored_run
 
 from jaxseg import files
-from jaxseg.jobs.study_page import write_page
-from jaxseg.jobs.study_runs import read_study
+from jaxseg.pages.study import write_page
+from jaxseg.pages.study_runs import read_study
 from jaxseg.runs.sealed import seal, unseal
 
 NOISE = {"DenseUNet": 0.4, "DenseUNet-JA": 0.3}

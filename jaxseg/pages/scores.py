@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import report, statistics
-from jaxseg.jobs.compare import Model, comparison, grouped, of_runs
-from jaxseg.jobs.study_runs import metrics_of
 from jaxseg.metrics import REGIONS, RULES, metric
+from jaxseg.pages.comparison import Model, comparison, grouped, of_runs
+from jaxseg.pages.study_runs import metrics_of
 from jaxseg.published import Table as Published
 from jaxseg.report import Line, Measured, Picture, Section
 from jaxseg.runs.scored import Scored

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxseg.jobs.side_by_side import Place, Pool, places
+from jaxseg.jobs.pool import Place, Pool, places
 
 HERE = Place((0,), {"JAXSEG_TESTED": "yes"})
 
@@ -69,7 +69,7 @@ def test_calls_stop_where_their_parent_is_killed(tmp_path):
     said = tmp_path / "said"
     file = tmp_path / "parent.py"
     file.write_text(
-        "import time\nfrom pathlib import Path\nfrom test_side_by_side import HERE, Pool, hear\n"
+        "import time\nfrom pathlib import Path\nfrom test_pool import HERE, Pool, hear\n"
         "if __name__ == '__main__':\n    pool = Pool([HERE]).__enter__()\n"
         f"    pool.start('waits', hear, ({str(said)!r},), Path({str(tmp_path / 'log')!r}))\n"
         "    time.sleep(60)\n"
@@ -83,7 +83,7 @@ def test_calls_stop_where_their_parent_is_killed(tmp_path):
 
 def test_places_share_the_cores(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr("jaxseg.jobs.side_by_side._GPUS", Path("/nowhere"))
+    monkeypatch.setattr("jaxseg.jobs.pool._GPUS", Path("/nowhere"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5})
     assert [place.cores for place in places(0)] == [(0, 4), (1, 5)]
     assert [place.cores for place in places(1)] == [(0, 1, 4, 5)]

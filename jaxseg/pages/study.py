@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import published, report
-from jaxseg.jobs.page_facts import Made, facts
-from jaxseg.jobs.study_images import image_section
-from jaxseg.jobs.study_runs import Study, read_study
-from jaxseg.jobs.study_scores import FIGURES, Split, difference_section, score_section, splits_section
 from jaxseg.metrics import metric
+from jaxseg.pages.facts import Made, facts
+from jaxseg.pages.images import image_section
+from jaxseg.pages.scores import FIGURES, Split, difference_section, score_section, splits_section
+from jaxseg.pages.study_runs import Study, read_study
 from jaxseg.progress import clock
 from jaxseg.report import Code, Column, Page, Picture, Section, Table
 from jaxseg.runs.differing import differing, environment

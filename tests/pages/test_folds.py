@@ -3,7 +3,7 @@ import pytest
 from scored_runs import IDS, scored_run
 
 from jaxseg.jobs.compare import compare
-from jaxseg.runs.folds import joined
+from jaxseg.pages.folds import joined
 from jaxseg.runs.scored import read_scored
 
 FOLDS = [IDS[:4], IDS[4:8], IDS[8:]]  # two persons each

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxseg import models, report, statistics
-from jaxseg.jobs.compare import grouped, of_runs
-from jaxseg.jobs.page_facts import Made, facts
 from jaxseg.metrics import metric
+from jaxseg.pages.comparison import grouped, of_runs
+from jaxseg.pages.facts import Made, facts
 from jaxseg.report import Code, Measured, Page, Picture, Section
 from jaxseg.runs.scored import read_scored
 

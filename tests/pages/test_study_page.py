@@ -15,8 +15,8 @@ from scipy import stats
 
 from jaxseg import data, files, statistics
 from jaxseg.jobs.evaluate import evaluate
-from jaxseg.jobs.study_page import write_page
 from jaxseg.jobs.train import train
+from jaxseg.pages.study import write_page
 from jaxseg.runs.folder import read_config
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,144 @@
+"""Models and the numbers of their comparison: means, differences to the first with tests, ranks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxseg import metrics, statistics
+from jaxseg.data.lists import groups_by
+from jaxseg.runs.differing import differing, settings
+from jaxseg.runs.scored import Scored
+
+_EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
+
+
+class Model(NamedTuple):
+    """Runs that differ by their seed alone, in the order of the seeds.
+
+    Attributes:
+        name: what tells it from the other models.
+        runs: one for each seed.
+        scores: of every image, float [seeds, images].
+    """
+
+    name: str
+    runs: list[Scored]
+    scores: np.ndarray
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its runs."""
+        return [run.config["seed"] for run in self.runs]
+
+
+def of_runs(name: str, runs: Sequence[Scored], ids: Sequence[str], metric: str, region: str, label: str = "") -> Model:
+    """Return the model of runs that differ by their seed alone, with its scores of the images ``ids``."""
+    runs = sorted(runs, key=lambda run: run.config["seed"])
+    scores = [run.scores(metric, region, label) for run in runs]
+    return Model(name, runs, np.array([[of[image] for image in ids] for of in scores]))
+
+
+def comparison(
+    models: Sequence[Model],
+    groups: list[str] | None,
+    about_groups: str,
+    *,
+    split: str,
+    metric: str,
+    region: str,
+    label: str,
+) -> dict[str, Any]:
+    """Return what ``compare`` does but the environments, of models with their scores, and groups as of ``grouped``."""
+    place = {"split": split, "region": region, "reduction": "image_mean", "metric": metric, "class": label}
+    return {
+        **place,
+        "groups": about_groups,
+        "level": statistics.LEVEL,
+        "alpha": statistics.ALPHA,
+        "power": statistics.POWER,
+        **_compared(models, groups, place),
+        "settings": differing({model.name: settings(model.runs[0]) for model in models}),
+    }
+
+
+def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None, str]:
+    """Return the group of every image, None where each is its own, and how that is known, in words."""
+    ids = runs[0].ids
+    if pattern:
+        try:
+            found = groups_by(pattern, ids)
+        except re.error as error:
+            raise ValueError(f"--group_pattern {pattern!r} is no regular expression ({error})") from error
+        if not found:
+            raise ValueError(f"--group_pattern {pattern!r} finds nothing in the names, such as {ids[0]}")
+        return [found.get(name, name) for name in ids], f"groups of images by --group_pattern={pattern}"
+    known = [run for run in runs if run.groups is not None]
+    if not known:
+        return None, "images taken as independent: these runs tell no groups; --group_pattern finds them in names"
+    first = known[0].groups or {}
+    for run in known[1:]:
+        if run.groups != first:
+            raise ValueError(
+                f"{known[0].workdir} and {run.workdir} put the images into different groups; give --group_pattern"
+            )
+    groups = [first.get(name, name) for name in ids]
+    if len(set(groups)) == len(groups):
+        return None, "each image is a group of its own"
+    return groups, "groups of images by data.json"
+
+
+def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str, str]) -> dict[str, Any]:
+    """Return the numbers: of each model, of its difference to the first over images and over seeds, and the ranks."""
+    first, *others = models
+    of_models = [
+        {
+            "model": model.name,
+            **place,
+            **{name: model.runs[0].facts.get(name) for name in _EVALUATED},
+            "folds": len(model.runs[0].folds),
+            "runs": [str(part.workdir) for run in model.runs for part in run.parts],
+            "seeds": model.seeds,
+            **_plain(statistics.mean(model.scores, groups)),
+        }
+        for model in models
+    ]
+    over_images = [statistics.over_images(first.scores, model.scores, groups) for model in others]
+    over_seeds = [_over_seeds(first, model) for model in others]
+    means = np.array([model.scores.mean(axis=0) for model in models])
+    ranks = statistics.ranks(means, groups, higher=not metrics.metric(place["metric"]).lower)
+    about_ranks = place | {"models": [model.name for model in models], "alpha": statistics.ALPHA}
+    return {
+        "models": of_models,
+        "over_images": _with_holm(first, others, over_images, place),
+        "over_seeds": _with_holm(first, others, over_seeds, place),
+        "ranks": None if ranks is None else about_ranks | ranks._asdict(),
+    }
+
+
+def _over_seeds(first: Model, other: Model) -> statistics.Difference:
+    """Compare the means of the runs whose seeds both models have, on the images that all of these have scores for."""
+    seeds = [seed for seed in first.seeds if seed in other.seeds]
+    pairs = np.array([[model.scores[model.seeds.index(seed)] for seed in seeds] for model in (first, other)])
+    kept = statistics.gather(pairs).means if seeds else pairs
+    return statistics.over_seeds(*(kept.mean(axis=-1) if kept.size else np.zeros((2, 0))))
+
+
+def _with_holm(
+    first: Model, others: Sequence[Model], found: Sequence[statistics.Difference], place: dict[str, str]
+) -> list[dict[str, Any]]:
+    corrected = statistics.holm([one.p for one in found])
+    return [
+        {"model": model.name, "to": first.name, **place, **_plain(one), "holm_p": holm_p, "compared": len(others)}
+        for model, one, holm_p in zip(others, found, corrected, strict=True)
+    ]
+
+
+def _plain(found: statistics.Mean | statistics.Difference) -> dict[str, Any]:
+    """Return a result as plain JSON, with the interval's parts in its place."""
+    values = found._asdict()
+    interval = values.pop("interval")
+    return values | dict(zip(statistics.Interval._fields, interval or (None,) * 3, strict=True))
