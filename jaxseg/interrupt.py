@@ -57,6 +57,13 @@ class StopRequest:
         self._restore()
 
 
+def ask_to_stop() -> None:
+    """Send this process a SIGTERM, unless it was asked to stop already: a second one would not let it save."""
+    request = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    if not (isinstance(request, StopRequest) and request.signal is not None):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def leave_at_once() -> None:
     """From now on the first SIGINT or SIGTERM ends the process: one line on stderr, exit code 128 + signal.
 

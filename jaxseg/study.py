@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from jaxseg.checks import require
 from jaxseg.config import Settings
+from jaxseg.data.layout import EVERY
 
 _PARTS = ("title", "config", "models", "seeds", "folds", "splits", "published")
-SPLITS = ("test", "shifted_test", "val", "shifted_val", "train")
 
 
 class Trial(NamedTuple):
@@ -56,7 +56,8 @@ def study(
             ``{"DenseUNet-JA": {"model": {"attention": "ja9"}}}``. The first is what the others are compared with.
         seeds: of the runs of each model.
         folds: k trains each model and seed k times, for k-fold cross-validation by ``data.fold``; 0 does not.
-        splits: on which each run is scored; () for test, and shifted_test where ``data.shift`` puts images apart.
+        splits: on which each run is scored; () for test, and for shifted_test where ``data.shift`` puts images apart
+            and there are no folds.
         published: a table of ``jaxseg.published`` that the page sets beside; "" for none.
     """
     held = type(config)(sort_keys=False)
@@ -82,7 +83,9 @@ def trials(study: Settings) -> list[Trial]:
     distinct = len(set(study.seeds)) == len(study.seeds) > 0
     require(whole and distinct, "study.seeds", study.seeds, "different whole numbers, such as (0, 1, 2)")
     require(study.folds == 0 or study.folds > 1, "study.folds", study.folds, "0, or 2 and more")
-    require(set(study.splits) <= set(SPLITS), "study.splits", study.splits, f"some of {SPLITS}")
+    require(set(study.splits) <= set(EVERY), "study.splits", study.splits, f"some of {EVERY}")
+    alone = "('test',): the folds of a cross-validation are one set of images on test alone"
+    require(not study.folds or scored_on(study) == ("test",), "study.splits", study.splits, alone)
     folds: Sequence[int | None] = range(study.folds) if study.folds else (None,)
     return [
         Trial(model, seed, fold, _settings(study, model, seed, fold))
@@ -104,7 +107,8 @@ def _settings(study: Settings, model: str, seed: int, fold: int | None) -> Setti
 
 def scored_on(study: Settings) -> tuple[str, ...]:
     """Return the splits on which the runs of a study are scored."""
-    return tuple(study.splits) or ("test", "shifted_test")[: 2 if study.config.data.shift else 1]
+    both = study.config.data.shift and not study.folds
+    return tuple(study.splits) or ("test", "shifted_test")[: 2 if both else 1]
 
 
 def only(found: Sequence[Trial], names: Sequence[str]) -> list[Trial]:

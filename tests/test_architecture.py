@@ -30,7 +30,7 @@ ALLOWED = {
     "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
-    "study": {"config"},
+    "study": {"config", "data"},
     "protocol": {"config", "presets"},
     "inference": {"ahead", "counting", "data", "files", "metrics", "models", "progress", "runs"},
     "training": {

@@ -67,6 +67,7 @@ def test_the_reduced_scale_of_the_table_is_the_protocols():
         ({"seeds": (-1,)}, "different whole numbers"),
         ({"folds": 1}, "study.folds"),
         ({"splits": ("tests",)}, "study.splits"),
+        ({"splits": ("val",), "folds": 2}, "folds of a cross-validation are one set of images on test alone"),
     ],
 )
 def test_what_is_no_study_is_told(changes, told):

@@ -13,6 +13,8 @@ from jaxseg.data.findings import Finding
 
 SPLITS = ("train", "val", "test")
 SHIFTED = {"shifted_val": "val", "shifted_test": "test"}  # images of another source, and what they stand beside
+EVERY = ("test", "shifted_test", "val", "shifted_val", "train")  # in the order in which results are told
+OWN = "the set's own"  # how a split is told that its owners made
 _MOST = 1000  # folders beside one another that are looked into for a set that is not where it should be
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg import checks
-from jaxseg.data.layout import SHIFTED, Entry, Listing
+from jaxseg.data.layout import OWN, SHIFTED, Entry, Listing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: in
     """
     check_settings(holdout=holdout, test=test, seed=seed, folds=folds, fold=fold)
     parts = {split: (split, tuple(range(len(entries)))) for split, entries in listing.splits.items()}
-    rule = dict.fromkeys(parts, "the set's own")
+    rule = dict.fromkeys(parts, OWN)
     notes = []
     entries = listing.splits["train"]
     order = _permuted(entries, seed)

@@ -79,7 +79,7 @@ def load(
         predictor = predictor.tempering(fitted, ON_VAL)
     rule = config["eval"]["threshold_rule"]
     if threshold is None and rule != FIXED:
-        wanted = {"threshold_rule": rule, "temperature_rule": predictor.temperature_rule}
+        wanted = {"threshold_rule": rule, "temperature": predictor.temperature}
         predictor = predictor.deciding(_on_val(workdir, predictor, wanted, "threshold")["threshold"], rule)
     return predictor
 
@@ -103,11 +103,11 @@ def _member(ensemble: Path, member: Member, settings: dict[str, Any]) -> Predict
     return predictor
 
 
-def _on_val(workdir: Path, predictor: Predictor, rules: dict[str, str], what: str) -> dict[str, Any]:
+def _on_val(workdir: Path, predictor: Predictor, rules: dict[str, Any], what: str) -> dict[str, Any]:
     """Return the evaluation of val by this predictor in which these rules chose a threshold or a temperature."""
     wanted = rules | {"checkpoint_step": predictor.step, "prediction": predictor.describe()}
     for path in sorted((workdir / "eval").glob("val*.json")):  # val.json, of the run's own protocol, is the first
-        told = {"temperature_rule": NONE} | json.loads(path.read_bytes())
+        told = {"temperature_rule": NONE, "temperature": 1.0} | json.loads(path.read_bytes())
         if wanted.items() <= told.items():
             return told
     weights = f"step {predictor.step}, " if predictor.step is not None else ""

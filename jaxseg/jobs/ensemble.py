@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxseg import files
+from jaxseg.checks import require
+from jaxseg.metrics import FIXED, NONE
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.runs.folder import FREE, flat, read, read_config, read_starts
 from jaxseg.runs.members import Member, write_members
@@ -55,13 +57,21 @@ def ensemble(runs: Sequence[str | Path], workdir: str | Path, checkpoints: Seque
         raise ValueError(f"an ensemble takes two networks or more, and {len(members)} came; name more runs")
     images = [read(path / "data.json", dict) for path in paths]
     alike = all(held["splits"] == images[0]["splits"] for held in images)
+    if not alike:
+        _require_nothing_chosen(configs[0])
     folder.mkdir(parents=True, exist_ok=True)
+    write_members(folder, members)  # first: what a kill leaves is then no run either
     files.write_json(folder / "config.json", seal(configs[0]))
     files.write_json(folder / "data.json", seal(images[0] | ({} if alike else {"splits": {}, "groups": {}})))
     files.write_json(folder / "preprocess.json", seal(read(paths[0] / "preprocess.json", dict)))
     files.write_json(folder / "environment.json", [seal(start) for path in paths for start in read_starts(path)])
-    write_members(folder, members)
     print(f"{len(members)} members in {folder}; give it to evaluate.py and predict.py as --workdir", flush=True)
+
+
+def _require_nothing_chosen(config: dict) -> None:
+    """Raise ValueError where val chooses something: runs of different folds have no val in common."""
+    for name, none in (("threshold_rule", FIXED), ("temperature", NONE)):
+        require(config["eval"][name] == none, f"eval.{name}", config["eval"][name], f"{none!r}: folds share no val")
 
 
 def _require_alike(first: Path, wanted: dict, path: Path, config: dict) -> None:

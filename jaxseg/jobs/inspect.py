@@ -16,7 +16,7 @@ from jaxseg import attention, data, inference, models, report
 from jaxseg.checks import nearest
 from jaxseg.config import Settings, training_batch
 from jaxseg.data.images import Mask, Picture, read_image
-from jaxseg.data.layout import SPLITS
+from jaxseg.data.layout import EVERY
 from jaxseg.runs.folder import read, read_config
 
 _TOLD = 8  # ids of a split that an error names
@@ -62,7 +62,7 @@ def inspect_attention(
     y, x = pixel
     workdir = Path(workdir)
     split, colon, name = str(image).partition(":")
-    of_run = bool(colon) and split in SPLITS
+    of_run = bool(colon) and split in EVERY
     stem = name.replace("/", "_") if of_run else Path(image).stem
     path = workdir / "figures" / f"attention_{stem}_{y}_{x}.png" if output is None else Path(output)
     if path.suffix != ".png":

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxseg.interrupt import leave_at_once
+from jaxseg.interrupt import ask_to_stop, leave_at_once
 
 _GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each that the driver sees
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -38,6 +37,7 @@ class _Running(NamedTuple):
     place: Place
     log: Path
     began: float
+    asks: Connection  # closed, it asks the process to stop
 
 
 class Ended(NamedTuple):
@@ -47,7 +47,7 @@ class Ended(NamedTuple):
         name: of the call.
         code: the exit code of its process: 0 where all went well, negative for the signal that killed it.
         seconds: that it took.
-        words: the last line that it wrote, "" for none.
+        words: the last line in its log, or the signal that killed it.
     """
 
     name: str
@@ -59,8 +59,7 @@ class Ended(NamedTuple):
 def places(count: int) -> list[Place]:
     """Return shares of this machine for ``count`` processes; for 0, one a GPU, else two on a CPU of two cores and more.
 
-    Two runs with a core each are done sooner than one after the other with both (``benchmarks/README.md``). GPUs are
-    told by the driver or by ``CUDA_VISIBLE_DEVICES``: looking through JAX would take their memory.
+    GPUs are told by the driver or by ``CUDA_VISIBLE_DEVICES``: looking through JAX would take their memory.
 
     Raises:
         ValueError: there are fewer cores or GPUs.
@@ -72,7 +71,7 @@ def places(count: int) -> list[Place]:
     if count > most:
         raise ValueError(f"--parallel is {count}, and there are {most} {what}; a run needs one at least")
     return [
-        Place(tuple(cores[place::count]), {_VISIBLE: ",".join(gpus[place::count])} if gpus else {})
+        Place(tuple(cores[place::count] or cores), {_VISIBLE: ",".join(gpus[place::count])} if gpus else {})
         for place in range(count)
     ]
 
@@ -86,8 +85,8 @@ def _gpus() -> list[str]:
 class Pool:
     """A context in which calls run in processes, one in each place; those still running at its end are stopped.
 
-    A process that is asked to stop gets SIGTERM, once: training saves its state then. Ctrl-C reaches the parent alone.
-    Where the parent is killed, they stop too.
+    A process that is asked to stop acts as after one SIGTERM: training saves its state then. Ctrl-C reaches the parent
+    alone. Where the parent is killed, they stop too.
 
     Args:
         shares: the places.
@@ -96,7 +95,6 @@ class Pool:
     def __init__(self, shares: Sequence[Place]):
         self._free = list(shares)
         self._running: dict[str, _Running] = {}
-        self._asked: set[str] = set()
 
     def __enter__(self) -> Pool:
         return self
@@ -121,29 +119,32 @@ class Pool:
         place = self._free.pop(0)
         log.parent.mkdir(parents=True, exist_ok=True)
         context = multiprocessing.get_context("spawn")  # a fork would inherit JAX's threads' locks
-        process = context.Process(target=_call, args=(place, str(log), call, arguments), name=name)
+        told, asks = context.Pipe(duplex=False)
+        process = context.Process(target=_call, args=(place, str(log), told, call, arguments), name=name)
         with _variables(place.environment):
             process.start()
-        self._running[name] = _Running(process, place, log, time.monotonic())
+        told.close()
+        self._running[name] = _Running(process, place, log, time.monotonic(), asks)
 
     def ended(self, timeout: float) -> list[Ended]:
         """Return the calls that have ended since, waiting for one for at most ``timeout`` seconds."""
         wait([running.process.sentinel for running in self._running.values()], timeout)
         found = []
-        for name, (process, place, log, began) in list(self._running.items()):
+        for name, (process, place, log, began, asks) in list(self._running.items()):
             if process.exitcode is None:
                 continue
             process.join()
-            found.append(Ended(name, process.exitcode, time.monotonic() - began, _last_line(log)))
+            words = f"killed by signal {-code}" if (code := process.exitcode) < 0 else _last_line(log)
+            found.append(Ended(name, code, time.monotonic() - began, words))
+            asks.close()
             del self._running[name]
             self._free.append(place)
         return found
 
     def stop(self) -> None:
-        """Ask all calls to stop, those that were not asked yet."""
-        for name in self._running.keys() - self._asked:
-            self._running[name].process.terminate()
-            self._asked.add(name)
+        """Ask all calls to stop; asked again they do no more."""
+        for running in self._running.values():
+            running.asks.close()
 
 
 @contextlib.contextmanager
@@ -158,7 +159,7 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _call(place: Place, log: str, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _call(place: Place, log: str, told: Connection, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Do a call in this process, which was made for it."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on
     if hasattr(os, "sched_setaffinity"):
@@ -168,15 +169,15 @@ def _call(place: Place, log: str, call: Callable[..., None], arguments: tuple[An
         os.dup2(output.fileno(), 2)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
     leave_at_once()
-    threading.Thread(target=_follow_the_parent, daemon=True).start()
+    threading.Thread(target=_follow, args=(told,), daemon=True).start()
     call(*arguments)
 
 
-def _follow_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # this is a child
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+def _follow(told: Connection) -> None:
+    """Stop this process when the other end is closed, by the parent or with it."""
+    with contextlib.suppress(EOFError):
+        told.recv()
+    ask_to_stop()
 
 
 def _last_line(log: Path) -> str:

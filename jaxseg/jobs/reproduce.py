@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+import itertools
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxseg import files
+from jaxseg import data, files
 from jaxseg.config import Settings, plain, resolved, validate
 from jaxseg.ending import guarded
 from jaxseg.interrupt import Stopped, StopRequest
@@ -16,10 +21,14 @@ from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
 from jaxseg.pages.study import write_page
 from jaxseg.progress import clock
-from jaxseg.runs.folder import RunFolder, read_config
+from jaxseg.runs.folder import FREE, RunFolder, flat
+from jaxseg.runs.log import read_metrics
 from jaxseg.study import Trial, only, scored_on, shard, trials
 
-RUNS, LOGS, RECORD = "runs", "logs", "study.json"
+RUNS, LOGS, DONE, RECORD = "runs", "logs", "done", "study.json"
+_EVERY = 60.0  # seconds between two lines on what is at work
+# Settings that change neither a run nor its scores.
+_WHERE = tuple(name for name in FREE if not name.startswith("eval."))
 
 
 def reproduce(
@@ -44,38 +53,80 @@ def reproduce(
         Stopped: after SIGINT or SIGTERM, when the runs at work have saved their state.
     """
     workdir = Path(workdir)
-    found = trials(study)
+    found, splits = trials(study), scored_on(study)
     places = pool.places(parallel)
     _refuse_other_files(workdir)
     mine = shard(only(found, names) if names else found, part)
-    splits = scored_on(study)
-    waiting = [trial for trial in mine if not _done(trial, workdir, splits)]  # every mistake is told before work
+    asked = {trial.name: _asked(trial, workdir) for trial in mine}
+    waiting = [trial for trial in mine if not _done(trial, asked[trial.name], workdir, splits)]
+    _require_splits(waiting, splits)
     _record(study, found, workdir)
     print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done", flush=True)
-    failed = _run(waiting, workdir, splits, places)
-    if any((workdir / RUNS / trial.name / "eval" / f"{split}.json").exists() for trial in found for split in splits):
-        print(f"the page: {write_page(workdir)}", flush=True)
-    if failed:
-        told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
-        raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {workdir / LOGS} holds what they printed")
+    failed = _run(_Grid(mine, waiting, workdir), asked, splits, places)
+    try:
+        if _tellable(found, splits, workdir):
+            print(f"the page: {write_page(workdir)}", flush=True)
+    finally:
+        if failed:
+            told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
+            said = f"{workdir / LOGS} holds what they printed"
+            raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {said}")
 
 
-def _done(trial: Trial, workdir: Path, splits: Sequence[str]) -> bool:
-    """Return whether a trial is trained and scored; raise ValueError where its folder holds another run."""
+def _asked(trial: Trial, workdir: Path) -> dict[str, Any]:
+    """Return the resolved settings of a trial; raise ValueError where its folder holds another run."""
     try:
         config = resolved(trial.config, validate(trial.config))
-        folder = workdir / RUNS / trial.name
-        RunFolder(folder, config)
+        RunFolder(workdir / RUNS / trial.name, config)
     except ValueError as error:
         raise ValueError(f"{trial.name}: {error}") from error
-    scored = all((folder / "eval" / f"{split}.json").exists() for split in splits)
-    return scored and read_config(folder)["train"]["steps"] == config["train"]["steps"]
+    return config
+
+
+def _done(trial: Trial, asked: dict[str, Any], workdir: Path, splits: Sequence[str]) -> bool:
+    """Return whether a trial was trained and scored, to its end, by the settings that are asked for."""
+    record, folder = workdir / DONE / f"{trial.name}.json", workdir / RUNS / trial.name / "eval"
+    if not record.is_file() or not all((folder / f"{split}.csv").exists() for split in splits):
+        return False
+    known = json.loads(record.read_bytes())
+    alike = [
+        {name: value for name, value in flat(one).items() if not name.startswith(_WHERE)}
+        for one in (known["config"], asked)
+    ]
+    return alike[0] == alike[1] and set(splits) <= set(known["splits"])
+
+
+def _require_splits(waiting: Sequence[Trial], splits: Sequence[str]) -> None:
+    """Prepare the images of all runs, and raise ValueError unless every split that is to be scored is there."""
+    seen: list[dict[str, Any]] = []
+    for trial in waiting:
+        settings = plain(trial.config.data)
+        own = {name: value for name, value in settings.items() if name not in ("augment", "patch_size", "device_limit")}
+        if own in seen:
+            continue
+        seen.append(own)
+        found = data.load(settings)
+        for split in splits:
+            if getattr(found, split) is None:
+                there = f"{settings['name']} has no {split} images here. {'; '.join(found.notes)}"
+                raise ValueError(f"{trial.name}: {there}; change the settings of the data, or study.splits")
+
+
+def _tellable(found: Sequence[Trial], splits: Sequence[str], workdir: Path) -> bool:
+    """Return whether a model with a seed is scored on a split, all of its folds."""
+    whole: dict[tuple[str, int, str], bool] = {}
+    for trial, split in itertools.product(found, splits):
+        scored = (workdir / RUNS / trial.name / "eval" / f"{split}.csv").exists()
+        key = trial.model, trial.seed, split
+        whole[key] = whole.get(key, True) and scored
+    return any(whole.values())
 
 
 def _refuse_other_files(workdir: Path) -> None:
     if workdir.is_file():
         raise ValueError(f"--workdir {workdir} is a file; name a folder")
-    if not (workdir / RECORD).exists() and workdir.is_dir() and not all(map(files.partial, workdir.iterdir())):
+    others = workdir.is_dir() and not all(map(files.partial, workdir.iterdir()))
+    if others and not (workdir / RECORD).exists():  # asked last: another shard may have begun just now
         raise ValueError(f"--workdir {workdir} holds files but no study; choose an empty or new folder")
 
 
@@ -94,61 +145,96 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
 
 
 def _run(
-    waiting: Sequence[Trial], workdir: Path, splits: tuple[str, ...], places: Sequence[pool.Place]
+    grid: _Grid, asked: Mapping[str, Any], splits: tuple[str, ...], places: Sequence[pool.Place]
 ) -> dict[str, str]:
-    """Do the trials; return the names of those that failed, each with its last words."""
-    grid = _Grid(waiting)
+    """Do the trials that wait; return the names of those that failed, each with its last words."""
+    told = time.monotonic()
     with StopRequest() as request, pool.Pool(places) as workers:
         while workers.running or (grid.queue and request.signal is None):
             while grid.queue and workers.free and request.signal is None:
                 trial = grid.queue.pop(0)
-                log = workdir / LOGS / f"{trial.name}.txt"
-                workers.start(trial.name, _work, (trial.config, str(workdir / RUNS / trial.name), splits), log)
+                log = grid.workdir / LOGS / f"{trial.name}.txt"
+                arguments = (trial.config, asked[trial.name], str(grid.workdir), trial.name, splits)
+                workers.start(trial.name, _work, arguments, log)
                 print(f"{trial.name}: begins; it prints to {log}", flush=True)
             for ended in workers.ended(timeout=0.5):
-                print(grid.told(ended, len(workers.running)), flush=True)
+                print(grid.ended(ended, len(workers.running), stopping=request.signal is not None), flush=True)
             if request.signal is not None:
                 workers.stop()
+            elif time.monotonic() - told > _EVERY:
+                told = time.monotonic()
+                print(grid.at_work(workers.running), flush=True)
         if request.signal is not None:
             raise Stopped("stopped; the same command goes on", request.signal)
     return grid.failed
 
 
-def _work(config: Settings, folder: str, splits: Sequence[str]) -> None:
+def _work(config: Settings, asked: dict[str, Any], workdir: str, name: str, splits: Sequence[str]) -> None:
     """Train and score one run, and exit as a launcher does."""
-    guarded(functools.partial(_train_and_score, config, folder, splits))
+    ours = ("--only", "--shard", "--parallel")
+    sys.argv = [*(word for word in sys.argv if not word.startswith(ours)), f"--only={name}"]  # what does this run again
+    guarded(functools.partial(_train_and_score, config, asked, Path(workdir), name, splits))
 
 
-def _train_and_score(config: Settings, folder: str, splits: Sequence[str]) -> None:
+def _train_and_score(config: Settings, asked: dict[str, Any], workdir: Path, name: str, splits: Sequence[str]) -> None:
+    folder = workdir / RUNS / name
     train(config, folder)
     for split in splits:
         evaluate(folder, split, curves=True)
+    record = workdir / DONE / f"{name}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(record, {"config": asked, "splits": splits})
 
 
 class _Grid:
-    """The runs that wait, those that failed, and how long runs of each model took."""
+    """The runs that wait, those that failed, and how long runs of each model took.
 
-    def __init__(self, waiting: Sequence[Trial]):
+    Args:
+        mine: the runs of this call.
+        waiting: those that are not done.
+        workdir: of the study.
+    """
+
+    def __init__(self, mine: Sequence[Trial], waiting: Sequence[Trial], workdir: Path):
+        self.workdir = workdir
         self.queue = list(waiting)
         self.failed: dict[str, str] = {}
-        self._models = {trial.name: trial.model for trial in waiting}
+        self._trials = {trial.name: trial for trial in waiting}
+        self._left = set(self._trials)
         self._seconds: dict[str, list[float]] = {}
-        self._left = set(self._models)
+        for trial in mine:
+            if trial.name not in self._left and (rows := read_metrics(workdir / RUNS / trial.name)):
+                self._seconds.setdefault(trial.model, []).append(rows[-1].get("seconds", 0.0))
 
-    def told(self, ended: pool.Ended, running: int) -> str:
+    def ended(self, ended: pool.Ended, running: int, *, stopping: bool) -> str:
         """Count a run that has ended, beside others that are running; return a line on it and on the time left."""
         self._left.discard(ended.name)
-        if ended.code:
+        if not ended.code:
+            self._seconds.setdefault(self._trials[ended.name].model, []).append(ended.seconds)
+        elif not stopping:
             self.failed[ended.name] = ended.words or f"exit code {ended.code}"
-        else:
-            self._seconds.setdefault(self._models[ended.name], []).append(ended.seconds)
-        what = f"failed ({self.failed[ended.name]})" if ended.code else "done"
-        total = len(self._models)
-        line = f"{ended.name}: {what} after {clock(ended.seconds)}; {total - len(self._left)}/{total} runs"
+        what = "stopped" if ended.code and stopping else "failed" if ended.code else "done"
+        why = f" ({self.failed[ended.name]})" if ended.name in self.failed else ""
+        total = len(self._trials)
+        line = f"{ended.name}: {what}{why} after {clock(ended.seconds)}; {total - len(self._left)}/{total} runs"
+        return line if stopping else f"{line}{self._time_left(running)}"
+
+    def _time_left(self, running: int) -> str:
         known = [value for values in self._seconds.values() for value in values]
         if not self._left or not known:
-            return line
+            return ""
         # A model without a finished run counts as the mean of those that have one.
-        expected = [self._seconds.get(self._models[name], known) for name in self._left]
+        expected = [self._seconds.get(self._trials[name].model, known) for name in self._left]
         left = sum(sum(values) / len(values) for values in expected) / max(1, min(len(self._left), running + 1))
-        return f"{line}, about {clock(left)} left"
+        return f", about {clock(left)} left"
+
+    def at_work(self, names: Sequence[str]) -> str:
+        """Return a line on how far the runs at work are."""
+        told = []
+        for name in names:
+            rows = []
+            with contextlib.suppress(ValueError):  # its checkpoint is being written
+                rows = read_metrics(self.workdir / RUNS / name)
+            step = rows[-1]["step"] if rows else 0
+            told.append(f"{name} step {step}/{self._trials[name].config.train.steps}")
+        return f"at work: {', '.join(told)}"

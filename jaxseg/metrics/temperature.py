@@ -20,12 +20,21 @@ _STEPS = 64  # bins in one unit of log odds
 
 
 def tempered(probability: Float32[np.ndarray, "*pixels"], temperature: float) -> Float32[np.ndarray, "*pixels"]:
-    """Return the probabilities of one foreground at a temperature; at 1 as they are."""
+    """Return the probabilities of one foreground at a temperature; at 1 as they are.
+
+    Log odds are cut at ``_REACH``, as in the search: a probability that float32 rounds to 0 or 1 has no more.
+    """
     if temperature == 1:
         return probability
-    from scipy.special import expit, logit
+    from scipy.special import expit
 
-    return expit(logit(np.clip(probability, 0, 1)) / np.float32(temperature))
+    return expit(_log_odds(probability) / np.float32(temperature))
+
+
+def _log_odds(probability: Float32[np.ndarray, "*pixels"]) -> Float32[np.ndarray, "*pixels"]:
+    from scipy.special import logit
+
+    return np.clip(logit(np.clip(probability, 0, 1)), -_REACH, _REACH)
 
 
 class TemperatureSearch:
@@ -47,9 +56,7 @@ class TemperatureSearch:
         """
         if np.isnan(probability).any():
             raise ValueError("probabilities hold NaN")
-        from scipy.special import logit
-
-        odds = np.clip(logit(probability), -_REACH, _REACH).astype(np.float64)
+        odds = _log_odds(probability).astype(np.float64)
         bins = np.rint((odds + _REACH) * _STEPS).astype(int)
         for label in (0, 1):
             chosen = truth == label

@@ -13,8 +13,6 @@ from jaxseg.runs.folder import read, read_config, read_starts
 from jaxseg.runs.log import read_metrics
 from jaxseg.runs.members import Member, read_members
 
-_PACKAGES = ("jaxseg", "jax", "flax")
-
 
 class Made(NamedTuple):
     """How a run was made.

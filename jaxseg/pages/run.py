@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxseg import models, report, statistics
+from jaxseg.data.layout import EVERY
 from jaxseg.metrics import metric
 from jaxseg.pages.comparison import grouped, of_runs
 from jaxseg.pages.facts import Made, facts
 from jaxseg.report import Code, Measured, Page, Picture, Section
 from jaxseg.runs.scored import read_scored
 
-_SPLITS = ("test", "shifted_test", "val", "shifted_val", "train")  # in the order of the page
 _PICTURES = {
     "examples": "The worst, the median and the best image: the photograph, the truth, the prediction, and its errors.",
     "ranking": "The score of every image, from the worst to the best.",
@@ -73,7 +73,7 @@ def _name(workdir: Path) -> str:
 def _evaluations(workdir: Path) -> list[str]:
     """Return the names of a run's evaluations by split, that of the run's own protocol first."""
     names = sorted(path.stem for path in (workdir / "eval").glob("*.md") if path.with_suffix(".json").exists())
-    return [name for split in _SPLITS for name in names if name == split or name.startswith(f"{split}_")]
+    return [name for split in EVERY for name in names if name == split or name.startswith(f"{split}_")]
 
 
 def _scores(workdir: Path, name: str, select: str) -> Section:

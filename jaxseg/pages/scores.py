@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxseg import report, statistics
+from jaxseg.data.layout import OWN
 from jaxseg.metrics import REGIONS, RULES, metric
 from jaxseg.pages.comparison import Model, comparison, grouped, of_runs
 from jaxseg.pages.study_runs import metrics_of
@@ -68,12 +69,12 @@ def score_section(split: Split, found: dict[str, Any], published: Published | No
         folder: of the study, into whose ``figures/`` the bars go.
     """
     section = Section(f"Scores on {split.name}", [])
-    quoted = list(_quoted(published, split)) if published else []
+    quoted = list(_quoted(published, split)) if published and _comparable(published, split) else []
     for region in split.regions:
         own = [line for line in quoted if (line.words["region"] == report.REGION_NAMES["fov"]) == (region == "fov")]
         own = quoted if len(split.regions) == 1 else own
         title = f"{split.name}, {report.REGION_NAMES[region]}, means over images"
-        notes = [*_score_notes(split, found), *_published_notes(published if own else None, split)]
+        notes = [*_score_notes(split, found), *_published_notes(published if own or not quoted else None, split)]
         lines = _beside(list(_lines(split, region)), own)
         section.blocks.append(report.scores_table(f"{split.name}_{region}", title, lines, notes))
         if region == "full":
@@ -171,14 +172,17 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
 def _published_notes(published: Published | None, split: Split) -> Iterator[str]:
     if published is None:
         return
-    yield f"Published: {'. '.join(filter(None, [published.source, published.note])).removesuffix('.')}."
-    if not _comparable(published, split):
-        own = split.first.data.get("name")
-        yield f"The published scores are of {published.dataset}, ours of {own}: they are not to be compared."
+    if _comparable(published, split):
+        yield f"Published: {'. '.join(filter(None, [published.source, published.note])).removesuffix('.')}."
+    else:
+        yield f"{published.source} is of the test split that the owners of {published.dataset} made; these are others."
 
 
 def _comparable(published: Published, split: Split) -> bool:
-    return published.dataset == split.first.data.get("name")
+    """Return whether these are the images of the published scores: the test split that the set's owners made."""
+    run = split.first
+    own = run.data.get("rule", {}).get("test") == OWN
+    return published.dataset == run.data.get("name") and split.name == "test" and own and not run.folds
 
 
 def _bars(split: Split, found: dict[str, Any], published: Published | None, folder: Path) -> Picture:

@@ -43,7 +43,7 @@ def write_page(workdir: str | Path) -> Path:
     sections: list[Section] = []
     for split, one in zip(splits, found, strict=True):
         sections.append(score_section(split, one, beside, study.workdir))
-        if len(split.runs) > 1:
+        if len(split.runs) > 1 and study.models[0] in split.runs:  # else they would be to another model
             sections.append(difference_section(split, one, study.workdir))
     if len(splits) > 1:
         sections.append(splits_section(splits, found))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxseg.pages.folds import joined
-from jaxseg.runs.differing import first_difference
+from jaxseg.runs.differing import differing, first_difference, settings
 from jaxseg.runs.scored import Scored, read_scored
 
 
@@ -74,6 +74,8 @@ def read_study(workdir: str | Path) -> Study:
             if (model, seed) not in partly:
                 of[model] += joined(found)
         _same_images([run for held in of.values() for run in held], split)
+        for model, held in of.items():
+            _same_settings(model, held)
         if any(of.values()):
             runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
@@ -85,6 +87,14 @@ def _same_images(runs: Sequence[Scored], split: str) -> None:
     for run in runs[1:]:
         if told := first_difference(runs[0], run):
             raise ValueError(f"{told}: scores of other {split} images cannot stand in one table; score the runs again")
+
+
+def _same_settings(model: str, runs: Sequence[Scored]) -> None:
+    """Raise ValueError where the runs of a model differ in more than their seed: a mean over them says nothing."""
+    if told := differing({str(run.workdir): settings(run) for run in runs}):
+        name, values = next(iter(told.items()))
+        listed = ", ".join(f"{workdir}: {value}" for workdir, value in values.items())
+        raise ValueError(f"the runs of {model} differ in {name} ({listed}); launch/reproduce.py scores them alike")
 
 
 def metrics_of(run: Scored, first: str) -> list[str]:

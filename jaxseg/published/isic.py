@@ -68,7 +68,7 @@ FIG3 = Table(
     f"{PAPER}, supplementary Fig. 3",
     "isic2017",
     (
-        _row("Baseline", PAPER, IMAGE_MEAN, "DenseUNet of Table 1", dice="0.8363"),
+        _row("DenseUNet", PAPER, IMAGE_MEAN, "the baseline; DenseUNet of Table 1", dice="0.8363"),
         _row("JA-9", PAPER, IMAGE_MEAN, "DenseUNet-JA of Table 1", dice="0.8500"),
     ),
     "The bars of JA-1 to JA-8 have no printed values. The text says that JA-7, JA-8 and JA-9 are better than the "

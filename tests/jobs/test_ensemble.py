@@ -143,13 +143,16 @@ def test_folds_predict_together_and_are_not_scored(home, tmp_path):
     for fold, name in enumerate("ab"):
         run, test = home / "runs" / name, [f"of fold {fold}"]
         changes = {
-            "config": lambda config, fold=fold: config["data"].update(folds=2, fold=fold),
+            "config": lambda config, fold=fold: (
+                config["data"].update(folds=2, fold=fold),
+                config["eval"].update(threshold_rule="fixed"),
+            ),
             "data": lambda data, test=test: data["splits"]["test"].update(ids=test),
         }
         runs.append(copied(run, tmp_path / name, **changes))
         (runs[-1] / "checkpoints").symlink_to(run / "checkpoints")
     ensemble(runs, tmp_path / "folds")
-    assert len(inference.load(tmp_path / "folds", threshold=0.5).others) == 1
+    assert len(inference.load(tmp_path / "folds").others) == 1
     with pytest.raises(
         ValueError, match="joins runs that were trained on different images, and none is left that judges"
     ):

@@ -88,6 +88,9 @@ def test_places_share_the_cores(monkeypatch):
     assert [place.cores for place in places(0)] == [(0, 4), (1, 5)]
     assert [place.cores for place in places(1)] == [(0, 1, 4, 5)]
     assert len(places(4)) == 4
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(8))))
+    assert all(place.cores for place in places(8))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     with pytest.raises(ValueError, match="there are 4 cores"):
         places(5)
 

@@ -45,6 +45,7 @@ def test_each_run_is_an_ordinary_one_and_its_output_is_kept(done):
     assert json.loads((run / "config.json").read_text())["seed"] == 0
     assert "val Dice" in (workdir / "logs" / "plain" / "0.txt").read_text()
     record = json.loads((workdir / "study.json").read_text())
+    assert json.loads((run / "environment.json").read_text())[0]["command"][-1] == "--only=plain/0"
     assert record["runs"][0] == {"model": "plain", "seed": 0, "fold": None, "workdir": "runs/plain/0"}
     assert [one["name"] for one in record["models"]] == ["plain", "diverges"]
 
@@ -62,6 +63,26 @@ def test_what_is_done_is_not_done_again(done, capsys):
     reproduce(made, workdir, names=["plain"])
     assert "1 runs, 1 of them done" in capsys.readouterr().out
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_scores_by_other_settings_are_made_anew(done, capsys):
+    _, workdir, _ = done
+    other = small(workdir.parent / "cache", {"plain": {}})
+    other.config.eval.metrics = ("hd95",)
+    reproduce(other, workdir)
+    assert "1 runs, 0 of them done" in capsys.readouterr().out
+    assert (
+        "hd95"
+        in json.loads((workdir / "runs" / "plain" / "0" / "eval" / "test.json").read_text())["full"]["image_mean"]
+    )
+
+
+def test_a_split_that_is_not_there_is_told_before_any_work(tmp_path):
+    made = small(tmp_path / "cache", {"plain": {}})
+    made.splits = ("test", "shifted_test")
+    with pytest.raises(ValueError, match="plain/0: synthetic has no shifted_test images here"):
+        reproduce(made, tmp_path / "W")
+    assert not (tmp_path / "W").exists()
 
 
 def test_runs_of_another_config_are_refused_before_any_work(done):
@@ -110,3 +131,4 @@ def test_a_study_that_is_stopped_goes_on(tmp_path, number):
         steps = [json.loads(line)["step"] for line in log.read_text().splitlines() if '"train/loss"' in line]
         assert steps == sorted(set(steps))
         assert steps[-1] == 300
+        assert len(json.loads((log.parent / "environment.json").read_text())) == 2  # the second start went on

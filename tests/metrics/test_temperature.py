@@ -49,6 +49,8 @@ def test_certain_mistakes_and_nan():
     search = metrics.TemperatureSearch()
     search.add(np.array([[0, 1, 1]], np.float32), np.array([[True, False, True]]))
     assert search.best() == metrics.temperature.LARGEST  # nothing that is said here holds
+    certain = metrics.tempered(np.array([0, 1], np.float32), metrics.temperature.LARGEST)
+    np.testing.assert_allclose(certain, expit([-17 / 20, 17 / 20]), rtol=1e-6)  # and is less certain then
     with pytest.raises(ValueError, match="probabilities hold NaN"):
         search.add(np.array([[np.nan]], np.float32), np.array([[True]]))
 

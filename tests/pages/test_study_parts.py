@@ -85,19 +85,36 @@ def test_a_study_of_one_model_has_no_differences(study):
     assert len(table(study, "test_full")) == 1
 
 
-def test_published_scores_of_the_same_images_are_drawn_and_others_not(study):
+@pytest.mark.parametrize("rule", ["the set's own", "drawn at random from 2000 training images, data.split_seed=0"])
+def test_published_scores_stand_beside_the_owners_test_split_alone(study, rule):
     told(study, [(name, 0, f"runs/{name}/0") for name in NOISE], published="isic_table1")
     for run in study.glob("runs/*/0"):
         found = unseal(json.loads((run / "data.json").read_text()))
-        files.write_json(run / "data.json", seal(found | {"name": "isic2017"}))
+        files.write_json(run / "data.json", seal(found | {"name": "isic2017", "rule": {"test": rule}}))
     page = text(study)
-    assert "they are not to be compared" not in page
+    assert ("made; these are others" in page) == (rule != "the set's own")
+    if rule != "the set's own":
+        assert len(table(study, "test_full")) == 2
+        return
+    assert (study / "report.html").read_text().count('<tr class="quoted">') == 8
     rows = table(study, "test_full")
     assert [(row["model"], row["source"]) for row in rows[:4]] == [
         (name, source) for name in NOISE for source in ("this study", "published")
     ]
     assert [row["dice"] for row in rows if row["source"] == "published"][:2] == ["0.8363", "0.8500"]
     assert len(rows) == 2 + 8
+
+
+def test_without_the_first_model_there_are_no_differences_to_another(study):
+    shutil.rmtree(study / "runs" / "DenseUNet")
+    assert "Differences" not in text(study)
+
+
+def test_runs_of_a_model_that_are_scored_differently_are_no_mean(study):
+    path = study / "runs" / "DenseUNet" / "1" / "eval" / "test.json"
+    files.write_json(path, json.loads(path.read_text()) | {"threshold": 0.3})
+    with pytest.raises(ValueError, match=r"the runs of DenseUNet differ in eval/threshold \(.*0: 0.5, .*1: 0.3\)"):
+        write_page(study)
 
 
 def test_two_splits_stand_side_by_side(study, tmp_path):
