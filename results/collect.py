@@ -8,7 +8,6 @@ is there is replaced.
 
 import csv
 import json
-import platform
 import shutil
 import sys
 from pathlib import Path
@@ -50,19 +49,11 @@ def made(study: Study) -> dict:
         "dates": [min(start["time"] for start in starts)[:10], max(start["time"] for start in starts)[:10]],
         "hours": round(sum(seconds) / 3600, 2),
         "devices": sorted({" + ".join(start["devices"]) for start in starts}),
-        "processor": processor(),
+        "processors": sorted({start["processor"] for start in starts}),
         "python": sorted({start["python"] for start in starts}),
         "packages": starts[-1]["packages"],
         "not_scored": study.missing,
     }
-
-
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def told(folder: Path) -> str:
     dates = " to ".join(dict.fromkeys(made["dates"]))
     return (
         f"{made['runs']} runs, {made['hours']:g} hours of training, on {', '.join(made['devices'])} "
-        f"({made['processor']}), {dates}, commit {', '.join(commit[:9] for commit in made['commits'])}; "
+        f"({', '.join(made['processors'])}), {dates}, commit {', '.join(commit[:9] for commit in made['commits'])}; "
         f"[results/{folder.name}](results/{folder.name})."
     )
 

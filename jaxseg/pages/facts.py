@@ -66,7 +66,7 @@ def facts(runs: Sequence[Made]) -> Iterator[tuple[str, str]]:
     last = [run.starts[-1] for run in runs if run.starts]
     if not last:
         return
-    yield "Devices", _shared(f"{len(start['devices'])} x {start['devices'][0]}" for start in last)
+    yield "Devices", _shared(map(_devices, last))
     if dates := sorted(start["time"][:10] for start in last if "time" in start):
         yield "Date", dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     yield "Commit", _shared(str(start.get("git") or "not known") for start in last)
@@ -75,6 +75,11 @@ def facts(runs: Sequence[Made]) -> Iterator[tuple[str, str]]:
         "Software",
         _shared(", ".join(f"{name} {of.get(name)}" for name in ("jaxseg", "jax", "flax")) for of in versions),
     )
+
+
+def _devices(start: dict[str, Any]) -> str:
+    told = f"{len(start['devices'])} x {start['devices'][0]}"
+    return f"{told}, {start['processor']}" if start.get("processor") else told
 
 
 def _data(run: Made) -> str:
