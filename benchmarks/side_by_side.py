@@ -2,9 +2,9 @@
 
     python benchmarks/side_by_side.py --turns=2 --output=FILE.json
 
-Each measurement is ``launch/reproduce.py`` on two runs of the demo study, DenseUNet ``tiny`` without and with JA-9, from
-its start to its page, with compiled programs on disk. The two orders alternate. ``ratio`` is the time side by side over
-the time one after the other: below 1, side by side is sooner.
+Each measurement is ``launch/reproduce.py`` on two runs of the demo study, DenseUNet ``tiny`` without and with JA-9,
+from its start to its page, with compiled programs on disk. The two orders alternate. ``ratio`` is the time side by side
+over the time one after the other: below 1, side by side is sooner.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def measure(turns: int, steps: int) -> dict:
-    """Return the seconds of every turn, one after the other (1) and side by side (2), and the median of their ratios."""
+    """Return the seconds of every turn, one after the other and side by side, and the median of their ratios."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
     with machine.watched() as others, tempfile.TemporaryDirectory() as folder:
         for turn in range(-1, turns):  # the first compiles, and does not count
