@@ -15,14 +15,14 @@ from jaxseg.metrics.calibration import Reliability, of_positive_class, of_predic
 
 NONE, ON_VAL = "none", "val"  # what fits the temperature: eval.temperature
 LARGEST = 20.0  # the temperature is sought from 1 / LARGEST to LARGEST
-_REACH = 17.0  # of log odds: beyond, float32 knows no probability but 1
+_LEAST, _MOST = -104.0, 17.0  # of log odds: beyond, float32 knows no probabilities but 0 and 1
 _STEPS = 64  # bins in one unit of log odds
 
 
 def tempered(probability: Float32[np.ndarray, "*pixels"], temperature: float) -> Float32[np.ndarray, "*pixels"]:
     """Return the probabilities of one foreground at a temperature; at 1 as they are.
 
-    Log odds are cut at ``_REACH``, as in the search: a probability that float32 rounds to 0 or 1 has no more.
+    Log odds are cut as in the search: a probability that float32 rounds to 0 or 1 tells no more of them.
     """
     if temperature == 1:
         return probability
@@ -34,7 +34,7 @@ def tempered(probability: Float32[np.ndarray, "*pixels"], temperature: float) ->
 def _log_odds(probability: Float32[np.ndarray, "*pixels"]) -> Float32[np.ndarray, "*pixels"]:
     from scipy.special import logit
 
-    return np.clip(logit(np.clip(probability, 0, 1)), -_REACH, _REACH)
+    return np.clip(logit(np.clip(probability, 0, 1)), _LEAST, _MOST)
 
 
 class TemperatureSearch:
@@ -45,7 +45,7 @@ class TemperatureSearch:
     """
 
     def __init__(self):
-        shape = 2, 2 * int(_REACH * _STEPS) + 1  # of the background and of the foreground
+        shape = 2, int((_MOST - _LEAST) * _STEPS) + 1  # of the background and of the foreground
         self._number, self._sum = np.zeros(shape), np.zeros(shape)
 
     def add(self, probability: Float32[np.ndarray, "height width"], truth: Bool[np.ndarray, "height width"]) -> None:
@@ -57,7 +57,7 @@ class TemperatureSearch:
         if np.isnan(probability).any():
             raise ValueError("probabilities hold NaN")
         odds = _log_odds(probability).astype(np.float64)
-        bins = np.rint((odds + _REACH) * _STEPS).astype(int)
+        bins = np.rint((odds - _LEAST) * _STEPS).astype(int)
         for label in (0, 1):
             chosen = truth == label
             held = bins[chosen]
