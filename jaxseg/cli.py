@@ -106,6 +106,21 @@ def prediction_flags() -> Callable[[], dict[str, Any]]:
     return chosen
 
 
+def named_values(flag: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return ``{"a": 1, "b": "c"}`` of the words ``a=1`` and ``b=c``; whole numbers are numbers.
+
+    Raises:
+        ValueError: a word is not of this form.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--{flag} is {word!r}; write --{flag}=NAME=VALUE")
+        found[name] = int(value) if value.lstrip("-").isdigit() else value
+    return found
+
+
 def run(main: Callable[..., None], *, words: bool = False) -> None:
     """Parse the flags, call ``main``, and exit: 0 when done, 1 after a mistake, 128 + signal when asked to stop.
 

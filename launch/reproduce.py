@@ -6,6 +6,8 @@ trained and scored; the same command goes on where it was stopped, and does noth
 the seeds. On a cluster each task of an array takes a shard; the same command without ``--shard`` then finds all done:
 
     sbatch --array=0-7 launch/reproduce.sbatch --study=configs/studies/isic_table1.py --workdir=studies/isic_table1
+
+``--submit=8`` does the same through submitit, which submits a job again that reaches its time limit.
 """
 
 from absl import flags
@@ -26,10 +28,28 @@ PARALLEL = flags.DEFINE_integer(
     "Runs at a time, each with its share of the cores or GPUs. 0: one a GPU, or two on a CPU of two cores and more.",
     0,
 )
+SUBMIT = flags.DEFINE_integer(
+    "submit",
+    0,
+    "Submit so many shards to a Slurm cluster through submitit (pip install -e '.[cluster]') and return. 0: run here.",
+    0,
+)
+SUBMIT_OPTION = flags.DEFINE_multi_string(
+    "submit_option",
+    [],
+    "NAME=VALUE, an option of submitit, as in --submit_option=slurm_partition=gpu --submit_option=timeout_min=1440; "
+    "may be given several times.",
+)
 
 
 def main() -> None:
-    """Run the study."""
+    """Run the study, or submit it."""
+    if SUBMIT.value:
+        from jaxseg.jobs.submit import submit
+
+        options = cli.named_values("submit_option", SUBMIT_OPTION.value)
+        submit(STUDY.value, WORKDIR.value, shards=SUBMIT.value, names=ONLY.value, options=options)
+        return
     from jaxseg.jobs.reproduce import reproduce
 
     reproduce(STUDY.value, WORKDIR.value, names=ONLY.value, part=SHARD.value, parallel=PARALLEL.value)

@@ -148,6 +148,7 @@ def test_attention_shows_thirty_names_at_most():
         ("PIL", {"data"}),
         ("scipy", {"metrics", "statistics"}),
         ("skimage", {"metrics"}),
+        ("submitit", {"jobs"}),
         ("mlscorecheck", {"published"}),
         ("tensorflow", set()),
         ("torch", set()),

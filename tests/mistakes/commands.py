@@ -1,5 +1,7 @@
 """Command lines and config files with a mistake, and words of the line that ends each."""
 
+from importlib.util import find_spec
+
 TRAIN = ["train.py", "--config=CONFIGS/demo_ja9.py", "--workdir=HOME/run"]
 STUDY = ["reproduce.py", "--study=CONFIGS/studies/demo.py", "--workdir=HOME/study"]
 # HOME stands for a folder without a run, CONFIGS for the configs, RUN for a trained run, PHOTO for a photograph.
@@ -151,6 +153,11 @@ LINES = {
     "study run": ([*STUDY, "--only=DenseUNet-JB/0"], ["has no run 'DenseUNet-JB/0'", "write MODEL or MODEL/SEED"]),
     "study shard": ([*STUDY, "--shard=2/2"], ["--shard is '2/2'", "such as 0/4"]),
     "study seeds": ([*STUDY, "--study.seeds=(1, 1)"], ["study.seeds is (1, 1)", "different whole numbers"]),
+    "study to no cluster": (
+        [*STUDY, "--submit=9"],
+        ["submitit is not installed; pip install -e '.[cluster]'"] if find_spec("submitit") is None else ["1 to 8"],
+    ),
+    "study to a cluster by half": ([*STUDY, "--submit=2", "--submit_option=gpu"], ["write --submit_option=NAME=VALUE"]),
     "too many at a time": ([*STUDY, "--parallel=4000"], ["--parallel is 4000, and there are"]),
     "study in a file": ([*STUDY[:-1], "--workdir=PHOTO"], ["photo.png is a file", "name a folder"]),
     "study among photographs": ([*STUDY[:-1], "--workdir=HOME/photographs"], ["holds files but no study"]),

@@ -1,0 +1,69 @@
+"""Submit a study to a cluster: its shards as jobs, through submitit (an extra), which speaks to Slurm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxseg.checks import require
+from jaxseg.config import Settings
+from jaxseg.jobs.reproduce import reproduce
+from jaxseg.study import only, trials
+
+
+class Shard(NamedTuple):
+    """What a job does: ``reproduce`` on its shard of a study."""
+
+    study: Settings
+    workdir: str
+    names: tuple[str, ...]
+
+    def __call__(self, part: str) -> None:
+        """Do the shard."""
+        reproduce(self.study, self.workdir, names=self.names, part=part)
+
+    def checkpoint(self, part: str) -> Any:
+        """Return what submitit submits in place of a job that reached its time limit: the same once more."""
+        from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingImports]
+
+        return DelayedSubmission(self, part)
+
+
+def submit(
+    study: Settings, workdir: str | Path, *, shards: int, names: Sequence[str] = (), options: Mapping[str, Any] = {}
+) -> list[Any]:
+    """Submit the runs of a study as an array of jobs, print their numbers, and return submitit's jobs without waiting.
+
+    Each job is ``reproduce`` on its shard. One that reaches its time limit is submitted again and goes on. What jobs
+    print is in ``<workdir>-jobs/``. The page is written by every job; ``reproduce`` without shards writes the last.
+
+    Args:
+        study: what ``jaxseg.study.study`` returns.
+        workdir: the study's folder, which all machines see.
+        shards: the number of jobs.
+        names: submit only these runs, as ``reproduce`` takes them.
+        options: of submitit's ``update_parameters``, such as ``slurm_partition`` and ``timeout_min``; and ``cluster``,
+            which is found where it is not given.
+
+    Raises:
+        ValueError: submitit is not installed or refuses an option, or a setting of the study is not as it must be.
+    """
+    try:
+        from submitit import AutoExecutor  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ValueError("submitit is not installed; pip install -e '.[cluster]' brings it") from error
+
+    found = only(trials(study), names) if names else trials(study)
+    require(0 < shards <= len(found), "--submit", shards, f"1 to {len(found)}, the number of runs")
+    asked = dict(options)
+    try:
+        executor = AutoExecutor(folder=f"{workdir}-jobs", cluster=asked.pop("cluster", None))
+        executor.update_parameters(**{"name": "jaxseg", **asked})
+    except (TypeError, NameError, ValueError) as error:
+        raise ValueError(f"submitit does not take {dict(options)}: {error}") from error
+    parts = [f"{shard}/{shards}" for shard in range(shards)]
+    jobs = executor.map_array(Shard(study, str(workdir), tuple(names)), parts)
+    numbers = [str(job.job_id) for job in jobs]
+    print(f"{shards} jobs on {executor.cluster}: {', '.join(numbers)}; they print to {workdir}-jobs", flush=True)
+    return jobs
