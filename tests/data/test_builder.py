@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from jaxseg.ahead import ahead
 from jaxseg.data import DATASETS, configure
 from jaxseg.data.builder import Config, SegmentationBuilder, decode, quiet
-from jaxseg.data.chase_db1 import ChaseDb1
+from jaxseg.data.chase_db1 import ChaseConfig, ChaseDb1
 from jaxseg.data.preprocess import Preprocess
 
 
@@ -44,7 +44,7 @@ def test_a_builder_works_by_tfds_means_alone(tmp_path):
 
 def test_totals_are_exact_and_read_back(tmp_path):
     folder = samples.chase(tmp_path / "chase")
-    resized = Config(name="resized", preprocess=Preprocess((64, 72), "lab"))
+    resized = ChaseConfig(name="resized", preprocess=Preprocess((64, 72), "lab"))
     for _ in range(2):  # made, then found
         with quiet():
             builder = ChaseDb1(data_dir=tmp_path / "out", config=resized, file_format="array_record")
