@@ -30,11 +30,14 @@ def main(folder: str) -> None:
     for split, of in study.runs.items():
         columns = {f"{model}/{run.config['seed']}": run for model, runs in of.items() for run in runs}
         scores = {name: run.scores("dice", "full") for name, run in columns.items()}
-        ids = next(iter(columns.values())).ids
+        first = next(iter(columns.values()))
+        groups = first.groups or {}  # images of one person
         with (target / f"scores_{split}.csv").open("w", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["id", *columns])
-            rows.writerows([image, *(f"{of_run[image]:.6f}" for of_run in scores.values())] for image in ids)
+            rows.writerow(["id", "group", *columns])
+            for image in first.ids:
+                dice = [f"{of_run[image]:.6f}" for of_run in scores.values()]
+                rows.writerow([image, groups.get(image, image), *dice])
     (target / "made.json").write_text(json.dumps(made(study), indent=2) + "\n")
 
 

@@ -55,33 +55,57 @@ def table(study, name):
         return {row["model"]: row for row in csv.DictReader(lines) if row.get("source") != "published"}
 
 
-def from_predictions(study, model, seed):
-    """Dice, recall and precision of every image, from the saved masks and the truth: [images, 3]."""
+COUNTED = ("dice", "recall", "precision", "jaccard", "tnr", "accuracy")
+
+
+def from_predictions(study, model, seed, region="full"):
+    """The scores ``COUNTED`` of every image, from the saved masks and the truth: [images, scores]."""
     run = study / "runs" / model / str(seed)
     found = []
     for record in data.load(read_config(run)["data"]).test:
         path = run / "eval" / "test_predictions" / "masks" / f"{record.id}.png"
-        predicted, truth = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) == 255, record.mask == 1
-        both = (predicted & truth).sum()
-        precision = both / predicted.sum() if predicted.any() else 0.0
-        found.append([2 * both / (predicted.sum() + truth.sum()), both / truth.sum(), precision])
+        inside = record.fov > 0 if region == "fov" else np.ones(record.mask.shape, bool)
+        predicted, truth = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[inside] == 255, record.mask[inside] == 1
+        tp, fp, fn = (predicted & truth).sum(), (predicted & ~truth).sum(), (~predicted & truth).sum()
+        tn = (~predicted & ~truth).sum()
+        precision = tp / (tp + fp) if predicted.any() else 0.0
+        scores = 2 * tp / (2 * tp + fp + fn), tp / (tp + fn), precision, tp / (tp + fp + fn), tn / (tn + fp)
+        found.append([*scores, (tp + tn) / inside.sum()])
     return np.array(found)
 
 
-def test_every_score_is_that_of_the_predictions(study):
-    rows = table(study, "test_full")
+@pytest.mark.parametrize("region", ["full", "fov"])
+def test_every_score_is_that_of_the_predictions(study, region):
+    rows = table(study, f"test_{region}")
     for model in MODELS:
-        scores = np.array([from_predictions(study, model, seed) for seed in SEEDS])  # [seeds, images, 3]
-        for place, name in enumerate(("dice", "recall", "precision")):
+        row = rows[model]
+        scores = np.array([from_predictions(study, model, seed, region) for seed in SEEDS])  # [seeds, images, scores]
+        for place, name in enumerate(COUNTED):
             of_seeds = scores[..., place].mean(axis=1)
-            row = rows[model]
             assert float(row[name]) == pytest.approx(of_seeds.mean())
             assert float(row[f"{name}_spread"]) == pytest.approx(of_seeds.std(ddof=1))
-            told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text()) for seed in SEEDS]
-            means = [one["full"]["image_mean"][name] for one in told]
-            assert float(row[name]) == pytest.approx(np.mean(means))
             interval = statistics.mean(scores[..., place]).interval
             assert [float(row[f"{name}_low"]), float(row[f"{name}_high"])] == pytest.approx(interval[:2])
+        told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text())[region] for seed in SEEDS]
+        for name in told[0]["image_mean"]:
+            means = [one["image_mean"][name] for one in told]
+            if not any(one.get("undefined", {}).get(name) for one in told):
+                assert float(row[name]) == pytest.approx(np.mean(means)), name
+
+
+def test_differences_over_seeds_are_those_of_the_means(study):
+    means = [[from_predictions(study, model, seed)[:, 0].mean() for seed in SEEDS] for model in MODELS]
+    row = table(study, "test_seeds")["UNet-PWA"]
+    assert float(row["mean"]) == pytest.approx(np.mean(means[1]) - np.mean(means[0]))
+    assert float(row["p"]) == pytest.approx(stats.ttest_rel(means[1], means[0]).pvalue)
+
+
+def test_curves_are_those_of_the_evaluations(study):
+    for model, row in table(study, "test_curves").items():
+        curves = json.loads((study / f"runs/{model}/0/eval/curves/test.json").read_text())["curves"]
+        whole = next(curve for curve in curves if curve["region"] == "full")
+        for name in ("auc", "average_precision", "ece_positive", "prevalence"):
+            assert float(row[name]) == pytest.approx(whole[name])
 
 
 def test_differences_are_those_of_the_predictions(study):
@@ -142,16 +166,20 @@ def test_page_and_markdown_show_the_numbers_of_the_tables(study):
     numbers = 0
     for name, (_, *shown) in parsed.tables.items():
         with (study / "tables" / f"{name}.csv").open() as lines:
-            rows = list(csv.reader(lines))[1:]
-        for cells, values in zip(shown, rows, strict=True):
-            known = [float(value) for value in values if re.fullmatch(r"[-+]?[\d.]+(e-?\d+)?", value)]
-            for cell in cells:
+            rows = list(csv.DictReader(lines))
+        for cells, row in zip(shown, rows, strict=True):
+            columns = list(dict.fromkeys(re.sub("_(spread|low|high)$", "", column) for column in row))
+            for column, cell in zip(columns, cells, strict=True):
                 if re.search(r"[a-zA-Z]", cell):
                     continue
-                for told in re.findall(r"[-+]?\d+(?:\.\d+)?", cell):
-                    digits = len(told.partition(".")[2])
-                    assert any(abs(float(told) - value) <= 0.5 * 10**-digits + 1e-9 for value in known), (name, cell)
-                    assert told in markdown
+                own = [row.get(f"{column}{part}", "") for part in ("", "_spread", "_low", "_high")]
+                known = [float(value) for value in own if value]
+                told = re.findall(r"[-+]?\d+(?:\.\d+)?", cell)
+                assert len(told) == len(known), (name, column, cell)
+                for number, value in zip(told, known, strict=True):
+                    digits = len(number.partition(".")[2])
+                    assert abs(float(number) - value) <= 0.5 * 10**-digits + 1e-9, (name, column, cell)
+                    assert number in markdown
                     numbers += 1
     assert numbers > 150
 

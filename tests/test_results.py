@@ -1,0 +1,54 @@
+"""What lies in results/: tables follow from the scores beside them, and the README shows what table.py prints."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxseg import statistics
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = sorted(path.parent for path in (ROOT / "results").glob("*/study.json"))
+
+
+def rows(path):
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def scores(folder, split):
+    """Return of each model its scores, float [seeds, images], and the groups of the images, None for none."""
+    found: dict[str, list[list[float]]] = {}
+    table = rows(folder / f"scores_{split}.csv")
+    for column in list(table[0])[2:]:
+        found.setdefault(column.rsplit("/", 1)[0], []).append([float(row[column]) for row in table])
+    groups = [row["group"] for row in table]
+    return {name: np.array(values) for name, values in found.items()}, groups if len({*groups}) < len(table) else None
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_means_and_differences_are_those_of_the_scores(folder):
+    for split in json.loads((folder / "study.json").read_text())["splits"]:
+        models, groups = scores(folder, split)
+        first = next(iter(models.values()))
+        for row in rows(folder / "tables" / f"{split}_full.csv"):
+            if row["source"] == "this study":
+                assert float(row["dice"]) == pytest.approx(models[row["model"]].mean(), abs=1e-6)
+                assert int(row["seeds"]) == len(models[row["model"]])
+        for row in rows(folder / "tables" / f"{split}_differences.csv"):
+            if row["mean"]:
+                found = statistics.over_images(first, models[row["model"]], groups)
+                assert float(row["mean"]) == pytest.approx(found.mean, abs=1e-6)
+                assert float(row["p"]) == pytest.approx(found.p, rel=0.01, abs=1e-6)
+
+
+def test_the_readme_shows_them():
+    printed = subprocess.run(
+        [sys.executable, ROOT / "results" / "table.py"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert printed in (ROOT / "README.md").read_text()
+    assert all(folder.name in printed for folder in FOLDERS)
