@@ -26,7 +26,8 @@ def main(folder: str) -> None:
     (target / "tables").mkdir(parents=True)
     shutil.copy(study.workdir / "study.json", target)
     for path in sorted((study.workdir / "tables").glob("*.csv")):
-        shutil.copy(path, target / "tables")
+        if path.stem in ("runs", "splits") or path.stem.rpartition("_")[0] in study.runs:  # not those of a page before
+            shutil.copy(path, target / "tables")
     for split, of in study.runs.items():
         columns = {f"{model}/{run.config['seed']}": run for model, runs in of.items() for run in runs}
         scores = {name: run.scores("dice", "full") for name, run in columns.items()}

@@ -68,7 +68,7 @@ def image_section(split: Split, folder: Path) -> Section | None:
     rule = (
         f"By {heading} of the full image, mean over seeds: the {_APART} worst, the median and the best image of "
         f"{first}{differing if len(models) > 1 else ''}. Predictions and scores are of one run of each model (seed: "
-        f"{seeds}). On the darkened photograph white is found, blue is missed, orange is found and not there."
+        f"{seeds}). On the darkened photograph pale is found, blue is missed, orange is found and not there."
     )
     section = Section(f"Images of {split.name}", [rule])
     try:
