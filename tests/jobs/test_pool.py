@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxseg.interrupt import StopRequest, ask_to_stop
 from jaxseg.jobs.pool import Place, Pool, places
 
 HERE = Place((0,), {"JAXSEG_TESTED": "yes"})
@@ -103,3 +104,11 @@ def test_places_share_the_gpus(monkeypatch):
         places(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert all(place.environment == {} for place in places(1))
+
+
+def test_who_was_asked_to_stop_is_not_asked_again():
+    with StopRequest() as request:
+        ask_to_stop()
+        assert request.signal == signal.SIGTERM
+        ask_to_stop()  # a second signal would end this process
+        assert signal.getsignal(signal.SIGTERM) == request._note
