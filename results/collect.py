@@ -2,16 +2,18 @@
 
 Into ``results/<name of the study's folder>/`` go ``study.json``, the tables of its page, ``scores_<split>.csv`` with
 the Dice of every image (full image, a column a run; of a cross-validation each image by the fold that did not see it),
-and ``made.json``: commands, commits, software, devices, processor, dates, hours. The study is only read. A folder that
-is there is replaced.
+and ``made.json``: commands, commits, software, devices, processor, dates, hours. The page is
+written anew first. A folder that is there is replaced.
 """
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
+from jaxseg.pages.study import write_page
 from jaxseg.pages.study_runs import Study, read_study
 from jaxseg.runs.log import read_metrics
 
@@ -20,6 +22,7 @@ HERE = Path(__file__).parent
 
 def main(folder: str) -> None:
     """Copy what ``folder`` holds."""
+    write_page(folder)  # its tables are then of the runs that are scored now
     study = read_study(folder)
     target = HERE / study.workdir.resolve().name
     shutil.rmtree(target, ignore_errors=True)
@@ -48,7 +51,7 @@ def made(study: Study) -> dict:
     seconds = [log[-1]["seconds"] for log in (read_metrics(run.workdir) for _, run in study.scored)]
     return {
         "runs": len(starts),
-        "commands": sorted({" ".join(start["command"][1:]) for start in starts}),
+        "commands": sorted({command(start["command"], study.workdir.resolve().name) for start in starts}),
         "commits": sorted({str(start["git"]) for start in starts}),
         "dates": [min(start["time"] for start in starts)[:10], max(start["time"] for start in starts)[:10]],
         "hours": round(sum(seconds) / 3600, 2),
@@ -58,6 +61,14 @@ def made(study: Study) -> dict:
         "packages": starts[-1]["packages"],
         "not_scored": study.missing,
     }
+
+
+def command(words: list[str], name: str) -> str:
+    """Return the command of all runs, with words in place of this machine's folders."""
+    words = [word for word in words[1:] if not word.startswith("--only")]
+    words = [re.sub(r"(?<=data\.dir=).*", "FOLDER", word) for word in words]
+    words = [f"--workdir=studies/{name}" if word.startswith("--workdir") else word for word in words]
+    return " ".join(["python launch/reproduce.py", *words])
 
 
 if __name__ == "__main__":
