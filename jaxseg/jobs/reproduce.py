@@ -20,12 +20,13 @@ from jaxseg.jobs import pool
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
 from jaxseg.pages.study import write_page
+from jaxseg.pages.study_runs import RECORD
 from jaxseg.progress import clock
 from jaxseg.runs.folder import FREE, RunFolder, flat
 from jaxseg.runs.log import read_metrics
 from jaxseg.study import Trial, only, scored_on, shard, trials
 
-RUNS, LOGS, DONE, RECORD = "runs", "logs", "done", "study.json"
+RUNS, LOGS, DONE = "runs", "logs", "done"
 _EVERY = 60.0  # seconds between two lines on what is at work
 # Settings that change neither a run nor its scores.
 _WHERE = tuple(name for name in FREE if not name.startswith("eval."))

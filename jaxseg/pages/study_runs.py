@@ -11,6 +11,8 @@ from jaxseg.pages.folds import joined
 from jaxseg.runs.differing import differing, first_difference, settings
 from jaxseg.runs.scored import Scored, read_scored
 
+RECORD = "study.json"  # in a study's folder: what it is, and where its runs lie
+
 
 class Study(NamedTuple):
     """A study that is done, or in part.
@@ -44,9 +46,9 @@ def read_study(workdir: str | Path) -> Study:
         ValueError: a file is damaged, no run is scored, or the runs are scored on different images.
     """
     workdir = Path(workdir)
-    path = workdir / "study.json"
+    path = workdir / RECORD
     if not path.is_file():
-        raise FileNotFoundError(f"{workdir} holds no study (no study.json); name the --workdir of launch/reproduce.py")
+        raise FileNotFoundError(f"{workdir} holds no study (no {RECORD}); name the --workdir of launch/reproduce.py")
     try:
         told = json.loads(path.read_bytes())
         title, published, splits = str(told["title"]), str(told["published"]), tuple(map(str, told["splits"]))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jaxseg import files
+from jaxseg.machine import processor
 from jaxseg.runs.lock import lock
 from jaxseg.runs.log import NAME, read_metrics
 from jaxseg.runs.sealed import seal, unseal
@@ -267,20 +268,12 @@ def _environment(devices: list[Any]) -> Json:
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "git": _git_commit(),
         "devices": [f"{device.platform}:{device.device_kind}" for device in devices],
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
     }
-
-
-def _processor() -> str:
-    """Return the name of the processor, where the system tells it."""
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return platform.processor()
 
 
 def _version(package: str) -> str | None:

@@ -1,11 +1,10 @@
 """A whole run whose threshold a rule chooses on val: one small network, no training to speak of."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from config_files import module_of
+from little import little
 
 from jaxseg import data, inference
 from jaxseg.jobs.evaluate import evaluate
@@ -13,17 +12,9 @@ from jaxseg.jobs.train import train
 from jaxseg.metrics import TemperatureSearch, ThresholdSearch, tempered
 from jaxseg.runs.folder import read_config
 
-ROOT = Path(__file__).parents[2]
-
 
 def demo(cache):
-    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
-    config.model.name, config.model.attention = "unet", "none"
-    with config.unlocked():
-        config.model.options = {"width": 2}
-    config.data.cache_dir = str(cache)
-    config.data.synthetic.update(size=40, train=6, val=3, test=2)
-    config.train.update(steps=2, batch_size=2, eval_every=2, log_every=1)
+    config = little(cache, val=3, steps=2)
     config.eval.threshold_rule = "dice"
     return config
 

@@ -1,11 +1,10 @@
 """Runs joined to an ensemble: two small networks, no training to speak of."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from config_files import module_of
+from little import little
 
 from jaxseg import data, inference
 from jaxseg.jobs.compare import compare
@@ -17,17 +16,9 @@ from jaxseg.runs.checkpoint import Checkpoints, load_variables
 from jaxseg.runs.folder import read_config
 from jaxseg.runs.members import read_members
 
-ROOT = Path(__file__).parents[2]
-
 
 def demo(cache, **changes):
-    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
-    config.model.name, config.model.attention = "unet", "none"
-    with config.unlocked():
-        config.model.options = {"width": 2}
-    config.data.cache_dir = str(cache)
-    config.data.synthetic.update(size=40, train=6, val=3, test=2)
-    config.train.update(steps=2, batch_size=2, eval_every=1, log_every=1)
+    config = little(cache, val=3, steps=2, eval_every=1)
     config.eval.threshold_rule = "dice"
     config.update_from_flattened_dict(changes)
     return config

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from little import little
 
-from jaxseg import presets
 from jaxseg.jobs.reproduce import reproduce
 from jaxseg.study import study
 
@@ -18,14 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def small(cache, models=None, **changes):
-    config = presets.demo("none")
-    config.model.name = "unet"
-    with config.unlocked():
-        config.model.options = {"width": 2}
-    config.data.cache_dir = str(cache)
-    config.data.synthetic.update(size=40, train=6, val=2, test=2)
-    config.train.update(dict(steps=4, batch_size=2, eval_every=2, log_every=1) | changes)
-    return study("Little runs", config, models or {"plain": {}, "gated": {"model": {"attention": "pwa"}}})
+    models = models or {"plain": {}, "gated": {"model": {"attention": "pwa"}}}
+    return study("Little runs", little(cache, **changes), models)
 
 
 @pytest.fixture(scope="module")

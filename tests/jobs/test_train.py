@@ -4,12 +4,11 @@ import json
 import logging
 import re
 from collections import Counter
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from config_files import module_of
+from little import little
 
 from jaxseg import inference
 from jaxseg.config import training_batch
@@ -18,19 +17,10 @@ from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.inspect import layer_table
 from jaxseg.jobs.train import train
 
-ROOT = Path(__file__).parents[2]
-
 
 def demo(cache):
-    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
-    config.model.name = "unet"
-    with config.unlocked():
-        config.model.options = {"width": 2}
-    config.model.attention = "pwa"  # cheap to compile
-    config.data.cache_dir = str(cache)
-    config.data.synthetic.update(size=40, train=6, val=2, test=2)
+    config = little(cache, attention="pwa")  # cheap to compile
     config.data.shift = "camera"
-    config.train.update(steps=4, batch_size=2, eval_every=2, log_every=1)
     return config
 
 

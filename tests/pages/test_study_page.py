@@ -4,13 +4,12 @@ import csv
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from browser import look
-from config_files import module_of
+from little import little
 from scipy import stats
 
 from jaxseg import data, files, statistics
@@ -19,18 +18,12 @@ from jaxseg.jobs.train import train
 from jaxseg.pages.study import write_page
 from jaxseg.runs.folder import read_config
 
-ROOT = Path(__file__).parents[2]
 MODELS, SEEDS = {"UNet": "none", "UNet-PWA": "pwa"}, (0, 1)
 
 
 def settings(attention, seed, cache):
-    config = module_of(ROOT / "configs" / "demo_ja9.py").get_config()
-    config.model.name, config.model.attention, config.seed = "unet", attention, seed
-    with config.unlocked():
-        config.model.options = {"width": 2}
-    config.data.cache_dir = str(cache)
-    config.data.synthetic.update(size=40, train=6, val=2, test=6)
-    config.train.update(steps=12, batch_size=2, eval_every=6, log_every=1)
+    config = little(cache, attention=attention, test=6, steps=12, eval_every=6)
+    config.seed = seed
     return config
 
 
