@@ -40,14 +40,11 @@ LONGEST = (
     "training/test_loop.py",
     "training/test_devices.py",
     "jobs/test_train.py",
-    "jobs/test_study_page.py",
+    "pages/test_study_page.py",
     "models/test_every_mechanism.py",
 )
 
 
 def pytest_collection_modifyitems(items):
-    def turn(item):
-        name = item.path.relative_to(Path(__file__).parent).as_posix()
-        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
-
-    items.sort(key=turn)
+    turns = {(Path(__file__).parent / name).resolve(strict=True): turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
