@@ -126,6 +126,8 @@ def _words(text: str) -> str:
 
 
 def _together(cell: Cell, column: Column) -> str:
+    if isinstance(cell, str):
+        return _words(cell)
     parts = document.number(cell, column), document.spread(cell, column), document.interval(cell, column)
     return " ".join(filter(None, parts))
 
