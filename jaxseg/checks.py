@@ -35,10 +35,15 @@ def nearest(value: object, among: Iterable[Any]) -> str:
 
 
 def at_least_one(**numbers: Any) -> None:
-    """Raise ValueError unless each of ``numbers``, by name, is whole and at least 1, or None for a default."""
+    """Raise ValueError unless each of ``numbers``, by name, is whole and at least 1."""
     for name, number in numbers.items():
-        if number is not None and (not isinstance(number, Integral) or number < 1):
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
             raise ValueError(f"{name} is {number!r}; it must be at least 1, a whole number")
+
+
+def at_least_one_if_given(**numbers: Any) -> None:
+    """Raise ValueError unless each of ``numbers``, by name, is whole and at least 1, or None for a default."""
+    at_least_one(**{name: number for name, number in numbers.items() if number is not None})
 
 
 def size(name: str, value: Any, otherwise: str) -> None:

@@ -30,10 +30,15 @@ def test_arguments_are_known():
     )
 
 
-@pytest.mark.parametrize("number", [0, -1, 2.5, "8"])
+@pytest.mark.parametrize("number", [0, -1, 2.5, "8", True, None])
 def test_a_number_of_things_is_whole_and_at_least_one(number):
-    checks.at_least_one(width=1, heads=None)
-    assert told(checks.at_least_one, width=number) == f"width is {number!r}; it must be at least 1, a whole number"
+    checks.at_least_one(width=1)
+    line = f"width is {number!r}; it must be at least 1, a whole number"
+    assert told(checks.at_least_one, width=number) == line
+    if number is None:
+        checks.at_least_one_if_given(width=number)
+    else:
+        assert told(checks.at_least_one_if_given, width=number) == line
 
 
 @pytest.mark.parametrize("value", [(64,), (64, 0), (64, 2.0), 64, (1, 2, 3), "ab"])

@@ -6,8 +6,7 @@
 Settings of LeeJunHyun/Image_Segmentation, main.py, where its defaults say them: batch 1, Adam at 2e-4 with beta1 0.5
 and beta2 0.999, cross entropy. There the rate, the number of epochs (100 to 250 of 2000 images), how long it falls in a
 line to 0 at their end, and the amount of augmentation are drawn at random for each run. The paper's own network is 3-D,
-with soft Dice, batch 2, a rate of 1e-4 halved every 250 epochs. What is not set here, such as CLAHE, is as in the runs
-of joint attention: ``jaxseg/presets.py``. No result yet.
+with soft Dice, batch 2, a rate of 1e-4 halved every 250 epochs. No result yet.
 """
 
 from jaxseg import presets

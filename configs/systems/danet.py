@@ -4,8 +4,7 @@
     python launch/evaluate.py --workdir=runs/danet --split=test
 
 The published network is a dilated ResNet without a decoder; its head, with cross entropy of its two branches and of
-their sum, is what stands here. What is not set here, such as CLAHE, is as in the runs of joint attention:
-``jaxseg/presets.py``. No result yet.
+their sum, is what stands here. No result yet.
 """
 
 from jaxseg import presets

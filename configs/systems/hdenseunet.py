@@ -4,8 +4,7 @@
     python launch/evaluate.py --workdir=runs/hdenseunet --split=test
 
 Published for the liver and its tumours, three classes, by SGD at 1e-3, with class weights, flips and crops that
-suit that set. What is not set here, such as the optimiser, is as in the runs of joint attention:
-``jaxseg/presets.py``. No result yet.
+suit that set. No result yet.
 """
 
 from jaxseg import presets

@@ -5,8 +5,7 @@
 
 Their network (side outputs of a deep one, combined) and the constants of their random field are in no public text, so
 this is not their system. The margin and the balancing of classes are guesses (``losses.ImprovedCrossEntropy``). Their
-row of DRIVE: accuracy .9533, in the field of view. What is not set here, such as CLAHE, is as in the runs of joint
-attention: ``jaxseg/presets.py``. No result yet.
+row of DRIVE: accuracy .9533, in the field of view. No result yet.
 """
 
 from jaxseg import presets

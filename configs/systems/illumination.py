@@ -5,8 +5,7 @@
 
 The network sees the photograph and seven planes beside it, at 128 x 128 (``jaxseg/data/illumination.py``). The angle of
 the intrinsic image is that of least entropy, as the paper has it; ``--config.data.angle=released`` is what the released
-code computes. Schedule and optimiser are in no public text. Their row of ISIC-2017: Dice .8386. What is not set here,
-such as CLAHE, is as in the runs of joint attention: ``jaxseg/presets.py``. No result yet.
+code computes. Loss, schedule and optimiser are in no public text. Their row of ISIC-2017: Dice .8386. No result yet.
 """
 
 from jaxseg import presets

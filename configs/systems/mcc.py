@@ -4,8 +4,7 @@
     python launch/evaluate.py --workdir=runs/mcc --split=test
 
 Images of 128 x 128 are a guess, from their other paper; the schedule is in no public text. The loss adds 1e-5 to each
-count, where the released code of 2020 adds 1 to the denominator. Its row of ISIC-2017: Dice .8384. What is not set
-here, such as CLAHE, is as in the runs of joint attention: ``jaxseg/presets.py``. No result yet.
+count, where the released code of 2020 adds 1 to the denominator. Its row of ISIC-2017: Dice .8384. No result yet.
 """
 
 from jaxseg import presets

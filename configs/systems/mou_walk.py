@@ -5,8 +5,7 @@
 
 Their network and its Dice loss at several scales are in no public text, so this is not their system: DenseUNet stands
 in its place, and the walk follows its threshold. Reach, window and stop are guesses (``metrics.Walk``). Their row of
-DRIVE: accuracy .9594, in the field of view. What is not set here, such as CLAHE, is as in the runs of joint attention:
-``jaxseg/presets.py``. No result yet.
+DRIVE: accuracy .9594, in the field of view. No result yet.
 """
 
 from jaxseg import presets

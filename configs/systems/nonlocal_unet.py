@@ -4,9 +4,9 @@
     python launch/evaluate.py --workdir=runs/nonlocal --split=test
 
 Settings of divelab/Non-local-U-Nets, configure.py: depth 3, 32 channels, crops of 32, batches of 5, Adam at 1e-3, an L2
-penalty of 2e-6, dropout 0.5, the checkpoint near step 153,000, and prediction by overlapping crops, moved by 8. The
-published network is 3-D, for infant brains. What is not set here, such as CLAHE, is as in the runs of joint attention:
-``jaxseg/presets.py``. No result yet.
+penalty of 2e-6, dropout 0.5, the checkpoint near step 153,000, and prediction by overlapping crops, moved by 8. There
+each image is standardised by itself, here by the training set. The published network is 3-D, for infant brains. No
+result yet.
 """
 
 from jaxseg import presets

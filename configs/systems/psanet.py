@@ -4,8 +4,7 @@
     python launch/evaluate.py --workdir=runs/psanet --split=test
 
 The published network is a dilated ResNet without a decoder. The head's tables have an entry for each offset of a grid
-of 8 x 8, a sixteenth of 256 shrunk by two. What is not set here, such as CLAHE, is as in the runs of joint attention:
-``jaxseg/presets.py``. No result yet.
+of 8 x 8, a sixteenth of 256 shrunk by two. No result yet.
 """
 
 from jaxseg import presets

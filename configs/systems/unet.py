@@ -4,9 +4,9 @@
     python launch/evaluate.py --workdir=runs/unet --split=test
 
 Published: batch 1, SGD with momentum 0.99, a map of weights that favours borders between cells, elastic deformation,
-dropout of an unknown rate; of these batch 1, rotation and scaling stand here, with Adam at a tenth of the paper's rate,
-since nothing is normalised. Its own data were cells. What is not set here, such as CLAHE, is as in the runs of joint
-attention: ``jaxseg/presets.py``. No result yet.
+dropout of an unknown rate. Of these batch 1 stands here; rotation, scaling, flips and quarter turns take the place of
+the deformation, and Adam at 1e-4 that of SGD: a tenth of joint attention's rate, since nothing is normalised. Its own
+data were cells. No result yet.
 """
 
 from jaxseg import presets

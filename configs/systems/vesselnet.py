@@ -4,9 +4,9 @@
     python launch/evaluate.py --workdir=runs/vesselnet --split=test
 
 Cross entropy on all four paths, ReLU on the logits as in the public code. Grey images with CLAHE and gamma and crops of
-48 x 48 are a guess, from that group's other work. Weights of the paths, optimiser and schedule are in no public text:
-here all weigh 1, and Adam is the paper's of joint attention. Its row of DRIVE (AUC .9821) counts the field of view.
-What is not set here, such as CLAHE, is as in the runs of joint attention: ``jaxseg/presets.py``. No result yet.
+48 x 48 are a guess, from that group's other work, and so are batches of 32. Weights of the paths, optimiser and
+schedule are in no public text: here all weigh 1, and Adam is that of joint attention. Its row of DRIVE (AUC .9821)
+counts the field of view. No result yet.
 """
 
 from jaxseg import presets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -26,7 +27,7 @@ class Contour(Loss):
     start: float = 0.01
 
     def __post_init__(self) -> None:
-        checks.require(self.start > 0, "start", self.start, "a number above 0")
+        checks.require(0 < self.start < math.inf, "start", self.start, "a number above 0")
 
     @property
     def auxiliary(self) -> Loss:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from jaxseg import checks
 
-_NEARNESS, _PROBABILITY = 0.2, 0.8  # what a next pixel is chosen by; published
+_NEARNESS, _PROBABILITY = 0.2, 0.8  # what a next pixel is chosen by, in the summary
 _AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 _CURVE = 0.5  # pixels: a pixel is on the fitted curve where the curve crosses it
 Point = tuple[int, int]
@@ -30,7 +30,8 @@ class Walk:
     0.2 / (distance to C) + 0.8 probability, until it stands beside the largest component; its pixels are then added to
     the mask. Where it leads nowhere, nothing is added.
 
-    Guesses: all three numbers; that the walk starts at A alone; that the largest component is the one before any walk,
+    A departure: the walk starts at A alone, in the summary at each pixel of the fragment in the window. Guesses: all
+    three numbers; that the largest component is the one before any walk,
     so that the order of the fragments does not matter; that C is B where the curve misses; that a walk that does not
     arrive leaves no pixel; that no distance counts as less than 1.
 

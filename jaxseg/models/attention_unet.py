@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import flax.linen as nn
 from jaxtyping import Array, Float
 
 from jaxseg import checks
-from jaxseg.layers import Numerics, repeat2
-from jaxseg.models.blocks import CBR
+from jaxseg.models.blocks import Doubled, Pair
 from jaxseg.models.network import Attend, Network
-from jaxseg.models.unet import Pair, u_shape
+from jaxseg.models.u_shape import u_shape
 
 # The gate of LeeJunHyun/Image_Segmentation: theta and phi on the grid of the skip, batch normalisation after each.
 GATE = {"sub_sample": 1, "use_bn": True, "project": False}
-
-
-class Doubled(nn.Module):
-    """Each pixel becomes a block of 2 x 2, and a 3x3 convolution with batch normalisation and ReLU follows."""
-
-    features: int
-    numerics: Numerics
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b rows columns d"]:
-        """Return ``features`` channels on a grid of twice the height and width."""
-        return CBR(self.features, 3, self.numerics, use_bias=True, name="cbr")(repeat2(x), train=train)
 
 
 class AttentionUNet(Network):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
-from jaxseg.layers import BatchNorm, Conv, Numerics
+from jaxseg.layers import BatchNorm, Conv, Numerics, repeat2
 
 
 class CBR(nn.Module):
@@ -24,6 +24,33 @@ class CBR(nn.Module):
         taps = (self.taps, self.taps)
         x = Conv(self.features, taps, use_bias=self.use_bias, dtype=self.numerics.dtype, name="conv")(x)
         return nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
+
+
+class Pair(nn.Module):
+    """Two 3x3 convolutions, each with batch normalisation and ReLU."""
+
+    features: int
+    numerics: Numerics
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
+        """Return ``features`` channels on the same grid."""
+        for layer in (1, 2):
+            x = CBR(self.features, 3, self.numerics, self.use_bias, name=f"cbr{layer}")(x, train=train)
+        return x
+
+
+class Doubled(nn.Module):
+    """Each pixel becomes a block of 2 x 2, and a 3x3 convolution with batch normalisation and ReLU follows."""
+
+    features: int
+    numerics: Numerics
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b rows columns d"]:
+        """Return ``features`` channels on a grid of twice the height and width."""
+        return CBR(self.features, 3, self.numerics, use_bias=True, name="cbr")(repeat2(x), train=train)
 
 
 class ConvReluNorm(nn.Module):

@@ -41,14 +41,15 @@ class Branch(nn.Module):
 class DACN(DenseUNet):
     """DACN of any ``widths``: behind the decoder, branches give logits and the weights of a contour that starts there.
 
-    The contour (``chan_vese.contour``) moves by the first channel of the normalised image, rounded as features are,
-    where C1 and C2 still start at 1 and 0. The prediction is its u,
-    as the logit log(u / (1 - u)); the logits that it starts from are auxiliary. Published with the loss ``dacn``.
+    The contour (``chan_vese.contour``) moves by the first channel of the normalised image, in the dtype of the
+    features, and starts from means of 1 inside and 0 outside, whatever that channel's range. The prediction is its u as
+    the logit log(u / (1 - u)); the logits that it starts from are auxiliary. Published with the loss ``dacn``.
 
     Args:
         branch: channels of the branches, 32 in the published network.
         iterations: steps of the contour, 2 there.
-        epsilon: of the contour, 1e-8 there. As large as lambda's unit, 0.001, it keeps the gradient of u.
+        epsilon: of the contour, 1e-8 there, where u has no gradient at pixels of weight lambda = 0; it has one with
+            0.001, the unit of lambda.
         means: of the contour, "batch" there.
 
     """

@@ -86,7 +86,7 @@ class Equipped(Network, kw_only=True):
 
     @property
     def auxiliary_weights(self) -> Mapping[str, float]:  # type: ignore[override]
-        """Those of the head."""
+        """The weights of the losses of the bottom head's auxiliary logits; empty without a head that has some."""
         return getattr(BOTTOMS.get(self.bottom), "auxiliary_weights", MappingProxyType({}))
 
     def inside(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxseg import attention
+from jaxseg import attention, checks
 from jaxseg.layers import Numerics, frame
 from jaxseg.models.blocks import Head
 from jaxseg.models.remat import by_block
@@ -69,8 +69,8 @@ class Network(nn.Module, kw_only=True):
                 f"levels is {tuple(levels)}; choose among {', '.join(map(str, range(len(strides))))} (the skips at "
                 f"strides {', '.join(map(str, strides))}), once each."
             )
-        if self.num_classes < 2:
-            raise ValueError(f"num_classes is {self.num_classes}; the softmax over classes needs at least 2.")
+        whole = isinstance(self.num_classes, int) and self.num_classes >= 2
+        checks.require(whole, "num_classes", self.num_classes, "2 or more, the background among them")
         if own := {"name", "dtype", "axis_name"} & set(self.attention_options):
             raise ValueError(f"attention_options holds {sorted(own)[0]!r}, which the network decides; leave it out")
         attention.build(self.attention, **self.attention_options)

@@ -109,10 +109,10 @@ class NonlocalUNet(Network):
     """Non-local U-Net of any ``width`` and ``depth``: w, 2 w, 4 w, ... channels, skips that are summed.
 
     Attention acts at the bottom, with two heads, and in the first ``global_ups`` of the decoder's stages, with one: the
-    published code has one such stage, and the published number of parameters is that of two. Its cost grows with the
-    square of the bottom's cells: at 256 x 256 and depth 3 these are 4,096, at depth 5 they are 256. For three channels,
-    two classes and one such stage 635 w^2 + 105 w + 2 parameters at depth 3, 2575 w^2 + 185 w + 2 at depth 4 and
-    10335 w^2 + 345 w + 2 at depth 5.
+    published code has one such stage; the published number of parameters, as it is remembered, is that of two. Its cost
+    grows with the square of the bottom's cells: at 256 x 256 and depth 3 these are 4,096, at depth 5 they are 256. For
+    three channels, two classes and one such stage 635 w^2 + 105 w + 2 parameters at depth 3, 2575 w^2 + 185 w + 2 at
+    depth 4 and 10335 w^2 + 345 w + 2 at depth 5.
 
     Args:
         width: w, 32 in the published network.
@@ -175,7 +175,8 @@ def nonlocal_unet(
             or a dropout that is no probability.
     """
     checks.at_least_one(width=width)
-    checks.require(isinstance(depth, int) and depth >= 2, "depth", depth, "2 or more levels")
-    checks.require(global_ups in (1, 2) and global_ups < depth, "global_ups", global_ups, "1 or 2, and below the depth")
+    checks.require(type(depth) is int and depth >= 2, "depth", depth, "2 or more levels")
+    one_or_two = type(global_ups) is int and global_ups in (1, 2)
+    checks.require(one_or_two and global_ups < depth, "global_ups", global_ups, "1 or 2, and below the depth")
     checks.fraction("dropout", dropout, "a probability, 0 to below 1")
     return NonlocalUNet(width=width, depth=depth, global_ups=global_ups, dropout=float(dropout), **shared)

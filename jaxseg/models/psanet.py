@@ -48,7 +48,8 @@ class PSANetHead(nn.Module):
 
     def __post_init__(self) -> None:
         """Raise ValueError for a width, span or shrink below 1."""
-        checks.at_least_one(width=self.width, span=self.span, shrink=self.shrink)
+        checks.at_least_one(span=self.span, shrink=self.shrink)
+        checks.at_least_one_if_given(width=self.width)
         super().__post_init__()
 
     @nn.compact

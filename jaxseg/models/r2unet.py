@@ -9,10 +9,9 @@ from jaxtyping import Array, Float
 
 from jaxseg import checks
 from jaxseg.layers import BatchNorm, Conv, Numerics
-from jaxseg.models.attention_unet import Doubled
-from jaxseg.models.blocks import CBR
+from jaxseg.models.blocks import CBR, Doubled
 from jaxseg.models.network import Attend, Network
-from jaxseg.models.unet import u_shape
+from jaxseg.models.u_shape import u_shape
 
 SHARES = ("all", "recurrent", "none")
 
@@ -22,8 +21,8 @@ class Recurrent(nn.Module):
 
     With F a 3x3 convolution, batch normalisation and ReLU, h = F(x), then h = F(x + h), t times. ``share`` says what
     the t + 1 applications have in common: "all", one F, its running statistics too; "none", nothing. With "recurrent"
-    (Liang and Hu 2015) h = f(w x), then h = f(w x + v h), where w and v are convolutions that all share, and each f is
-    a batch normalisation of its own and ReLU.
+    (Liang and Hu 2015) h = f(w x), then h = f(w x + v h), where w and v are convolutions that all share. That f is ReLU
+    after a batch normalisation which each application has for itself is our choice.
     """
 
     features: int
@@ -76,8 +75,8 @@ class R2UNet(Network):
     """R2U-Net of any ``width``: w, 2 w, 4 w, 8 w channels, a bottom of 16 w, recurrent residual units throughout.
 
     With ``share`` "all", the public form, 9538 w^2 + (c + 367 + K) w + K parameters for c input channels and K classes,
-    whatever the turns. The paper's own network shares less: its parameters grow with the turns, in a way that its text
-    does not give.
+    whatever the turns. The paper's own network shares less, as far as it is remembered: its parameters grow with the
+    turns.
 
     Args:
         width: w.
@@ -113,7 +112,7 @@ def r2unet(*, width: int = 64, turns: int = 2, share: str = "all", **shared: Any
     """Return the R2U-Net whose first level has ``width`` channels; ``shared`` are fields of ``Network``.
 
     Raises:
-        ValueError: for a width below 1, fewer than no turns, or a ``share`` that does not exist.
+        ValueError: for a width below 1, a negative number of turns, or a ``share`` that does not exist.
     """
     checks.at_least_one(width=width)
     checks.require(type(turns) is int and turns >= 0, "turns", turns, "0 or more")

@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxseg import checks
-from jaxseg.layers import Numerics, max_pool2
-from jaxseg.models.blocks import CBR, UpConv
+from jaxseg.models.blocks import Pair, UpConv
 from jaxseg.models.equipped import Equipped
 from jaxseg.models.network import Attend, Network
+from jaxseg.models.u_shape import u_shape
 from jaxseg.models.valid_unet import ValidUNet
-
-
-class Pair(nn.Module):
-    """Two 3x3 convolutions, each with batch normalisation and ReLU."""
-
-    features: int
-    numerics: Numerics
-    use_bias: bool = False
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
-        """Return ``features`` channels on the same grid."""
-        for layer in (1, 2):
-            x = CBR(self.features, 3, self.numerics, self.use_bias, name=f"cbr{layer}")(x, train=train)
-        return x
-
-
-def u_shape(
-    x: Float[Array, "b h w c"],
-    attend: Callable[..., Array],
-    *,
-    down: Callable[[int, Array], Array],
-    rise: Callable[[int, Array], Array],
-    up: Callable[[int, Array], Array],
-    depth: int = 4,
-) -> Float[Array, "b h w d"]:
-    """Return features at full resolution of a network of skips, whose parts are functions of the level and of x.
-
-    Args:
-        x: images.
-        attend: the network's ``Attend``, or what has its arguments.
-        down: the encoder's blocks, at levels 0 to ``depth``, between which the grid is halved by pooling.
-        rise: doubles the grid, to that of levels ``depth`` - 1 to 0.
-        up: the decoder's blocks, of the skip and of what rose to it, side by side.
-        depth: number of skips.
-    """
-    skips = []
-    for level in range(depth + 1):
-        x = down(level, max_pool2(x) if level else x)
-        skips.append(x)
-    for level in reversed(range(depth)):
-        x = rise(level, x)
-        x = up(level, jnp.concatenate([attend(level, skips[level], gate=x), x], axis=-1))
-    return x
 
 
 class UNet(Equipped):

@@ -10,9 +10,8 @@ from jaxtyping import Array, Float
 
 from jaxseg import checks
 from jaxseg.layers import max_pool2
-from jaxseg.models.blocks import UpConv
+from jaxseg.models.blocks import Pair, UpConv
 from jaxseg.models.network import Attend, Network
-from jaxseg.models.unet import Pair
 
 DEPTH = 4
 
@@ -23,8 +22,8 @@ class UNetPP(Network):
     X[i, 0] are the encoder; X[i, j] is two convolutions of X[i, 0], ..., X[i, j - 1] and of X[i + 1, j - 1] upsampled.
     Every X[0, j] has a head: the last one gives the logits, those before it auxiliary ones for the training loss (deep
     supervision). Attention acts on X[i, 0] alone, on its way to X[i, 1] and those behind it. The published code has
-    dropout and no normalisation. With it, no dropout, and K classes of c input channels: 8825 w^2 + (9 c + 254) w +
-    4 (K w + K) parameters.
+    dropout and no normalisation; here it is the other way round. 8825 w^2 + (9 c + 254) w + 4 (K w + K) parameters for
+    c input channels and K classes.
 
     Args:
         width: w.

@@ -13,7 +13,7 @@ from jaxseg import checks
 from jaxseg.layers import BatchNorm, Conv, Numerics
 from jaxseg.models.blocks import ConvReluNorm, Head, UpConv
 from jaxseg.models.network import Attend, Network
-from jaxseg.models.unet import u_shape
+from jaxseg.models.u_shape import u_shape
 
 DEPTH = 2  # skips of each U-Net
 
@@ -107,5 +107,5 @@ def wnet(*, width: int = 8, nets: int = 2, **shared: Any) -> WNet:
         ValueError: for a width below 1, or other than one or two ``nets``.
     """
     checks.at_least_one(width=width)
-    checks.require(isinstance(nets, int) and nets in (1, 2), "nets", nets, "1 or 2 U-Nets in a row")
+    checks.require(type(nets) is int and nets in (1, 2), "nets", nets, "1 or 2 U-Nets in a row")
     return WNet(width=width, nets=nets, **shared)

@@ -17,7 +17,7 @@ TABLE = Table(
     "",
     (
         _row("U-Net", "Ronneberger et al., MICCAI 2015", "31,030,658", "", "from the paper's layers, one channel"),
-        _row("UNet++", "Zhou et al., DLMIA 2018", "9,041,601", "29.8e9", "as the authors' code prints it"),
+        _row("UNet++", "Zhou et al., DLMIA 2018", "9,041,601", "29.8e9", "parameters as the authors' code prints them"),
         _row("Attention U-Net", "Oktay et al., MIDL 2018", "6,473,322", "", f"{_OF_CODE} the authors' 3-D code"),
         _row("Non-local U-Net", "Wang et al., AAAI 2020", "1,760,452", "", f"{_OF_CODE} the authors' 3-D code"),
         _row("R2U-Net", "Alom et al., 2019", "39,091,393", "152.5e9", f"{_OF_CODE} a public re-implementation"),

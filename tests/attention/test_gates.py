@@ -112,6 +112,18 @@ def test_the_frame_changes_no_gate_of_a_coarser_grid():
     np.testing.assert_allclose(y[:, :5, :7], run(weights, x, gate=gate), atol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [0.0, 1.3])
+@pytest.mark.parametrize("sub_sample", [1, 2])
+def test_a_gate_whose_map_is_its_bias_scales_x_by_its_sigmoid(bias, sub_sample):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 5, 4, 3)), jnp.float32)
+    module = build("attention_gate", sub_sample=sub_sample, project=False)
+    weights = random_variables(module, x)
+    psi = weights["params"]["factors"]["psi"]
+    psi |= {"kernel": jnp.zeros_like(psi["kernel"]), "bias": jnp.full_like(psi["bias"], bias)}
+    y = module.apply(weights, x, train=False, gate=2 * x)
+    np.testing.assert_allclose(y, x / (1 + np.exp(-bias)), rtol=1e-6)
+
+
 def test_without_a_gate_x_gates_itself():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 5, 3)), jnp.float32)
     module = build("attention_gate")

@@ -39,5 +39,6 @@ def test_other_losses_are_their_own_beside(name):
 
 
 def test_a_start_of_no_weight():
-    with pytest.raises(ValueError, match=r"start is 0.0; want a number above 0"):
-        losses.build("dacn", start=0.0)
+    for start in (0.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"start is {start}; want a number above 0"):
+            losses.build("dacn", start=start)

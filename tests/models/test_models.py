@@ -13,7 +13,7 @@ from jaxseg.attention import MECHANISMS
 from jaxseg.models import MODELS, arguments, build, describe, training_pass, unused
 
 SHAPED = ["none", "ja9"]
-TRAINED = ["ja9"]  # costs a compilation
+TRAINED = ["none", "ja9"]  # each costs a compilation
 
 
 def test_every_network_is_tested():
@@ -51,11 +51,10 @@ def test_logits_have_the_shape_of_the_images(name, attention):
 
 
 def trainings():
-    """Return every network with every mechanism of ``TRAINED``; tests/jobs trains the others by default."""
-    pairs = [(name, attention) for name in MODELS for attention in TRAINED]
-    return [
-        pytest.param(pair, marks=() if pair[0] == "denseunet" else pytest.mark.slow, id=str(pair)) for pair in pairs
-    ]
+    """Return every network with every mechanism of ``TRAINED``; by default one of them."""
+    default = ("denseunet", "ja9")
+    pairs = itertools.product(MODELS, TRAINED)
+    return [pytest.param(pair, marks=() if pair == default else pytest.mark.slow, id=str(pair)) for pair in pairs]
 
 
 @pytest.fixture(scope="module", params=trainings())

@@ -40,9 +40,9 @@ SMALL = [
     Row("unet", {"width": 6}, 274_034, ".434"),
     Row("unetpp", {"width": 9}, 717_434, "2.37", 3 * 2 * 9),
     Row("unetpp", {"width": 4}, 142_364, ".474", 3 * 2 * 4),
-    Row("attention_unet", {"width": 12}, 1_230_140, "2.36", off=0.006),  # it is 2.3545
+    Row("attention_unet", {"width": 12}, 1_230_140, "2.36", off=0.006),  # 2.3545 here; what the rest was is not known
     Row("attention_unet", {"width": 6}, 308_753, ".595"),
-    Row("r2unet", {"width": 8}, 613_410, "2.39", off=0.0051),  # it is 2.38499
+    Row("r2unet", {"width": 8}, 613_410, "2.39", off=0.0051),  # 2.38499 here
     Row("r2unet", {"width": 4}, 154_098, ".597"),
     Row("nonlocal_unet", {"width": 14, "depth": 5}, 2_030_492, "2.37"),
     Row("nonlocal_unet", {"width": 8, "depth": 5}, 664_202, ".802"),

@@ -45,8 +45,8 @@ def test_vesselnet_reads_128_or_132():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["unet", "unetpp"])
-def test_networks_of_four_halvings_read_188_or_204(name):
+@pytest.mark.parametrize(("name", "pools"), [("unet", "u_shape"), ("unetpp", "unetpp")])
+def test_networks_of_four_halvings_read_188_or_204(name, pools):
     """A largest value has a gradient of its own place alone; a mean reads the same pixels."""
-    with mock.patch(f"jaxseg.models.{name}.max_pool2", avg_pool2):
+    with mock.patch(f"jaxseg.models.{pools}.max_pool2", avg_pool2):
         assert set(read(name, 256, 16)) == {188, 204}

@@ -180,7 +180,8 @@ def axial(
         ValueError: for a number below 1, a position that does not exist or an axis given twice; when called, for a line
             longer than the span, an axis that x has not, or heads that do not divide the channels.
     """
-    checks.at_least_one(span=span, heads=heads)
+    checks.at_least_one(span=span)
+    checks.at_least_one_if_given(heads=heads)
     checks.one_of("position", position, POSITIONS)
     if not axes or len(set(axes)) < len(axes) or min(axes) < 0:
         raise ValueError(f"axes are {tuple(axes)}; give each axis once, counted from 0.")

@@ -35,7 +35,7 @@ def danet(
     Raises:
         ValueError: for a width below 1.
     """
-    checks.at_least_one(width=width)
+    checks.at_least_one_if_given(width=width)
     return Attention(Heads(raw, softmax, 1, 8, width, None, use_bias), Gain(gamma_init), shortcut=True)
 
 

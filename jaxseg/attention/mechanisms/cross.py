@@ -52,6 +52,7 @@ def criss_cross(
     Raises:
         ValueError: for a recurrence or width below 1.
     """
-    checks.at_least_one(recurrence=recurrence, width=width)
+    checks.at_least_one(recurrence=recurrence)
+    checks.at_least_one_if_given(width=width)
     step = Attention(CrissCross(width, use_bias), Gain(gamma_init), shortcut=True)
     return step if recurrence == 1 else Sequence((step,) * recurrence)

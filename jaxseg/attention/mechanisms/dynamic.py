@@ -62,7 +62,8 @@ def involution(
     Raises:
         ValueError: for a number below 1; when called, for groups that do not divide the channels.
     """
-    checks.at_least_one(size=size, groups=groups, reduction=reduction, dilation=dilation)
+    checks.at_least_one(size=size, reduction=reduction, dilation=dilation)
+    checks.at_least_one_if_given(groups=groups)
     return Attention(KernelNetwork(size, groups, reduction, dilation))
 
 
@@ -121,5 +122,6 @@ def dynamic_conv(
     Raises:
         ValueError: for a number below 1; when called, for heads that do not divide the channels.
     """
-    checks.at_least_one(size=size, heads=heads)
+    checks.at_least_one(size=size)
+    checks.at_least_one_if_given(heads=heads)
     return Attention(Kernel(size, heads, dynamic, glu, renormalise), Output())

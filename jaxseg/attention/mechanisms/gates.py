@@ -205,7 +205,8 @@ def attention_gate(
     Raises:
         ValueError: for a width or sub_sample below 1; when called, for a gate of other dimensions than x.
     """
-    checks.at_least_one(inner=inner, sub_sample=sub_sample)
+    checks.at_least_one(sub_sample=sub_sample)
+    checks.at_least_one_if_given(inner=inner)
     factors = GridGate(inner, sub_sample, align_corners, use_bn)
     return Attention(factors, Output(use_bn=True) if project else None)
 

@@ -174,7 +174,8 @@ def generalized(
         ValueError: for an option out of its range; when called, for a side longer than ``span`` if E2 or E4 is there.
     """
     checks.one_of("terms", terms, TERMS)
-    checks.at_least_one(heads=heads, width=width, waves=waves, kv_stride=kv_stride, span=span)
+    checks.at_least_one(heads=heads, kv_stride=kv_stride, span=span)
+    checks.at_least_one_if_given(width=width, waves=waves)
     if spatial_range is not None and (spatial_range < 0 or kv_stride != 1):
         raise ValueError(
             f"spatial_range is {spatial_range} and kv_stride {kv_stride}; a range is at least 0, and needs kv_stride 1."

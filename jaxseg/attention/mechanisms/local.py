@@ -78,7 +78,8 @@ class Nearest(Neighbours):
 
 def _projected(factors: Neighbours) -> Attention:
     """Return attention by ``factors`` and W_O, once its numbers are at least 1."""
-    checks.at_least_one(window=factors.window, heads=factors.heads)
+    checks.at_least_one(window=factors.window)
+    checks.at_least_one_if_given(heads=factors.heads)
     return Attention(factors, Output())
 
 

@@ -109,7 +109,7 @@ def _projected(
     use_bias: bool = True,
 ) -> Attention:
     """Return attention by these features and W_O; see ``multi_head`` for the options."""
-    checks.at_least_one(heads=heads, width=width, value_width=value_width)
+    checks.at_least_one_if_given(heads=heads, width=width, value_width=value_width)
     factors = Heads(features, norm, heads, 1, width, value_width, use_bias)
     return Attention(factors, Output(use_bias=use_bias), shortcut)
 

@@ -111,7 +111,8 @@ def _psa(
     shortcut: bool = True,
 ) -> Attention:
     """Return one branch; see ``psa_collect`` for the options."""
-    checks.at_least_one(width=width, span=span)
+    checks.at_least_one(span=span)
+    checks.at_least_one_if_given(width=width)
     if normalization_factor is not None and normalization_factor <= 0:
         raise ValueError(f"normalization_factor is {normalization_factor}; it must be positive, or None.")
     factors = PointwiseSpatial(collects, width, span, use_softmax, normalization_factor)

@@ -123,7 +123,7 @@ def sa(
     checks.one_of("pool", pool, POOLS)
     if scale and NORMS[pairwise] is not softmax:
         raise ValueError(f"scale divides the logits of a softmax, and {pairwise!r} has none; use gaussian or embedded.")
-    checks.at_least_one(inner=inner)
+    checks.at_least_one_if_given(inner=inner)
     sides = pool_size if isinstance(pool_size, int) else tuple(pool_size)
     factors = NonLocal(pairwise, inner, pool, sides, scale, use_bias)
     return Attention(factors, Output(use_bn, gamma_init, use_bias), shortcut=True)
