@@ -34,6 +34,26 @@ def write_json(path: Path | str, content: Any) -> None:
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
+def read_json(path: Path, writer: str, remedy: str) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Args:
+        path: the file.
+        writer: what wrote it.
+        remedy: what to do where it is damaged.
+
+    Raises:
+        ValueError: it holds something else; the line has all three.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("no object")
+    except ValueError as error:
+        raise ValueError(f"{path}: not what {writer} wrote ({error}); {remedy}") from error
+    return found
+
+
 def partial(path: Path) -> bool:
     """Return whether a file is what a kill left of one that ``write`` was writing."""
     return path.name.endswith(_PARTIAL)

@@ -45,3 +45,14 @@ def test_an_error_of_an_open_file_gets_its_path():
     assert told.value.errno == errno.ENOSPC
     with pytest.raises(FileNotFoundError, match="gone.png"), files.named("gone.png"):
         raise FileNotFoundError(errno.ENOENT, "No such file", "other.png")
+
+
+@pytest.mark.parametrize("content", [b'{"a": ', b"[1]", b"\xff", b""])
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path, content):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+    assert files.read_json(path, "the evaluation", "score it again") == {"a": 1}
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.json: not what the evaluation wrote \(.*\); score it again") as told:
+        files.read_json(path, "the evaluation", "score it again")
+    assert "\n" not in str(told.value)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxseg import models
+from jaxseg import files, models
 from jaxseg.checks import require
 from jaxseg.data import num_classes
 from jaxseg.data.preprocess import Preprocess
@@ -107,7 +106,8 @@ def _on_val(workdir: Path, predictor: Predictor, rules: dict[str, Any], what: st
     """Return the evaluation of val by this predictor in which these rules chose a threshold or a temperature."""
     wanted = rules | {"checkpoint_step": predictor.step, "prediction": predictor.describe()}
     for path in sorted((workdir / "eval").glob("val*.json")):  # val.json, of the run's own protocol, is the first
-        told = {"temperature_rule": NONE, "temperature": 1.0} | json.loads(path.read_bytes())
+        told = {"temperature_rule": NONE, "temperature": 1.0}
+        told |= files.read_json(path, "the evaluation", "score val again")
         if wanted.items() <= told.items():
             return told
     weights = f"step {predictor.step}, " if predictor.step is not None else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxseg import models, report, statistics
+from jaxseg import files, models, report, statistics
 from jaxseg.data.layout import EVERY
 from jaxseg.metrics import metric
 from jaxseg.pages.comparison import grouped, of_runs
@@ -77,7 +76,7 @@ def _evaluations(workdir: Path) -> list[str]:
 
 
 def _scores(workdir: Path, name: str, select: str) -> Section:
-    told = json.loads((workdir / "eval" / f"{name}.json").read_bytes())
+    told = files.read_json(workdir / "eval" / f"{name}.json", "the evaluation", "score the run again")
     split = told["split"]
     protocol = name.removeprefix(split).removeprefix("_").replace("_", ", ")
     title = f"Scores on {split}" + (f", not as configured: {protocol}" if protocol else "")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxseg import published, report
+from jaxseg import files, published, report
 from jaxseg.metrics import metric
 from jaxseg.pages.facts import Made, facts
 from jaxseg.pages.images import image_section
@@ -79,7 +78,7 @@ def _curves(split: Split, folder: Path) -> Section | None:
             continue
         path = runs[0].workdir / "eval" / "curves" / f"{split.name}.json"
         if path.is_file():
-            curves = json.loads(path.read_bytes())["curves"]
+            curves = files.read_json(path, "the evaluation", "score the run again")["curves"]
             for one in curves:
                 if one["region"] == "full":
                     found[f"{name}, {one['class']}" if "class" in one else name] = one
