@@ -20,14 +20,15 @@ from jaxseg.layers import Numerics
 from jaxseg.runs.checkpoint import load_variables
 from jaxseg.training.step import DEVICES, gradients
 
-# By default a network of sums and one of concatenations with auxiliary logits have the properties that cost a compile.
 CASES = [(name, attention) for name in SMALLEST for attention in ("none", "ja9")]
+# By default a network with attention, and one with auxiliary logits, have the properties that cost a compile.
 DEFAULT = [("unet", "ja9"), ("wnet", "none")]
-SLOW = [pytest.param(*case, marks=() if case in DEFAULT else pytest.mark.slow) for case in CASES]
-every = pytest.mark.parametrize(("name", "attention"), SLOW)
-every_but_slow = pytest.mark.parametrize(
-    ("name", "attention"), [pytest.param(*case, marks=pytest.mark.slow) for case in CASES]
-)
+
+
+def every(default):
+    """Return a mark for all networks, without and with attention; those that are not in ``default`` are slow."""
+    marked = [pytest.param(*case, marks=() if case in default else pytest.mark.slow) for case in CASES]
+    return pytest.mark.parametrize(("name", "attention"), marked)
 
 
 def drawn(model, batch=8, side=32):
@@ -60,7 +61,7 @@ def in_float64(model, variables):
     return wide, jax.tree.map(lambda leaf: leaf.astype(jnp.float64), variables)
 
 
-@every
+@every(DEFAULT)
 def test_eight_shares_of_a_batch_are_one(name, attention):
     """In float64, since rounding grows."""
     model = at_both_ends(name, attention=attention)
@@ -92,20 +93,24 @@ def test_a_network_computed_again_in_the_backward_pass_has_its_gradients(name):
             jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-9 * top), whole, again)
 
 
-@every_but_slow
+@every(DEFAULT)
 def test_bfloat16_is_near_to_float32(name, attention):
     model = at_both_ends(name, attention=attention)
     variables, batch = fill(shapes(model)), drawn(model, batch=2)
     half = at_both_ends(name, attention=attention, dtype="bfloat16")
     assert jax.tree.all(jax.tree.map(lambda leaf: leaf.dtype == jnp.float32, shapes(half)))
-    wide, rounded = (jax.jit(of.apply)(variables, batch.images) for of in (model, half))
-    assert rounded.dtype == jnp.float32
-    p, q = (jax.nn.softmax(logits)[..., 1] for logits in (wide, rounded))
-    assert float(jnp.abs(p - q).mean()) < 0.03
-    assert (wide != rounded).any()
+    wide, narrow = jax.jit(model.apply), jax.jit(half.apply)
+    # As far as rounding what goes in, and nothing within, moves it: with random weights some networks magnify that.
+    given = variables, batch.images
+    rounded = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16).astype(jnp.float32), given)
+    every = wide(*given), narrow(*given), wide(*rounded)
+    assert every[1].dtype == jnp.float32
+    p, q, moved = (jax.nn.softmax(logits)[..., 1] for logits in every)
+    assert float(jnp.abs(p - q).mean()) < max(0.03, 2 * float(jnp.abs(p - moved).mean()))
+    assert (p != q).any()
 
 
-@every_but_slow
+@every(DEFAULT)
 def test_jit_changes_nothing(name, attention):
     model = at_both_ends(name, attention=attention)
     variables, images = fill(shapes(model)), drawn(model, batch=1).images
@@ -113,7 +118,7 @@ def test_jit_changes_nothing(name, attention):
     np.testing.assert_allclose(model.apply(variables, images), compiled, atol=2e-5 * float(jnp.abs(compiled).max()))
 
 
-@every_but_slow
+@every(DEFAULT)
 def test_layers_and_rows_are_shown(name, attention):
     model = at_both_ends(name, attention=attention)
     variables = fill(shapes(model))
@@ -144,7 +149,7 @@ def settings(name, attention, cache):
     return wanted
 
 
-@every_but_slow
+@every(DEFAULT[1:])  # tests/faults has resumed a U-Net
 def test_a_run_resumes_exactly_and_predicts(name, attention, tmp_path, monkeypatch):
     wanted = settings(name, attention, tmp_path / "cache")
     train(wanted, tmp_path / "whole")

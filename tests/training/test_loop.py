@@ -180,6 +180,7 @@ def test_bfloat16_trains_to_what_float32_does(tmp_path):
     ends = []
     for dtype in ("float32", "bfloat16"):
         config = small(tmp_path / "cache", **{"model.dtype": dtype, "train.steps": 150, "train.eval_every": 150})
+        config.model.options.width, config.optimizer.learning_rate = 4, 3e-3
         train(config, tmp_path / dtype)
         params = load_variables(tmp_path / dtype)[1]["params"]
         assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float32")}
