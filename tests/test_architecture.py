@@ -69,6 +69,7 @@ ALLOWED = {
     },
     "pages": {
         "data",
+        "files",
         "inference",
         "metrics",
         "models",

@@ -1,11 +1,13 @@
 """What docs/systems.md says of other systems is true: its links, its numbers, and the presets that it names."""
 
+import json
 import re
+from statistics import median
 
 import pytest
 from config_files import FOLDER, module_of
 from counted import multiply_adds, parameters
-from documents import Document
+from documents import ROOT, Document
 
 from jaxseg import models, protocol
 from jaxseg.config import validate
@@ -59,3 +61,19 @@ def test_the_numbers_are_those_of_the_preset(row):
     assert parameters(model) == int(row["parameters"].replace(",", ""))
     if row["multiply-adds"]:
         assert f"{multiply_adds(model):.3g} G" == row["multiply-adds"]
+
+
+def test_the_costs_are_those_that_were_measured():
+    path = re.search(r"benchmarks/results/networks_\w[\w-]*\.json", PAGE.text)[0]
+    measured = json.loads((ROOT / path).read_text())
+    found = {row["system"]: row for row in measured["rows"]}
+    rows = [row for row in PAGE.tables() if "`small`: step, ms" in row]
+    for row, (name, system) in zip(rows, protocol.SYSTEMS.items(), strict=True):
+        assert row["system"] == f"`{name}`{', ' if system.label else ''}{system.label}"
+        for budget in ("small", "tiny"):
+            one = found[f"{name}-{budget}"]
+            cells = [f"{one['multiply_adds'] / 1e9:.2f} G", f"{median(one['step_ms']):.0f}"]
+            cells += [f"{one['ratio']:.2f}", f"{median(one['mib']):,.0f}"]
+            heads = ("multiply-adds", "step, ms", "over DenseUNet's", "MiB")
+            assert [row[f"`{budget}`: {head}"] for head in heads] == cells
+    assert measured["others_cores"] <= 0.2  # a busy machine's ratios mean little

@@ -69,8 +69,7 @@ class Network(nn.Module, kw_only=True):
                 f"levels is {tuple(levels)}; choose among {', '.join(map(str, range(len(strides))))} (the skips at "
                 f"strides {', '.join(map(str, strides))}), once each."
             )
-        whole = isinstance(self.num_classes, int) and self.num_classes >= 2
-        checks.require(whole, "num_classes", self.num_classes, "2 or more, the background among them")
+        checks.require(self.num_classes >= 2, "num_classes", self.num_classes, "2 or more, the background among them")
         if own := {"name", "dtype", "axis_name"} & set(self.attention_options):
             raise ValueError(f"attention_options holds {sorted(own)[0]!r}, which the network decides; leave it out")
         attention.build(self.attention, **self.attention_options)

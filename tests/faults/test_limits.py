@@ -50,8 +50,15 @@ def wait_for_a_row(process, run):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0, 0.5, 1])
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [
+        pytest.param(number, seconds, marks=() if usual else pytest.mark.slow)
+        for number, quick in ((signal.SIGINT, 0.5), (signal.SIGTERM, 0))
+        for seconds in (0, 0.5, 1)
+        for usual in [seconds == quick]
+    ],
+)
 def test_a_signal_ends_imports_and_preparation_at_once(tmp_path, number, seconds):
     process = begin(*arguments(tmp_path / "run", tmp_path / "cache"))
     while not caught(process) >> (signal.SIGTERM - 1) & 1:  # Python itself starts
@@ -90,7 +97,7 @@ def test_a_second_signal_does_not_wait_for_the_step(tmp_path):
     ("limit", "words"),
     [
         ("ulimit -f 1", ["config.json: File too large", "ulimit -f"]),
-        ("ulimit -f 60", ["run/checkpoints: File too large", "ulimit -f"]),
+        pytest.param("ulimit -f 60", ["run/checkpoints: File too large", "ulimit -f"], marks=pytest.mark.slow),
         ("ulimit -v 900000", ["the limit on address space (ulimit -v) is 0.86 GiB", "raise it"]),
     ],
 )

@@ -54,7 +54,7 @@ def test_the_first_step_has_no_means_of_the_image():
     np.testing.assert_array_equal(*(contour(*maps(1), iterations=1, means=means) for means in ("image", "batch")))
 
 
-@pytest.mark.parametrize("shares", [2, 8])
+@pytest.mark.parametrize("shares", [pytest.param(2, marks=pytest.mark.slow), 8])
 def test_the_means_of_a_batch_that_is_shared_are_those_of_the_whole(shares):
     whole = maps(2, batch=8)
     split = [x.reshape(shares, -1, *x.shape[1:]) for x in whole]

@@ -44,7 +44,6 @@ TYPES = [
     ("dacn", {"branch": None}, "branch is None; it must be at least 1"),
     ("unet", {"width": None}, "width is None; it must be at least 1, a whole number"),
     ("unet", {"width": True}, "width is True; it must be at least 1, a whole number"),
-    ("unet", {"num_classes": 2.5}, "num_classes is 2.5; want 2 or more"),
     ("wnet", {"nets": True}, "nets is True; want 1 or 2"),
     ("nonlocal_unet", {"global_ups": True}, "global_ups is True; want 1 or 2"),
 ]
