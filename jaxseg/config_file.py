@@ -117,6 +117,9 @@ def _check_setting(flag: str, config: ConfigDict, name: str) -> None:
             last = depth == len(keys) - 1
             near = nearest(key, value) or (elsewhere(flag, config, str(key)) if last else "")
             known = f"it has {', '.join(value)}; {_LISTED}"
+            if place.endswith("options"):  # a dictionary of any names, whose file has set some
+                whole = ", ".join(f"{own!r}: {what!r}" for own, what in value.items())
+                known = f"to add it, write all of them: --{place}=\"{{{whole}, '{key}': VALUE}}\""
             raise Mistake(f"--{flag}.{name}: {place} has no {'setting' if last else 'section'} {key!r}{near}; {known}")
         place, value = f"{place}.{key}", value[key]
     if isinstance(value, ConfigDict) and len(keys) == 1:

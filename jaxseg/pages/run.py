@@ -50,9 +50,9 @@ def write_page(workdir: str | Path) -> Path:
         files_of += "in which split: data.json."
         sections.append(Section("How it was made", [Code(shlex.join(made.starts[-1]["command"])), files_of]))
     loss = report.loss_told(config["loss"])
+    attention = models.build(**models.arguments(config["model"])).attention  # "none" may stand for a network's own
     lead = (
-        f"{models.describe(config['model'])} with attention {config['model']['attention']}, trained on "
-        f"{config['data']['name']} by {loss}."
+        f"{models.describe(config['model'])} with attention {attention}, trained on {config['data']['name']} by {loss}."
     )
     if made.members:
         seeds = ", ".join(map(str, dict.fromkeys(made.seeds)))

@@ -177,7 +177,7 @@ class Run:
         settings = self.config.model.to_dict()
         count = sum(p.size for p in jax.tree.leaves(self.state.params)) // len(self.devices)
         print(
-            f"{models.describe(settings)}, attention {settings['attention']}: {count:,} parameters; "
+            f"{models.describe(settings)}, attention {self.network.attention}: {count:,} parameters; "
             f"{len(self.devices)} x {self.devices[0].device_kind}",
             flush=True,
         )

@@ -46,6 +46,10 @@ LINES = {
         ["holds a run of another config", "give another --workdir"],
     ),
     "no value": ([*TRAIN, "--config.train.steps"], ["--config.train.steps has no value; write --config.train.steps="]),
+    "an option beside those of the file": (
+        ["train.py", "--config=CONFIGS/systems/unet.py", "--config.model.options.width=8", "--workdir=HOME/run"],
+        ["model.options has no setting 'width'", "--config.model.options=\"{'valid': True, 'width': VALUE}\""],
+    ),
     "ensemble of one": (
         ["ensemble.py", "RUN", "--workdir=HOME/all"],
         ["an ensemble takes two networks or more, and 1 came; name more runs"],

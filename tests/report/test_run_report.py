@@ -151,3 +151,10 @@ def test_the_metric_of_the_config_selects_orders_and_names(workdir, evaluation, 
     assert [label.get_text() for label in ranking.get_xticklabels()] == ["eye0", "eye4", "eye3", "eye2"]
     assert ranking.get_title(loc="left") == "val: Recall image by image (threshold 0.5, prepared size)"
     assert drawn["learning_curves.png"].axes[1].get_title(loc="right") == "★ best Recall 0.7000 at step 200"
+
+
+def test_a_networks_own_attention_is_told(workdir):
+    path = workdir / "config.json"
+    path.write_text(json.dumps(CONFIG | {"model": {"name": "attention_unet", "attention": "none"}}))
+    write_page(workdir)
+    assert "attention_unet with attention attention_gate, trained on" in (workdir / "report.md").read_text()
