@@ -116,7 +116,8 @@ def augmented(
 ) -> tuple[Pixels, Int[Array, "axes=2"]]:
     """Return one augmented sample of a record, and the (height, width) of its real content, which is at the top left.
 
-    A pixel that rotation or zoom takes from outside the image is not valid.
+    A pixel that rotation or zoom takes from outside the image shows the image mirrored at its border, and is not valid:
+    no loss counts it. Blank ones would be in the batch statistics of training, and in no image that is predicted.
 
     Args:
         augment: which augmentations.
@@ -135,7 +136,7 @@ def augmented(
     else:
         sample, extent = turned(augment, draws, cut(record, corner, extent, frame), extent)
     if augment.blur:
-        sample = sample._replace(image=blurred(sample.image, sample.valid, draws.blur * augment.blur, augment.blur))
+        sample = sample._replace(image=blurred(sample.image, inside(extent, frame), draws.blur * augment.blur, augment.blur))
     if augment.brightness or augment.contrast or augment.colour:
         sample = sample._replace(image=recoloured(augment, draws, sample.image, mean))
     return sample, extent
@@ -223,12 +224,16 @@ def fetched(
 ) -> Pixels:
     """Return a record at positions between its pixels: the image bilinear, mask and field of view nearest neighbour.
 
-    Positions up to half a pixel outside the image take the value at its border. Those further out are not valid, nor
-    are those that are not ``real``.
+    Outside, the image goes on as its mirror image; positions more than half a pixel out are not valid, nor are those
+    that are not ``real``.
     """
 
+    def folded(place, length):
+        place %= 2 * length
+        return jnp.minimum(place, 2 * length - 1 - place)
+
     def at(array, row, column):
-        return array[jnp.clip(row, 0, size[0] - 1), jnp.clip(column, 0, size[1] - 1)]
+        return array[folded(row, size[0]), folded(column, size[1])]
 
     top, left = jnp.floor(y).astype(jnp.int32), jnp.floor(x).astype(jnp.int32)
     down, right = (y - top)[..., None], (x - left)[..., None]

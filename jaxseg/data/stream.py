@@ -150,7 +150,7 @@ def sample(
         record = Pixels(image, mask, fov, inside(size, mask.shape))
         draws = Draws.of(jax.random.fold_in(key, sample_id), centre.shape[0])
         pixels, extent = augmented(augment, draws, record, size, frame, centre)
-        image = jnp.where(pixels.valid[..., None], (pixels.image - centre) / spread, 0)
+        image = jnp.where(inside(extent, frame)[..., None], (pixels.image - centre) / spread, 0)
         counted = pixels.valid & (pixels.mask != IGNORE)
         if pixels.fov is not None:
             counted &= pixels.fov > 0

@@ -109,12 +109,12 @@ def test_whatever_happens_a_batch_keeps_its_contract(records):
     assert set(np.unique(batch.labels)) == {0, 1}
     beyond = ~batch.valid
     assert beyond.any()
-    assert not batch.images[beyond].any()
     assert not batch.labels[beyond].any()
     assert np.abs(batch.images[batch.valid]).max() < 4  # grey levels beyond 0..255 would be larger
-    for valid, (height, width) in zip(batch.valid, batch.sizes, strict=True):
-        assert not valid[height:].any()
-        assert not valid[:, width:].any()
+    for image, valid, (height, width) in zip(batch.images, batch.valid, batch.sizes, strict=True):
+        for plane in (image, valid):
+            assert not plane[height:].any()
+            assert not plane[:, width:].any()
         assert valid[:height, :width].mean() > 0.4  # a zoom of 0.8 leaves 0.64, less the rounding of a small image
     # Small records keep their extent, turned or not.
     assert {tuple(size) for size in batch.sizes[4::5]} == {(7, 6), (6, 7)}
@@ -145,6 +145,14 @@ def test_patches_larger_than_every_image_are_padded_and_masked(records):
     assert batch.images.shape == (5, 32, 32, 3)
     assert batch.sizes.tolist() == [list(record.mask.shape) for record in records]
     assert batch.valid.sum() == sum((record.mask != IGNORE).sum() for record in records)
+
+
+def test_rotation_leaves_no_pixel_blank_and_counts_none_from_outside():
+    grey = Record("grey", np.full((16, 16, 3), 200, np.uint8), np.ones((16, 16), np.uint8), None, None, "")
+    batch = draw(Records.of([grey]), [0, 0, 0], augment=Augment(rotate=45.0))
+    np.testing.assert_allclose(batch.images, np.broadcast_to((200 - np.array(MEAN)) / STD, batch.images.shape), rtol=1e-5)
+    assert 0.6 < batch.valid.mean() < 1
+    assert (batch.labels == batch.valid).all()
 
 
 def test_turns_need_square_samples(records):
