@@ -83,7 +83,7 @@ def test_val_is_scored_with_the_moving_average(runs):
     assert inference.score(predictor, splits.val, progress=False).summary["full"]["pooled"]["auc"] != logged_auc
 
 
-def test_the_largest_selected_score_is_the_best_and_the_network_is_built_once(runs, monkeypatch):
+def test_the_largest_selected_score_is_the_best_and_scoring_builds_no_network(runs, monkeypatch):
     """Dice falls from the first scoring of val to the second, recall rises; the third is that of the report."""
     workdir, scored, score = runs / "by recall", [], inference.score
     built, build = [], models.build
@@ -98,7 +98,7 @@ def test_the_largest_selected_score_is_the_best_and_the_network_is_built_once(ru
 
     monkeypatch.setattr(inference, "score", told)
     train(small(runs / "cache", **FIRST, **{"eval.select": "recall"}), workdir)
-    assert (len(scored), len(built)) == (3, 1)
+    assert (len(scored), len(built)) == (3, 2)  # to train and to score, and for the words of the page
     assert load_variables(workdir, "best")[0] == 4
     report = json.loads((workdir / "eval" / "val.json").read_text())
     assert (report["checkpoint_step"], report["checkpoint_rule"]) == (4, "best val/full/image_mean/recall")
