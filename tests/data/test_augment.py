@@ -183,7 +183,7 @@ def test_affine_maps_are_those_of_a_loop(height, width, y, x, angle, zoom):
     # A position on the very edge between two pixels may fall either way in float32.
     assert (sample.valid != valid).sum() <= 2
     both = sample.valid & valid
-    there = np.asarray(aug.inside(extent, frame))
+    there = np.asarray(aug.inside(jnp.asarray(extent), frame))
     np.testing.assert_allclose(sample.image[there], image[there], atol=0.05)
     assert (sample.mask != mask)[both].sum() <= 2
     assert (sample.fov != fov)[both].sum() <= 2
