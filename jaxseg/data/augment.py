@@ -136,7 +136,8 @@ def augmented(
     else:
         sample, extent = turned(augment, draws, cut(record, corner, extent, frame), extent)
     if augment.blur:
-        sample = sample._replace(image=blurred(sample.image, inside(extent, frame), draws.blur * augment.blur, augment.blur))
+        there = inside(extent, frame)
+        sample = sample._replace(image=blurred(sample.image, there, draws.blur * augment.blur, augment.blur))
     if augment.brightness or augment.contrast or augment.colour:
         sample = sample._replace(image=recoloured(augment, draws, sample.image, mean))
     return sample, extent

@@ -150,7 +150,8 @@ def test_patches_larger_than_every_image_are_padded_and_masked(records):
 def test_rotation_leaves_no_pixel_blank_and_counts_none_from_outside():
     grey = Record("grey", np.full((16, 16, 3), 200, np.uint8), np.ones((16, 16), np.uint8), None, None, "")
     batch = draw(Records.of([grey]), [0, 0, 0], augment=Augment(rotate=45.0))
-    np.testing.assert_allclose(batch.images, np.broadcast_to((200 - np.array(MEAN)) / STD, batch.images.shape), rtol=1e-5)
+    plain = np.broadcast_to((200 - np.array(MEAN)) / STD, batch.images.shape)
+    np.testing.assert_allclose(batch.images, plain, rtol=1e-5)
     assert 0.6 < batch.valid.mean() < 1
     assert (batch.labels == batch.valid).all()
 
