@@ -103,9 +103,9 @@ def test_bfloat16_is_near_to_float32(name, attention):
     # As far as rounding what goes in, and nothing within, moves it: with random weights some networks magnify that.
     given = variables, batch.images
     rounded = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16).astype(jnp.float32), given)
-    every = wide(*given), narrow(*given), wide(*rounded)
-    assert every[1].dtype == jnp.float32
-    p, q, moved = (jax.nn.softmax(logits)[..., 1] for logits in every)
+    found = wide(*given), narrow(*given), wide(*rounded)
+    assert found[1].dtype == jnp.float32
+    p, q, moved = (jax.nn.softmax(logits)[..., 1] for logits in found)
     assert float(jnp.abs(p - q).mean()) < max(0.03, 2 * float(jnp.abs(p - moved).mean()))
     assert (p != q).any()
 
