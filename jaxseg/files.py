@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _PARTIAL = ".jaxseg-partial"
 
@@ -34,24 +36,35 @@ def write_json(path: Path | str, content: Any) -> None:
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def read_json(path: Path, writer: str, remedy: str) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
+def read_json(path: Path, writer: str, remedy: str, parse: Callable[[Any], T]) -> T:
+    """Return what ``parse`` makes of the JSON in a file.
 
     Args:
         path: the file.
         writer: what wrote it.
         remedy: what to do where it is damaged.
+        parse: such as ``an_object``; raises ValueError, TypeError, AttributeError or KeyError for content that it does
+            not know.
 
     Raises:
-        ValueError: it holds something else; the line has all three.
+        ValueError: it holds something else; the line has the first three.
     """
     try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, dict):
-            raise ValueError("no object")
-    except ValueError as error:
-        raise ValueError(f"{path}: not what {writer} wrote ({error}); {remedy}") from error
-    return found
+        return parse(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        missing = f"no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path}: not what {writer} wrote ({missing}); {remedy}") from error
+
+
+def an_object(content: Any) -> dict[str, Any]:
+    """Return an object of JSON as it is.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(content, dict):
+        raise TypeError("no object")
+    return content
 
 
 def partial(path: Path) -> bool:

@@ -51,8 +51,15 @@ def test_an_error_of_an_open_file_gets_its_path():
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path, content):
     path = tmp_path / "a.json"
     files.write_json(path, {"a": 1})
-    assert files.read_json(path, "the evaluation", "score it again") == {"a": 1}
+    assert files.read_json(path, "the evaluation", "score it again", files.an_object) == {"a": 1}
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.json: not what the evaluation wrote \(.*\); score it again") as told:
-        files.read_json(path, "the evaluation", "score it again")
+        files.read_json(path, "the evaluation", "score it again", files.an_object)
     assert "\n" not in str(told.value)
+
+
+def test_what_a_file_lacks_is_told(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match=r"a\.json: not what the evaluation wrote \(no 'b'\); score it again"):
+        files.read_json(path, "the evaluation", "score it again", lambda content: content["b"])

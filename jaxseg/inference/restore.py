@@ -107,7 +107,7 @@ def _on_val(workdir: Path, predictor: Predictor, rules: dict[str, Any], what: st
     wanted = rules | {"checkpoint_step": predictor.step, "prediction": predictor.describe()}
     for path in sorted((workdir / "eval").glob("val*.json")):  # val.json, of the run's own protocol, is the first
         told = {"temperature_rule": NONE, "temperature": 1.0}
-        told |= files.read_json(path, "the evaluation", "score val again")
+        told |= files.read_json(path, "the evaluation", "score val again", files.an_object)
         if wanted.items() <= told.items():
             return told
     weights = f"step {predictor.step}, " if predictor.step is not None else ""

@@ -88,7 +88,7 @@ def _done(trial: Trial, asked: dict[str, Any], workdir: Path, splits: Sequence[s
     record, folder = workdir / DONE / f"{trial.name}.json", workdir / RUNS / trial.name / "eval"
     if not record.is_file() or not all((folder / f"{split}.csv").exists() for split in splits):
         return False
-    known = files.read_json(record, "launch/reproduce.py", "delete it, and its run is looked at anew")
+    known = files.read_json(record, "launch/reproduce.py", "delete it, and its run is looked at anew", files.an_object)
     alike = [
         {name: value for name, value in flat(one).items() if not name.startswith(_WHERE)}
         for one in (known["config"], asked)

@@ -76,7 +76,7 @@ def _evaluations(workdir: Path) -> list[str]:
 
 
 def _scores(workdir: Path, name: str, select: str) -> Section:
-    told = files.read_json(workdir / "eval" / f"{name}.json", "the evaluation", "score the run again")
+    told = files.read_json(workdir / "eval" / f"{name}.json", "the evaluation", "score the run again", files.an_object)
     split = told["split"]
     protocol = name.removeprefix(split).removeprefix("_").replace("_", ", ")
     title = f"Scores on {split}" + (f", not as configured: {protocol}" if protocol else "")

@@ -78,7 +78,7 @@ def _curves(split: Split, folder: Path) -> Section | None:
             continue
         path = runs[0].workdir / "eval" / "curves" / f"{split.name}.json"
         if path.is_file():
-            curves = files.read_json(path, "the evaluation", "score the run again")["curves"]
+            curves = files.read_json(path, "the evaluation", "score the run again", lambda told: told["curves"])
             for one in curves:
                 if one["region"] == "full":
                     found[f"{name}, {one['class']}" if "class" in one else name] = one

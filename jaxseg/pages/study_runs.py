@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxseg import files
 from jaxseg.pages.folds import joined
 from jaxseg.runs.differing import differing, first_difference, settings
 from jaxseg.runs.scored import Scored, read_scored
@@ -49,20 +49,15 @@ def read_study(workdir: str | Path) -> Study:
     path = workdir / RECORD
     if not path.is_file():
         raise FileNotFoundError(f"{workdir} holds no study (no {RECORD}); name the --workdir of launch/reproduce.py")
-    try:
-        told = json.loads(path.read_bytes())
-        title, published, splits = str(told["title"]), str(told["published"]), tuple(map(str, told["splits"]))
-        models = tuple(str(model["name"]) for model in told["models"])
-        places = [(str(run["model"]), int(run["seed"]), workdir / str(run["workdir"])) for run in told["runs"]]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: not what launch/reproduce.py wrote ({error!r}); start it again") from error
+    title, published, splits, models, places = files.read_json(path, "launch/reproduce.py", "start it again", _parse)
     runs: dict[str, dict[str, list[Scored]]] = {}
     scored: dict[Path, tuple[str, Scored]] = {}
     missing: list[str] = []
     for split in splits:
         read: dict[tuple[str, int], list[Scored]] = {}
         partly: set[tuple[str, int]] = set()  # of folds some are missing, so the others are not all images
-        for model, seed, folder in places:
+        for model, seed, place in places:
+            folder = workdir / place
             try:
                 run = read_scored(folder, split)
             except FileNotFoundError:
@@ -83,6 +78,13 @@ def read_study(workdir: str | Path) -> Study:
     if not runs:
         raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
     return Study(workdir, title, published, splits, models, runs, list(scored.values()), missing)
+
+
+def _parse(told: dict[str, Any]) -> tuple[str, str, tuple[str, ...], tuple[str, ...], list[tuple[str, int, str]]]:
+    """Return title, published table, splits, models, and model, seed and folder of each run."""
+    models = tuple(str(model["name"]) for model in told["models"])
+    runs = [(str(run["model"]), int(run["seed"]), str(run["workdir"])) for run in told["runs"]]
+    return str(told["title"]), str(told["published"]), tuple(map(str, told["splits"])), models, runs
 
 
 def _same_images(runs: Sequence[Scored], split: str) -> None:

@@ -105,11 +105,7 @@ def _read(path: Path, parse: Callable[[Any], T]) -> T:
         raise FileNotFoundError(f"{path}: gone, and the run needs it; restore it")
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} holds no trained run (no {path.name}); give the --workdir of a run")
-    try:
-        return parse(json.loads(path.read_bytes()))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        missing = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path}: not what training wrote ({missing}); restore it") from error
+    return files.read_json(path, "training", "restore it", parse)
 
 
 def read_config(workdir: Path) -> Json:
