@@ -8,6 +8,7 @@ The paper reports, on the full image as means over images: Dice .8164, accuracy 
 Another structure: ``--config.model.attention=ja3``.
 
 ``chase_ja9.py`` shows overrides for two CPU cores.
+Where the archive has no test labels, ``--config.data.test=4`` holds training images out as test.
 """
 
 from jaxseg import presets

@@ -7,6 +7,7 @@ The paper's settings (60,000 steps of batch 4, on a GPU) and our choices where i
 The paper reports, on the full image as means over images: Dice .8118, accuracy .9673, AUC .9826. No result of ours yet.
 
 ``chase_ja9.py`` shows overrides for two CPU cores.
+Where the archive has no test labels, ``--config.data.test=4`` holds training images out as test.
 """
 
 from jaxseg import presets

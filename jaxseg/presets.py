@@ -10,7 +10,7 @@ MODELS = {
     f"DenseUNet{suffix}": {"model": {"attention": attention}}
     for suffix, attention in {"": "none", "-SA": "sa", "-PWA": "pwa", "-JA": "ja9"}.items()
 }
-# Those of Fig. 3: the baseline and the nine joint structures.
+# Those of supplementary Fig. 3: the baseline and the nine joint structures.
 JOINT_MODELS = {"DenseUNet": MODELS["DenseUNet"]} | {
     f"JA-{k}": {"model": {"attention": f"ja{k}"}} for k in range(1, 10)
 }
@@ -62,8 +62,8 @@ def reduced(config: Settings) -> Settings:
     """Return an experiment of this file, changed to a cost that two cores bear: minutes a run.
 
     ISIC-2017 at 128 x 128, photographs of retinas in crops of 128 x 128, 2000 steps, flips and quarter turns, a cosine
-    from 2e-3. Of ISIC-2017 the training images alone: those of one source are the shifted splits, and of the others
-    400 are test and 100 val.
+    from 2e-3. Of ISIC-2017 the folder holds the training images alone: those of one source are the shifted splits,
+    and of the others 400 are test and 100 val.
     """
     config.train.steps = 2000
     config.train.eval_every = 500

@@ -1,10 +1,10 @@
 """Score a trained run on a split of its images: ``python launch/evaluate.py --workdir=runs/demo --split=test``.
 
 Prints a table of the scores, and writes into the run's folder ``eval/<split>.json``, ``eval/<split>.csv`` with a row
-per image, ``eval/<split>.md`` with the table, and pictures of the worst, the median and the best image. ``--metrics``
-and ``--curves`` add what takes time; without them the next call writes files without it. With another
-checkpoint, threshold, tile, flips, walk or size than the run's own, the files' names say so
-(``eval/test_threshold0.3.json``) and replace none.
+per image, ``eval/<split>.md`` with the table, pictures of the worst, the median and the best image, and the page
+``report.html``. ``--metrics`` and ``--curves`` add what takes time; a later call without them writes the files anew,
+without that. With another checkpoint, threshold, tile, flips, reconnection or size than the run's own, the files have
+names that say so (``eval/test_threshold0.3.json``) and replace none.
 """
 
 from absl import flags

@@ -14,7 +14,7 @@ WORKDIR, CHECKPOINT = cli.run_flags()
 IMAGE = flags.DEFINE_string(
     "image",
     None,
-    "A photograph (png, jpg, tif, gif or bmp), or an image of the run's data by its split (train, val or test) and id, "
+    "A photograph (png, jpg, tif, gif, bmp, ppm, webp), or an image of the run's data by its split and id, "
     "as in --image=test:fundus_0_2000015; --image=test: tells some ids. Required.",
     required=True,
 )

@@ -16,7 +16,7 @@ def table(folder: Path) -> list[str]:
     """Return the lines of one study."""
     study = json.loads((folder / "study.json").read_text())
     splits = [split for split in study["splits"] if (folder / "tables" / f"{split}_full.csv").exists()]
-    heads = [cell for split in splits for cell in (f"Dice, {split}", f"less {study['models'][0]['name']}", "p")]
+    heads = [cell for split in splits for cell in (f"Dice, {split}", f"difference to {study['models'][0]['name']}", "p")]
     rows: dict[str, list[str]] = {}
     for split in splits:
         scores = [row for row in read(folder, f"{split}_full") if row["source"] == "this study"]
@@ -61,7 +61,7 @@ def told(folder: Path) -> str:
     return (
         f"{made['runs']} runs, {made['hours']:g} hours of training, on {', '.join(made['devices'])} "
         f"({', '.join(made['processors'])}), {dates}, commit {', '.join(commit[:9] for commit in made['commits'])}; "
-        f"[results/{folder.name}](results/{folder.name})."
+        f"[results/{folder.name}](results/{folder.name}): `{'`, `'.join(made['commands'])}`"
     )
 
 

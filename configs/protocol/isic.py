@@ -4,8 +4,8 @@
         --config.seed=0 --workdir=runs/protocol/isic/unetpp-tiny-0
     python launch/evaluate.py --workdir=runs/protocol/isic/unetpp-tiny-0 --split=test
 
-With the training images alone, resized to 128 x 128: those of one source are shifted_val and shifted_test
-(docs/shift.md), of the others 400 are test and 100 val, drawn by id. Every system sees the same
+FOLDER holds the training archives alone; images are resized to 128 x 128. Those of one source are shifted_val and
+shifted_test (docs/shift.md), of the others 400 are test and 100 val, drawn at random. Every system sees the same
 images in the same order, 2000 steps of batch 4, Adam at 2e-3 with a cosine, cross entropy, and no pretraining; the
 checkpoint with the best Dice on val; threshold 0.5.
 """

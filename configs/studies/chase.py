@@ -3,7 +3,7 @@ r"""CHASE_DB1 by four-fold cross-validation over children: the paper's four mode
     python launch/reproduce.py --study=configs/studies/chase.py --study.config.data.dir=FOLDER --workdir=studies/chase
 
 The set is not in the paper. Both eyes of a child are in one fold, each of the 28 images is predicted by the run that
-did not see it, and all are scored as one set. ``:reduced`` behind the file's name is for two CPU cores.
+did not see it, and all are scored as one set. The argument ``:reduced`` selects a version for two CPU cores.
 """
 
 from jaxseg import presets

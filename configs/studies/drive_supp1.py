@@ -3,7 +3,8 @@ r"""The paper's supplementary Table 1: DRIVE, DenseUNet alone and with self-, po
     python launch/reproduce.py --study=configs/studies/drive_supp1.py --study.config.data.dir=FOLDER \
         --workdir=studies/drive_supp1
 
-``:reduced`` behind the file's name is for two CPU cores: a smaller network on smaller crops, the same 20 test images.
+The argument ``:reduced``, as in ``drive_supp1.py:reduced``, selects a version for two CPU cores: a smaller network on
+smaller crops, the same 20 test images, whose labels the present archive withholds.
 """
 
 from jaxseg import presets

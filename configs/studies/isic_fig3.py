@@ -1,9 +1,10 @@
-r"""The paper's Fig. 3: ISIC-2017, DenseUNet and its nine joint structures; three seeds.
+r"""The paper's supplementary Fig. 3: ISIC-2017, DenseUNet and its nine joint structures; three seeds.
 
     python launch/reproduce.py --study=configs/studies/isic_fig3.py --study.config.data.dir=FOLDER \
         --workdir=studies/isic_fig3
 
-``:reduced`` behind the file's name is for two CPU cores, as in ``isic_table1.py``.
+The argument ``:reduced`` selects a version for two CPU cores, as in ``isic_table1.py``. The paper prints values for
+DenseUNet and JA-9 alone; the others are bars.
 """
 
 from jaxseg import presets

@@ -3,10 +3,11 @@ r"""The paper's Table 1: ISIC-2017, DenseUNet alone and with self-, point-wise a
     python launch/reproduce.py --study=configs/studies/isic_table1.py --study.config.data.dir=FOLDER \
         --workdir=studies/isic_table1
 
-The paper's settings want a GPU. Two CPU cores take the words ``:reduced`` behind the file's name; there 400 of the
-training images are the test, which do not stand beside the paper's: its 600 test images come from other sources. At
-that scale a step with joint attention takes 1.38 times as long as one without (44.2 and 32.1 images a second on one
-core of an AMD EPYC, 2026-11-28), so a fifth model is DenseUNet alone for the time that DenseUNet-JA takes.
+The paper's settings need a GPU. The argument ``:reduced``, as in ``isic_table1.py:reduced``, selects a version for two
+CPU cores: FOLDER holds the training archives alone, and 400 of their images are the test, whose scores are not
+comparable with the paper's on its own 600. At that scale a step with joint attention takes 1.38 times as long as one
+without (44.2 and 32.1 images a second on one core of an AMD EPYC, 2026-11-28), so a fifth model is DenseUNet alone for
+the time that DenseUNet-JA takes.
 """
 
 from jaxseg import presets

@@ -1,11 +1,12 @@
-r"""What helps on images of another source: steps of a recipe, each alone and together, chosen by val alone.
+r"""What helps on images of another source: training choices, each alone and together.
 
     python launch/reproduce.py --study=configs/studies/recipe.py --study.config.data.dir=FOLDER \
         --workdir=studies/isic_recipe
     python launch/reproduce.py --study=configs/studies/recipe.py:generated --workdir=studies/generated_recipe
 
 ISIC-2017 at the reduced scale, and generated retinas of which 32 are val, DenseUNet ``tiny`` without attention, three
-seeds. Scored on val and shifted_val: test and shifted_test are for the recipe that these choose (docs/shift.md).
+seeds. Scored on val and shifted_val, which choose; test and shifted_test are scored once, with what was chosen
+(docs/shift.md).
 """
 
 from jaxseg import presets

@@ -3,7 +3,7 @@ r"""Every system of the one protocol side by side (``jaxseg/protocol.py``), on I
     python launch/reproduce.py --study=configs/studies/systems.py:isic-tiny --study.config.data.dir=FOLDER \
         --workdir=studies/systems_isic
 
-The words behind the file's name are the data (isic, chase or drive) and the budget (small, tiny or parameters).
+The argument behind the file's name is the data (isic, chase or drive) and the budget (small, tiny or parameters).
 """
 
 from jaxseg import protocol

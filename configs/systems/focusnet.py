@@ -5,9 +5,9 @@
 
 Settings of chaitanya-kaul/TheFocusNetSeries, focusnetpp.py: batches of 4, 50 epochs, Adam at 1e-4 to epoch 15, then a
 tenth of it three times; here it falls by a cosine, later than there. That code stretches each image to 0..255 after its
-normalisation, and no augmentation is in it. Its loss is missing from the repository: by what is remembered of the paper
+normalisation, and no augmentation is in it. Its loss is missing from the repository: by the paper (not verified)
 it adds balanced cross entropy, a Tversky loss (0.7 on what is missed) and a logarithmic one, of which the Tversky loss
-alone stands here. Its row of ISIC-2017 (Dice .8404) follows another protocol than per-image means. No result yet.
+alone is implemented. Its row of ISIC-2017 (Dice .8404) follows another protocol than per-image means. No result yet.
 """
 
 from jaxseg import presets
