@@ -1,22 +1,28 @@
-"""Print the README's tables of our own runs, made from what lies in this folder: ``python results/table.py``."""
+"""Print the tables of our own runs, made from what lies in this folder: ``python results/table.py [isic_table1 ...]``.
+
+They stand in the README and in docs/shift.md; a test compares them.
+"""
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
 
-def main() -> None:
-    """Print a table for each study, with what its numbers depend on beneath it."""
-    print("\n".join(line for folder in sorted(HERE.glob("*/study.json")) for line in table(folder.parent)).rstrip())
+def main(*names: str) -> None:
+    """Print the tables of these folders, or of all."""
+    found = [HERE / name for name in names] or sorted(path.parent for path in HERE.glob("*/study.json"))
+    print("\n\n".join(map(table, found)))
 
 
-def table(folder: Path) -> list[str]:
-    """Return the lines of one study."""
+def table(folder: Path) -> str:
+    """Return the table of one study, with what its numbers depend on beneath it."""
     study = json.loads((folder / "study.json").read_text())
     splits = [split for split in study["splits"] if (folder / "tables" / f"{split}_full.csv").exists()]
-    heads = [cell for split in splits for cell in (f"Dice, {split}", f"difference to {study['models'][0]['name']}", "p")]
+    first = study["models"][0]["name"]
+    heads = [cell for split in splits for cell in (f"Dice, {split}", f"difference to {first}", "p")]
     rows: dict[str, list[str]] = {}
     for split in splits:
         scores = [row for row in read(folder, f"{split}_full") if row["source"] == "this study"]
@@ -30,7 +36,7 @@ def table(folder: Path) -> list[str]:
         f"| model | seeds | {' | '.join(heads)} |",
         f"| --- |{' ---: |' * (1 + len(heads))}",
     ]
-    return [*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()), "", told(folder), ""]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()), "", told(folder)])
 
 
 def read(folder: Path, name: str) -> list[dict[str, str]]:
@@ -61,9 +67,9 @@ def told(folder: Path) -> str:
     return (
         f"{made['runs']} runs, {made['hours']:g} hours of training, on {', '.join(made['devices'])} "
         f"({', '.join(made['processors'])}), {dates}, commit {', '.join(commit[:9] for commit in made['commits'])}; "
-        f"[results/{folder.name}](results/{folder.name}): `{'`, `'.join(made['commands'])}`"
+        f"`results/{folder.name}`, by `{'`, `'.join(made['commands'])}`"
     )
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
