@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,13 +17,13 @@ _PARTIAL = ".jaxseg-partial"
 
 
 def write(path: Path | str, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever stops the writing.
+    """Write a file that is there whole or not at all, whatever stops the writing; of several writers one is last.
 
     Raises OSError, with its path, where it cannot be written.
     """
     path = Path(path)
     known_by = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # its own name may be as long as names may be
-    partial = path.with_name(f".{known_by}{_PARTIAL}")
+    partial = path.with_name(f".{known_by}-{secrets.token_hex(4)}{_PARTIAL}")  # another process may write it too
     with named(path):
         try:
             partial.write_bytes(data)

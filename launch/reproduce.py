@@ -2,8 +2,9 @@
 
 A study is models x seeds, and folds in cross-validation. Each is an ordinary run in ``WORKDIR/runs/<model>/<seed>``,
 trained and scored; the same command goes on where it was stopped, and does nothing twice. What a run prints is in
-``WORKDIR/logs/``. ``--study.config.<section>.<name>=VALUE`` overrides a setting of all runs, ``--study.seeds="(0, 1)"``
-the seeds. On a cluster each task of an array takes a shard; the same command without ``--shard`` then finds all done:
+``WORKDIR/logs/``. ``--study.config.<section>.<name>=VALUE`` overrides a setting of all runs but those whose model sets
+it itself, ``--study.seeds="(0, 1)"`` the seeds. On a cluster each task of an array takes a shard; the same command
+without ``--shard`` then finds all done:
 
     sbatch --array=0-7 launch/reproduce.sbatch --study=configs/studies/isic_table1.py --workdir=studies/isic_table1
 

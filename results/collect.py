@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jaxseg.pages.study import write_page
 from jaxseg.pages.study_runs import Study, read_study
+from jaxseg.runs.folder import read_starts
 from jaxseg.runs.log import read_metrics
 
 HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ def main(folder: str) -> None:
     """Copy what ``folder`` holds."""
     write_page(folder)  # its tables are then of the runs that are scored now
     study = read_study(folder)
+    facts = made(study)  # before anything is removed
     target = HERE / study.workdir.resolve().name
     shutil.rmtree(target, ignore_errors=True)
     (target / "tables").mkdir(parents=True)
@@ -42,15 +44,19 @@ def main(folder: str) -> None:
             for image in first.ids:
                 dice = [f"{of_run[image]:.6f}" for of_run in scores.values()]
                 rows.writerow([image, groups.get(image, image), *dice])
-    (target / "made.json").write_text(json.dumps(made(study), indent=2) + "\n")
+    (target / "made.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def made(study: Study) -> dict:
     """Return how the runs of a study were made."""
-    starts = [run.start for _, run in study.scored]
+    starts = [start for _, run in study.scored for start in read_starts(run.workdir)]
+    packages: dict[str, dict[str, None]] = {}
+    for start in starts:
+        for name, version in start["packages"].items():
+            packages.setdefault(name, {})[str(version)] = None
     seconds = [log[-1]["seconds"] for log in (read_metrics(run.workdir) for _, run in study.scored)]
     return {
-        "runs": len(starts),
+        "runs": len(study.scored),
         "commands": sorted({command(start["command"], study.workdir.resolve().name) for start in starts}),
         "commits": sorted({str(start["git"]) for start in starts}),
         "dates": [min(start["time"] for start in starts)[:10], max(start["time"] for start in starts)[:10]],
@@ -58,7 +64,7 @@ def made(study: Study) -> dict:
         "devices": sorted({" + ".join(start["devices"]) for start in starts}),
         "processors": sorted({start["processor"] for start in starts}),
         "python": sorted({start["python"] for start in starts}),
-        "packages": starts[-1]["packages"],
+        "packages": {name: ", ".join(versions) for name, versions in packages.items()},
         "not_scored": study.missing,
     }
 
@@ -72,4 +78,6 @@ def command(words: list[str], name: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("name the folder of a study, as in: python results/collect.py studies/isic_table1")
     main(sys.argv[1])

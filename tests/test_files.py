@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -21,6 +23,19 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
         files.write(path, b"three")
     assert path.read_bytes() == b"two"
     assert [child.name for child in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_several_processes_write_one_file(tmp_path):
+    """Each write is whole and none fails: shards of a study write one study.json."""
+    program = f"""
+from jaxseg import files
+for turn in range(200):
+    files.write({str(tmp_path / "a.json")!r}, bytes([turn]) * 5000)
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [writer.communicate(timeout=60)[1] for writer in writers] == ["", ""]
+    assert len(set((tmp_path / "a.json").read_bytes())) == 1
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_name_may_be_as_long_as_names_may_be(tmp_path):

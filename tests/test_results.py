@@ -30,6 +30,10 @@ def scores(folder, split):
     return {name: np.array(values) for name, values in found.items()}, groups if len({*groups}) < len(table) else None
 
 
+def numbers(row, *names):
+    return [float(row[name]) for name in names]
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_means_and_differences_are_those_of_the_scores(folder):
     for split in json.loads((folder / "study.json").read_text())["splits"]:
@@ -37,13 +41,38 @@ def test_means_and_differences_are_those_of_the_scores(folder):
         first = next(iter(models.values()))
         for row in rows(folder / "tables" / f"{split}_full.csv"):
             if row["source"] == "this study":
-                assert float(row["dice"]) == pytest.approx(models[row["model"]].mean(), abs=1e-6)
-                assert int(row["seeds"]) == len(models[row["model"]])
-        for row in rows(folder / "tables" / f"{split}_differences.csv"):
-            if row["mean"]:
-                found = statistics.over_images(first, models[row["model"]], groups)
-                assert float(row["mean"]) == pytest.approx(found.mean, abs=1e-6)
-                assert float(row["p"]) == pytest.approx(found.p, rel=0.01, abs=1e-6)
+                found = statistics.mean(models[row["model"]], groups)
+                assert numbers(row, "dice", "dice_low", "dice_high", "seeds") == pytest.approx(
+                    [found.mean, *found.interval[:2], found.num_seeds], abs=1e-5
+                )
+        differences = [row for row in rows(folder / "tables" / f"{split}_differences.csv") if row["mean"]]
+        assert differences
+        over_images = [statistics.over_images(first, models[row["model"]], groups) for row in differences]
+        for row, found, holm in zip(
+            differences, over_images, statistics.holm([one.p for one in over_images]), strict=True
+        ):
+            assert numbers(row, "mean", "mean_low", "mean_high") == pytest.approx(
+                [found.mean, *found.interval[:2]], abs=1e-5
+            )
+            assert numbers(row, "p", "holm_p") == pytest.approx([found.p, holm], rel=0.01, abs=1e-6)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_differences_over_seeds_are_those_of_the_scores(folder):
+    for path in (folder / "tables").glob("*_seeds.csv"):
+        models, _ = scores(folder, path.stem.removesuffix("_seeds"))
+        first, *_ = (values.mean(axis=1) for values in models.values())
+        for row in rows(path):
+            if row["p"]:
+                seeds = int(row["num_seeds"])
+                found = statistics.over_seeds(first[:seeds], models[row["model"]].mean(axis=1)[:seeds])
+                assert numbers(row, "mean", "mean_low", "mean_high", "p", "smallest") == pytest.approx(
+                    [found.mean, *found.interval[:2], found.p, found.smallest], rel=1e-3, abs=1e-5
+                )
+
+
+def test_there_are_results():
+    assert FOLDERS
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -12,11 +12,22 @@ def small(**changes):
     return study("Some models", presets.demo("none"), given.pop("models"), **given)
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_every_study_of_the_checkout_is_of_valid_runs(path, tmp_path):
+ARGUMENTS = {
+    "isic_table1": ["reduced"],
+    "isic_fig3": ["reduced"],
+    "drive_supp1": ["reduced"],
+    "chase": ["reduced"],
+    "recipe": ["generated"],
+    "systems": ["chase-tiny", "drive-parameters"],
+}
+COMMANDS = [(path, words) for path in STUDIES for words in ("", *ARGUMENTS.get(path.stem, []))]
+
+
+@pytest.mark.parametrize(("path", "words"), COMMANDS, ids=lambda value: getattr(value, "stem", value))
+def test_every_study_of_the_checkout_is_of_valid_runs(path, words, tmp_path):
     module = module_of(path)
     assert f"--study=configs/studies/{path.name}" in module.__doc__, "its docstring shows the command"
-    made = module.get_config()
+    made = module.get_config(*filter(None, [words]))
     found = trials(made)
     assert len(found) == len(made.models) * len(made.seeds) * max(1, made.folds)
     for trial in found[: len(made.models) * max(1, made.folds)]:

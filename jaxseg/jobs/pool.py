@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -162,6 +163,7 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
 def _call(place: Place, log: str, told: Connection, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Do a call in this process, which was made for it."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # so is submitit's word of a time limit, which Slurm sends to all
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, place.cores)
     with open(log, "ab", buffering=0) as output:

@@ -21,12 +21,14 @@ from jaxseg.jobs.train import train
 from jaxseg.pages.study import write_page
 from jaxseg.pages.study_runs import RECORD
 from jaxseg.progress import clock
-from jaxseg.runs.folder import FREE, RunFolder, flat
+from jaxseg.runs.folder import FREE, LOCK, RunFolder, flat
+from jaxseg.runs.lock import lock
 from jaxseg.runs.log import read_metrics
 from jaxseg.study import Trial, only, scored_on, shard, trials
 
 RUNS, LOGS, DONE = "runs", "logs", "done"
 _EVERY = 60.0  # seconds between two lines on what is at work
+_OURS = ("only", "shard", "parallel", "submit", "submit_option")  # flags that choose among runs
 # Settings that change neither a run nor its scores.
 _WHERE = tuple(name for name in FREE if not name.startswith("eval."))
 
@@ -61,8 +63,9 @@ def reproduce(
     waiting = [trial for trial in mine if not _done(trial, asked[trial.name], workdir, splits)]
     _require_splits(waiting, splits)
     _record(study, found, workdir)
-    print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done", flush=True)
-    failed = _run(_Grid(mine, waiting, workdir), asked, splits, places)
+    grid = Grid(mine, waiting, workdir, len(places))
+    print(f"{study.title}\n{len(mine)} runs, {len(mine) - len(waiting)} of them done{grid.time_left()}", flush=True)
+    failed = _run(grid, asked, splits, places)
     try:
         if _tellable(found, splits, workdir):
             print(f"the page: {write_page(workdir)}", flush=True)
@@ -88,12 +91,14 @@ def _done(trial: Trial, asked: dict[str, Any], workdir: Path, splits: Sequence[s
     record, folder = workdir / DONE / f"{trial.name}.json", workdir / RUNS / trial.name / "eval"
     if not record.is_file() or not all((folder / f"{split}.csv").exists() for split in splits):
         return False
-    known = files.read_json(record, "launch/reproduce.py", "delete it, and its run is looked at anew", files.an_object)
+    remedy = "delete it, and its run is looked at anew"
+    known, scored = files.read_json(
+        record, "launch/reproduce.py", remedy, lambda told: (flat(told["config"]), set(told["splits"]))
+    )
     alike = [
-        {name: value for name, value in flat(one).items() if not name.startswith(_WHERE)}
-        for one in (known["config"], asked)
+        {name: value for name, value in one.items() if not name.startswith(_WHERE)} for one in (known, flat(asked))
     ]
-    return alike[0] == alike[1] and set(splits) <= set(known["splits"])
+    return alike[0] == alike[1] and set(splits) <= scored
 
 
 def _require_splits(waiting: Sequence[Trial], splits: Sequence[str]) -> None:
@@ -110,6 +115,8 @@ def _require_splits(waiting: Sequence[Trial], splits: Sequence[str]) -> None:
             if getattr(found, split) is None:
                 there = f"{settings['name']} has no {split} images here. {'; '.join(found.notes)}"
                 raise ValueError(f"{trial.name}: {there}; change the settings of the data, or study.splits")
+        if found.shifted_test is not None and "shifted_test" not in splits and trial.fold is None:
+            print("note: there are images of another source; --study.splits=\"('test', 'shifted_test')\" scores them")
 
 
 def _tellable(found: Sequence[Trial], splits: Sequence[str], workdir: Path) -> bool:
@@ -134,6 +141,7 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
     """Write ``study.json``: what the study is, and where its runs lie."""
     settings = plain(study)
     content: dict[str, Any] = {name: settings[name] for name in ("title", "published", "folds")}
+    content["data_dir"] = settings["config"]["data"]["dir"]
     content["splits"] = scored_on(study)
     content["models"] = [{"name": name, "settings": own} for name, own in settings["models"].items()]
     content["runs"] = [
@@ -144,9 +152,7 @@ def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
     files.write_json(workdir / RECORD, content)
 
 
-def _run(
-    grid: _Grid, asked: Mapping[str, Any], splits: tuple[str, ...], places: Sequence[pool.Place]
-) -> dict[str, str]:
+def _run(grid: Grid, asked: Mapping[str, Any], splits: tuple[str, ...], places: Sequence[pool.Place]) -> dict[str, str]:
     """Do the trials that wait; return the names of those that failed, each with its last words."""
     told = time.monotonic()
     with StopRequest() as request, pool.Pool(places) as workers:
@@ -158,7 +164,7 @@ def _run(
                 workers.start(trial.name, _work, arguments, log)
                 print(f"{trial.name}: begins; it prints to {log}", flush=True)
             for ended in workers.ended(timeout=0.5):
-                print(grid.ended(ended, len(workers.running), stopping=request.signal is not None), flush=True)
+                print(grid.ended(ended, stopping=request.signal is not None), flush=True)
             if request.signal is not None:
                 workers.stop()
             elif time.monotonic() - told > _EVERY:
@@ -171,13 +177,29 @@ def _run(
 
 def _work(config: Settings, asked: dict[str, Any], workdir: str, name: str, splits: Sequence[str]) -> None:
     """Train and score one run, and exit as a launcher does."""
-    ours = ("--only", "--shard", "--parallel")
-    sys.argv = [*(word for word in sys.argv if not word.startswith(ours)), f"--only={name}"]  # what does this run again
+    sys.argv = command_of(sys.argv, name)
     guarded(functools.partial(_train_and_score, config, asked, Path(workdir), name, splits))
+
+
+def command_of(words: Sequence[str], name: str) -> list[str]:
+    """Return the command line that does one run, where ``words`` are that which does several."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        flag, has_value, _ = word.partition("=")
+        if flag.startswith("-") and flag.lstrip("-") in _OURS:
+            if not has_value:
+                next(rest, None)
+            continue
+        kept.append(word)
+    return [*kept, f"--only={name}"]
 
 
 def _train_and_score(config: Settings, asked: dict[str, Any], workdir: Path, name: str, splits: Sequence[str]) -> None:
     folder = workdir / RUNS / name
+    if (folder / LOCK).exists():  # a killed start may still be saving
+        with lock(folder / LOCK, lambda: print(f"waiting for another process that trains in {folder}", flush=True)):
+            pass
     train(config, folder)
     for split in splits:
         evaluate(folder, split, curves=True)
@@ -186,55 +208,62 @@ def _train_and_score(config: Settings, asked: dict[str, Any], workdir: Path, nam
     files.write_json(record, {"config": asked, "splits": splits})
 
 
-class _Grid:
+class Grid:
     """The runs that wait, those that failed, and how long runs of each model took.
 
     Args:
         mine: the runs of this call.
         waiting: those that are not done.
         workdir: of the study.
+        places: how many run at a time.
     """
 
-    def __init__(self, mine: Sequence[Trial], waiting: Sequence[Trial], workdir: Path):
+    def __init__(self, mine: Sequence[Trial], waiting: Sequence[Trial], workdir: Path, places: int):
         self.workdir = workdir
         self.queue = list(waiting)
         self.failed: dict[str, str] = {}
+        self._places = places
         self._trials = {trial.name: trial for trial in waiting}
         self._left = set(self._trials)
         self._seconds: dict[str, list[float]] = {}
         for trial in mine:
-            if trial.name not in self._left and (rows := read_metrics(workdir / RUNS / trial.name)):
-                self._seconds.setdefault(trial.model, []).append(rows[-1].get("seconds", 0.0))
+            if trial.name not in self._left and (seconds := self._last(trial.name).get("seconds")):
+                self._seconds.setdefault(trial.model, []).append(seconds)
 
-    def ended(self, ended: pool.Ended, running: int, *, stopping: bool) -> str:
-        """Count a run that has ended, beside others that are running; return a line on it and on the time left."""
-        self._left.discard(ended.name)
+    def ended(self, ended: pool.Ended, *, stopping: bool) -> str:
+        """Count a run that has ended; return a line on it and on the time left."""
+        if not ended.code or not stopping:
+            self._left.discard(ended.name)
         if not ended.code:
-            self._seconds.setdefault(self._trials[ended.name].model, []).append(ended.seconds)
+            seconds = max(ended.seconds, self._last(ended.name).get("seconds", 0.0))  # it may have gone on
+            self._seconds.setdefault(self._trials[ended.name].model, []).append(seconds)
         elif not stopping:
             self.failed[ended.name] = ended.words or f"exit code {ended.code}"
         what = "stopped" if ended.code and stopping else "failed" if ended.code else "done"
         why = f" ({self.failed[ended.name]})" if ended.name in self.failed else ""
-        total = len(self._trials)
-        line = f"{ended.name}: {what}{why} after {clock(ended.seconds)}; {total - len(self._left)}/{total} runs"
-        return line if stopping else f"{line}{self._time_left(running)}"
+        done = len(self._trials) - len(self._left) - len(self.failed)
+        line = f"{ended.name}: {what}{why} after {clock(ended.seconds)}; {done}/{len(self._trials)} runs done"
+        return line if stopping else f"{line}{self.time_left()}"
 
-    def _time_left(self, running: int) -> str:
+    def time_left(self) -> str:
+        """Return ", about ... left", or "" where nothing is left or no run has told how long it takes."""
         known = [value for values in self._seconds.values() for value in values]
         if not self._left or not known:
             return ""
-        # A model without a finished run counts as the mean of those that have one.
-        expected = [self._seconds.get(self._trials[name].model, known) for name in self._left]
-        left = sum(sum(values) / len(values) for values in expected) / max(1, min(len(self._left), running + 1))
-        return f", about {clock(left)} left"
+        left = 0.0
+        for name in self._left:
+            like = self._seconds.get(self._trials[name].model, known)  # a model without a finished run is as the others
+            left += max(0.0, sum(like) / len(like) - self._last(name).get("seconds", 0.0))
+        return f", about {clock(left / min(len(self._left), self._places))} left"
 
     def at_work(self, names: Sequence[str]) -> str:
         """Return a line on how far the runs at work are."""
-        told = []
-        for name in names:
-            rows = []
-            with contextlib.suppress(ValueError):  # its checkpoint is being written
-                rows = read_metrics(self.workdir / RUNS / name)
-            step = rows[-1]["step"] if rows else 0
-            told.append(f"{name} step {step}/{self._trials[name].config.train.steps}")
-        return f"at work: {', '.join(told)}"
+        steps = {name: (self._last(name).get("step", 0), self._trials[name].config.train.steps) for name in names}
+        told = ", ".join(f"{name} step {step}/{of}" for name, (step, of) in steps.items())
+        return f"at work: {told}{self.time_left()}"
+
+    def _last(self, name: str) -> dict[str, Any]:
+        """Return the last row of a run's log; {} without one."""
+        with contextlib.suppress(ValueError):  # its checkpoint is being written
+            return (read_metrics(self.workdir / RUNS / name) or [{}])[-1]
+        return {}

@@ -8,9 +8,12 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from jaxseg import files
 from jaxseg.checks import require
-from jaxseg.data.images import encode_png, is_picture, passed_over, read_binary, stem
+from jaxseg.data.images import encode_png, is_picture, passed_over, read_mask, stem
 from jaxseg.progress import track
 
 
@@ -52,9 +55,16 @@ def submission(masks: str | Path, output: str | Path, names: str = "{id}") -> li
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as packed:  # stored as they are: PNG is compressed already
         for name, path in track(named.items(), "pack"):
-            packed.writestr(zipfile.ZipInfo(name), encode_png(255 * read_binary(path)))
+            packed.writestr(zipfile.ZipInfo(name), encode_png(_two_values(path)))
     files.write(target, data.getvalue())
     return list(named)
+
+
+def _two_values(path: Path) -> UInt8[np.ndarray, "height width"]:
+    values = read_mask(path)
+    if values.max() not in (0, 1, 255) or not np.isin(values, (0, values.max())).all():
+        raise ValueError(f"{path}: holds other values than 0 and 255; only masks of one class are packed")
+    return np.where(values > 0, 255, 0).astype(np.uint8)
 
 
 def _name(names: str, own: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from jaxseg.config import Settings
 from jaxseg.jobs.reproduce import reproduce
 from jaxseg.study import only, trials
 
+_MINUTES, _TIMEOUTS = 240, 100  # of a job, and how often it is submitted again; submitit's own are 5 and 3
+
 
 class Shard(NamedTuple):
     """What a job does: ``reproduce`` on its shard of a study."""
@@ -18,9 +21,11 @@ class Shard(NamedTuple):
     study: Settings
     workdir: str
     names: tuple[str, ...]
+    command: tuple[str, ...]  # that submitted it: what its runs say they were made by
 
     def __call__(self, part: str) -> None:
         """Do the shard."""
+        sys.argv = list(self.command)
         reproduce(self.study, self.workdir, names=self.names, part=part)
 
     def checkpoint(self, part: str) -> Any:
@@ -43,11 +48,12 @@ def submit(
         workdir: the study's folder, which all machines see.
         shards: the number of jobs.
         names: submit only these runs, as ``reproduce`` takes them.
-        options: of submitit's ``update_parameters``, such as ``slurm_partition`` and ``timeout_min``; and ``cluster``,
-            which is found where it is not given.
+        options: of submitit's ``update_parameters``, such as ``slurm_partition``, ``gpus_per_node`` and
+            ``timeout_min`` (four hours where it is not given); and ``cluster``: "local" runs the jobs on this machine.
 
     Raises:
-        ValueError: submitit is not installed or refuses an option, or a setting of the study is not as it must be.
+        ValueError: submitit is not installed or refuses an option, there is no cluster, or a setting of the study is
+            not as it must be.
     """
     try:
         from submitit import AutoExecutor  # pyright: ignore[reportMissingImports]
@@ -58,12 +64,15 @@ def submit(
     require(0 < shards <= len(found), "--submit", shards, f"1 to {len(found)}, the number of runs")
     asked = dict(options)
     try:
-        executor = AutoExecutor(folder=f"{workdir}-jobs", cluster=asked.pop("cluster", None))
-        executor.update_parameters(**{"name": "jaxseg", **asked})
+        cluster = asked.pop("cluster", None)
+        executor = AutoExecutor(f"{workdir}-jobs", cluster, slurm_max_num_timeout=_TIMEOUTS)
+        executor.update_parameters(**{"name": "jaxseg", "timeout_min": _MINUTES, **asked})
     except (TypeError, NameError, ValueError) as error:
         raise ValueError(f"submitit does not take {dict(options)}: {error}") from error
+    if executor.cluster == "local" and cluster is None:
+        raise ValueError("no Slurm is found here; --submit_option=cluster=local runs the jobs on this machine")
     parts = [f"{shard}/{shards}" for shard in range(shards)]
-    jobs = executor.map_array(Shard(study, str(workdir), tuple(names)), parts)
+    jobs = executor.map_array(Shard(study, str(workdir), tuple(names), tuple(sys.argv)), parts)
     numbers = [str(job.job_id) for job in jobs]
     print(f"{shards} jobs on {executor.cluster}: {', '.join(numbers)}; they print to {workdir}-jobs", flush=True)
     return jobs

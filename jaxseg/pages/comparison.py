@@ -131,8 +131,9 @@ def _with_holm(
     first: Model, others: Sequence[Model], found: Sequence[statistics.Difference], place: dict[str, str]
 ) -> list[dict[str, Any]]:
     corrected = statistics.holm([one.p for one in found])
+    tests = sum(one.p is not None for one in found)
     return [
-        {"model": model.name, "to": first.name, **place, **_plain(one), "holm_p": holm_p, "compared": len(others)}
+        {"model": model.name, "to": first.name, **place, **_plain(one), "holm_p": holm_p, "compared": tests}
         for model, one, holm_p in zip(others, found, corrected, strict=True)
     ]
 

@@ -63,14 +63,14 @@ def facts(runs: Sequence[Made]) -> Iterator[tuple[str, str]]:
         each = f" in all, {clock(min(seconds))} to {clock(max(seconds))} a run" if len(runs) > 1 else ""
         again = f", over {len(runs[0].starts)} starts" if len(runs) == 1 and len(runs[0].starts) > 1 else ""
         yield "Time", f"{clock(sum(seconds))}{each}{again}, with scoring and compiling"
-    last = [run.starts[-1] for run in runs if run.starts]
-    if not last:
+    starts = [start for run in runs for start in run.starts]
+    if not starts:
         return
-    yield "Devices", _shared(map(_devices, last))
-    if dates := sorted(start["time"][:10] for start in last if "time" in start):
+    yield "Devices", _shared(map(_devices, starts))
+    if dates := sorted(start["time"][:10] for start in starts if "time" in start):
         yield "Date", dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-    yield "Commit", _shared(str(start.get("git") or "not known") for start in last)
-    versions = [start.get("packages", {}) for start in last]
+    yield "Commit", _shared(str(start.get("git") or "not known") for start in starts)
+    versions = [start.get("packages", {}) for start in starts]
     yield (
         "Software",
         _shared(", ".join(f"{name} {of.get(name)}" for name in ("jaxseg", "jax", "flax")) for of in versions),

@@ -62,7 +62,8 @@ def _one(runs: list[Scored]) -> Scored:
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
         raise ValueError(f"{twice} is in two folds beside {first.workdir}; they are of other splits")
-    rows = [row for run in runs for row in run.rows]
+    shared = [name for name in runs[0].rows[0] if all(name in run.rows[0] for run in runs)]
+    rows = [{name: row[name] for name in shared} for run in runs for row in run.rows]
     digests = {name: run.digests[name] for run in runs for name in run.ids}
     test = {"num_images": len(ids), "ids": ids, "digests": digests}
     return first._replace(
@@ -96,6 +97,8 @@ def _facts(runs: Sequence[Scored], rows: list[dict[str, str]]) -> Json:
     summary = tally.summary()
     left_out = ", ".join(name for name, metric in metrics.items() if metric.of == "pixels")
     summary["notes"] = [f"pooled {left_out} left out: every fold has a model of its own"]
+    if unshared := sorted({name for run in runs for name in run.rows[0]} - set(rows[0])):
+        summary["notes"].append(f"{', '.join(unshared)} left out: not every fold is scored by it")
     first = runs[0].facts
     alike = {name: told for name, told in first.items() if all(run.facts.get(name) == told for run in runs)}
     return {name: told for name, told in alike.items() if name not in ("fov", "classes", "observer2")} | summary

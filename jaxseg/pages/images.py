@@ -49,7 +49,7 @@ def _ascending(values: np.ndarray) -> list[int]:
     return [int(place) for place in order if not np.isnan(values[place])]
 
 
-def image_section(split: Split, folder: Path) -> Section | None:
+def image_section(split: Split, folder: Path, data_dir: str) -> Section | None:
     """Return the section of the images of a split, each predicted anew by the first run of every model.
 
     None where no image has a score. A sentence stands in place of the pictures where images or checkpoints are gone.
@@ -57,6 +57,7 @@ def image_section(split: Split, folder: Path) -> Section | None:
     Args:
         split: the runs.
         folder: of the study, into whose ``figures/`` the pictures go.
+        data_dir: where the images lie now; "" for where each run found them.
     """
     models = {model.name: model.scores.mean(axis=0) for model in split.models(split.select, "full")}
     shown = chosen(models, split.first.ids)
@@ -68,11 +69,12 @@ def image_section(split: Split, folder: Path) -> Section | None:
     rule = (
         f"By {heading} of the full image, mean over seeds: the {_APART} worst, the median and the best image of "
         f"{first}{differing if len(models) > 1 else ''}. Predictions and scores are of one run of each model (seed: "
-        f"{seeds}). On the darkened photograph pale is found, blue is missed, orange is found and not there."
+        f"{seeds}). On the darkened photograph pale is found, blue is missed, orange is found and not there"
+        f"{', pink is taken for another class' if split.first.config['data']['classes'] else ''}."
     )
     section = Section(f"Images of {split.name}", [rule])
     try:
-        drawn = {name: _predicted(runs[0], split.name, list(shown)) for name, runs in split.runs.items()}
+        drawn = {name: _predicted(runs[0], split.name, list(shown), data_dir) for name, runs in split.runs.items()}
     except (OSError, ValueError) as error:
         section.blocks.append(f"No pictures: {error}")
         return section
@@ -93,7 +95,7 @@ def _score(value: float) -> str:
     return report.UNDEFINED if np.isnan(value) else f"{value:.4f}"
 
 
-def _predicted(run: Scored, split: str, ids: list[str]) -> dict[str, tuple[data.Record, np.ndarray]]:
+def _predicted(run: Scored, split: str, ids: list[str], data_dir: str) -> dict[str, tuple[data.Record, np.ndarray]]:
     """Return the record and the predicted classes of each image, at the size at which the run was scored.
 
     Of a cross-validation each image is predicted by the fold that did not train on it.
@@ -101,13 +103,13 @@ def _predicted(run: Scored, split: str, ids: list[str]) -> dict[str, tuple[data.
     found: dict[str, tuple[data.Record, np.ndarray]] = {}
     for part in run.parts:
         if own := [name for name in ids if name in part.ids]:
-            found |= _predicted_by(part, split, own)
+            found |= _predicted_by(part, split, own, data_dir)
     return found
 
 
-def _predicted_by(run: Scored, split: str, ids: list[str]) -> dict[str, tuple[data.Record, np.ndarray]]:
+def _predicted_by(run: Scored, split: str, ids: list[str], data_dir: str) -> dict[str, tuple[data.Record, np.ndarray]]:
     predictor, prepared = inference.load(run.workdir), run.facts["scored_at"] == "prepared"
-    settings = run.config["data"]
+    settings = run.config["data"] | ({"dir": data_dir} if data_dir else {})
     found = data.load(settings)
     if json.loads(json.dumps(found.description["splits"][split]["digests"])) != run.digests:
         raise ValueError(f"the images of {settings['name']} are no longer those that {run.workdir} was scored on")

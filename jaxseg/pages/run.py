@@ -111,6 +111,6 @@ def _intervals(workdir: Path, name: str, split: str, select: str) -> tuple[dict[
 
 def _told(select: str, about: str, found: statistics.Mean) -> Iterator[str]:
     if found.interval is not None:
-        level = f"{statistics.LEVEL:.0%}".replace("%", " %")
+        level = report.level_told(statistics.LEVEL)
         drawn = found.method.partition("; ")[2]
         yield f"Below the {metric(select).heading} its {level} interval: {drawn}. {about[:1].upper()}{about[1:]}."

@@ -93,7 +93,7 @@ def _lines(split: Split, region: str) -> Iterator[Line]:
         for label in split.classes:
             scores: dict[str, Any] = {}
             images = 0
-            for one in metrics_of(runs[0], split.select):
+            for one in metrics_of(runs, split.select):
                 found = statistics.mean(of_runs(name, runs, split.first.ids, one, region, label).scores, groups)
                 low, high = found.interval[:2] if found.interval else (None, None)
                 scores[one] = Measured(found.mean, found.seed_sd, low, high)
@@ -106,7 +106,7 @@ def _lines(split: Split, region: str) -> Iterator[Line]:
 def _pooled(split: Split, region: str) -> Iterator[Line]:
     for name, runs in split.runs.items():
         scores: dict[str, Any] = {}
-        for one in metrics_of(runs[0], split.select):
+        for one in metrics_of(runs, split.select):
             values = [run.facts[region]["pooled"].get(one) for run in runs]
             known = np.array([[np.nan if value is None else value] for value in values])
             found = statistics.mean(known)
@@ -126,7 +126,7 @@ def _protocol(run: Scored, region: str, reduction: str) -> dict[str, Any]:
 
 
 def _quoted(published: Published, split: Split) -> Iterator[Line]:
-    known = metrics_of(split.first, split.select)
+    known = metrics_of([split.first], split.select)
     for row in published.rows:
         scores: dict[str, Any] = {name: row.scores.get(name) for name in known if name in row.scores}
         words: dict[str, Any] = {
@@ -149,22 +149,25 @@ def _beside(ours: list[Line], quoted: list[Line]) -> list[Line]:
 
 
 def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
-    level = f"{found['level']:.0%}".replace("%", " %")
+    level, drawn = report.level_told(found["level"]), report.drawn(found)
     yield (
-        f"Mean over images and seeds ± SD over seeds; below it the {level} interval, BCa bootstrap over "
-        f"{'groups of images' if found['models'][0]['num_groups'] is not None else 'images'}: it says how other "
-        "images, not other seeds, would do."
+        f"Mean over images and seeds ± SD over seeds; below it the {level} interval, BCa bootstrap over {drawn}: it "
+        f"says how other {drawn}, not other seeds, would do."
     )
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
     for name, runs in split.runs.items():
+        some = {one for run in runs for one in run.facts["full"]["image_mean"]}
+        if unshared := sorted(some.difference(metrics_of(runs, split.select))):
+            names = ", ".join(metric(one).heading for one in unshared)
+            yield f"{names} of {name} left out: not every run is scored by it."
         undefined: dict[str, int] = {}
         for run in runs:
             for one, number in run.facts["full"].get("undefined", {}).items():
                 undefined[one] = max(number, undefined.get(one, 0))
         for one, number in undefined.items():
             yield (
-                f"{metric(one).heading} of {name} is undefined for {number} images or more of a run; "
-                "the mean leaves out the images where a run of it has none."
+                f"{metric(one).heading} of {name} in the full image is undefined for up to {number} "
+                f"image{'s' * (number != 1)} of a run; the mean leaves out images where any of its runs has none."
             )
     yield f"{report.UNDEFINED}: undefined, or not published."
 
@@ -175,14 +178,16 @@ def _published_notes(published: Published | None, split: Split) -> Iterator[str]
     if _comparable(published, split):
         yield f"Published: {'. '.join(filter(None, [published.source, published.note])).removesuffix('.')}."
     else:
-        yield f"{published.source} is of the test split that the owners of {published.dataset} made; these are others."
+        whose = f"the {published.num_images} test images that the owners of {published.dataset} chose"
+        yield f"{published.source} is of {whose}; these are others."
 
 
 def _comparable(published: Published, split: Split) -> bool:
     """Return whether these are the images of the published scores: the test split that the set's owners made."""
     run = split.first
     own = run.data.get("rule", {}).get("test") == OWN
-    return published.dataset == run.data.get("name") and split.name == "test" and own and not run.folds
+    whole = own and len(run.ids) == published.num_images and not run.folds
+    return published.dataset == run.data.get("name") and split.name == "test" and whole
 
 
 def _bars(split: Split, found: dict[str, Any], published: Published | None, folder: Path) -> Picture:
@@ -206,13 +211,14 @@ def _bars(split: Split, found: dict[str, Any], published: Published | None, fold
 def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Section:
     """Return the section of the differences to the first model: over images, over seeds, ranks, image by image."""
     first, heading = found["models"][0]["model"], metric(split.select).heading
-    title = f"{heading} on {split.name}, full image: differences to {first} over images"
+    title = f"{heading} on {split.name}, full image: differences to {first} over {report.drawn(found)}"
     blocks: list[Any] = [report.images_table(f"{split.name}_differences", title, found, report.comparison_notes(found))]
     if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
         title = f"{heading} on {split.name}, full image: differences to {first} over seeds"
+        tests = found["over_seeds"][0]["compared"]
         notes = [
             "Paired t test and t interval of the runs with the same seeds, each the mean over its images. "
-            f"Holm p: corrected for {len(found['over_seeds'])} comparisons."
+            f"Holm p: corrected for {tests} comparison{'s' * (tests != 1)}."
         ]
         blocks.append(report.seeds_table(f"{split.name}_seeds", title, found, notes))
     if found["ranks"] is not None and len(found["models"]) > 2:

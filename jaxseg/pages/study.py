@@ -47,7 +47,7 @@ def write_page(workdir: str | Path) -> Path:
     if len(splits) > 1:
         sections.append(splits_section(splits, found))
     for split in splits:
-        sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir)])
+        sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir, study.data_dir)])
     sections += filter(None, [_learning(study, made, select), _runs(study, made, found[0]["settings"])])
     lead = f"{len(study.models)} models, {len(made)} runs; compared by {metric(select).heading}."
     told = list(facts(made))
@@ -68,16 +68,18 @@ def _learning(study: Study, made: Sequence[Made], select: str) -> Section | None
 
 
 def _curves(split: Split, folder: Path) -> Section | None:
-    """Return ROC, precision-recall and calibration curves of the first run of each model that has some.
+    """Return ROC, precision-recall and calibration curves of each model's first run that has some.
 
     Folds have none in common: probabilities of different networks make no curve together.
     """
     found: dict[str, dict[str, Any]] = {}
+    seeds: dict[str, int] = {}
     for name, runs in split.runs.items():
-        if runs[0].folds:
-            continue
-        path = runs[0].workdir / "eval" / "curves" / f"{split.name}.json"
-        if path.is_file():
+        paths = {run.config["seed"]: run.workdir / "eval" / "curves" / f"{split.name}.json" for run in runs}
+        for seed, path in paths.items():
+            if runs[0].folds or name in seeds or not path.is_file():
+                continue
+            seeds[name] = seed
             curves = files.read_json(path, "the evaluation", "score the run again", lambda told: told["curves"])
             for one in curves:
                 if one["region"] == "full":
@@ -85,7 +87,6 @@ def _curves(split: Split, folder: Path) -> Section | None:
     if not found:
         return None
     path = f"{FIGURES}/{split.name}_curves.png"
-    seeds = ", ".join(f"{name} {runs[0].config['seed']}" for name, runs in split.runs.items())
     title = f"{split.name}: pooled pixels of {len(split.first.ids)} images, full image"
     report.draw_model_curves(found, folder / path, title=title)
     columns = (
@@ -97,7 +98,8 @@ def _curves(split: Split, folder: Path) -> Section | None:
     )
     rows = [{"model": name} | {one.name: curve[one.name] for one in columns[1:]} for name, curve in found.items()]
     alt = f"ROC, precision-recall and calibration curves, a line a model: {', '.join(found)}."
-    caption = f"One run of each model (seed: {seeds}). Dots: the threshold in use."
+    told = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
+    caption = f"One run of each model (seed: {told}). Dots: the threshold in use."
     note = "ECE: of the probability of the foreground. Foreground: the share of the pixels that are foreground."
     table = Table(f"{split.name}_curves", title, columns, rows, (note,))
     return Section(f"Curves on {split.name}", [Picture(path, alt, caption), table])

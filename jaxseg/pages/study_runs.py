@@ -21,6 +21,7 @@ class Study(NamedTuple):
         workdir: its folder.
         title: what it is about.
         published: the name of a table of published rows; "" for none.
+        data_dir: where its images lie now; "" for where each run found them.
         splits: on which the runs are scored.
         models: their names, the first being that which the others are compared with.
         runs: by split and model, of each seed; the folds of a cross-validation are one.
@@ -31,6 +32,7 @@ class Study(NamedTuple):
     workdir: Path
     title: str
     published: str
+    data_dir: str
     splits: tuple[str, ...]
     models: tuple[str, ...]
     runs: dict[str, dict[str, list[Scored]]]
@@ -49,7 +51,8 @@ def read_study(workdir: str | Path) -> Study:
     path = workdir / RECORD
     if not path.is_file():
         raise FileNotFoundError(f"{workdir} holds no study (no {RECORD}); name the --workdir of launch/reproduce.py")
-    title, published, splits, models, places = files.read_json(path, "launch/reproduce.py", "start it again", _parse)
+    told = files.read_json(path, "launch/reproduce.py", "start it again", _parse)
+    title, published, data_dir, splits, models, places = told
     runs: dict[str, dict[str, list[Scored]]] = {}
     scored: dict[Path, tuple[str, Scored]] = {}
     missing: list[str] = []
@@ -77,14 +80,15 @@ def read_study(workdir: str | Path) -> Study:
             runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
         raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
-    return Study(workdir, title, published, splits, models, runs, list(scored.values()), missing)
+    return Study(workdir, title, published, data_dir, splits, models, runs, list(scored.values()), missing)
 
 
-def _parse(told: dict[str, Any]) -> tuple[str, str, tuple[str, ...], tuple[str, ...], list[tuple[str, int, str]]]:
-    """Return title, published table, splits, models, and model, seed and folder of each run."""
+def _parse(told: dict[str, Any]) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...], list[tuple[str, int, str]]]:
+    """Return title, published table, images' folder, splits, models, and model, seed and folder of each run."""
     models = tuple(str(model["name"]) for model in told["models"])
     runs = [(str(run["model"]), int(run["seed"]), str(run["workdir"])) for run in told["runs"]]
-    return str(told["title"]), str(told["published"]), tuple(map(str, told["splits"])), models, runs
+    named = str(told["title"]), str(told["published"]), str(told.get("data_dir", ""))
+    return *named, tuple(map(str, told["splits"])), models, runs
 
 
 def _same_images(runs: Sequence[Scored], split: str) -> None:
@@ -101,7 +105,7 @@ def _same_settings(model: str, runs: Sequence[Scored]) -> None:
         raise ValueError(f"the runs of {model} differ in {name} ({listed}); launch/reproduce.py scores them alike")
 
 
-def metrics_of(run: Scored, first: str) -> list[str]:
-    """Return the names of a run's scores of the full image, ``first`` before the others."""
-    names: dict[str, Any] = run.facts["full"]["image_mean"]
-    return [first, *(name for name in names if name != first)]
+def metrics_of(runs: Sequence[Scored], first: str) -> list[str]:
+    """Return the names of the scores of the full image that all runs have, ``first`` before the others."""
+    names = [run.facts["full"]["image_mean"] for run in runs]
+    return [first, *(name for name in names[0] if name != first and all(name in other for other in names))]

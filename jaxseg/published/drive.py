@@ -61,4 +61,5 @@ TABLE = Table(
     ),
     "20 test images of 584 x 565 by the official split; threshold, seeds and how the checkpoint was chosen are not "
     "told. Rows of different regions cannot be compared by accuracy, TNR or AUC.",
+    20,
 )

@@ -61,6 +61,7 @@ TABLE1 = Table(
         _of_paper("DenseUNet-JA", "0.8500", "0.9187", "0.8358", "0.9338"),
     ),
     "600 test images, resized to 256 x 256; threshold, seeds and how the checkpoint was chosen are not told",
+    600,
 )  # fmt: skip
 
 FIG3 = Table(
@@ -73,4 +74,5 @@ FIG3 = Table(
     ),
     "The bars of JA-1 to JA-8 have no printed values. The text says that JA-7, JA-8 and JA-9 are better than the "
     "others, and JA-9 the best.",
+    600,
 )

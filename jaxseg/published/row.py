@@ -51,6 +51,7 @@ class Table(NamedTuple):
         dataset: whose test images its scores are of, as ``data.name`` has it; "" for none.
         rows: in the order of print.
         note: what holds for all rows; in words.
+        num_images: of the test split that its scores are of; 0 where they are of none.
     """
 
     name: str
@@ -58,3 +59,4 @@ class Table(NamedTuple):
     dataset: str
     rows: tuple[Row, ...]
     note: str = ""
+    num_images: int = 0

@@ -10,6 +10,8 @@ from jaxseg.report.comparison import COMPARISON_FILES as COMPARISON_FILES
 from jaxseg.report.comparison import comparison_notes as comparison_notes
 from jaxseg.report.comparison import comparison_text as comparison_text
 from jaxseg.report.comparison import differing_lines as differing_lines
+from jaxseg.report.comparison import drawn as drawn
+from jaxseg.report.comparison import level_told as level_told
 from jaxseg.report.comparison import write_comparison as write_comparison
 from jaxseg.report.critical_difference import draw_critical_difference as draw_critical_difference
 from jaxseg.report.differences import draw_differences as draw_differences

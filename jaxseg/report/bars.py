@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxseg.metrics import metric
+from jaxseg.report.comparison import drawn, level_told
 from jaxseg.report.figures import save
 from jaxseg.report.learning_curves import BLUE, GREY, ORANGE
 
@@ -21,7 +22,7 @@ def draw_bars(found: dict[str, Any], path: Path, *, title: str, quoted: Mapping[
     """Draw the mean of every model with its interval and seeds, from 0, and its difference to the first, enlarged.
 
     Args:
-        found: what ``jobs.compare`` returns.
+        found: what ``pages.comparison.comparison`` returns.
         path: the picture's file, a PNG.
         title: which score this is, of what.
         quoted: published scores by the name of the model that they are of.
@@ -79,7 +80,7 @@ def _differences(axis: Axes, found: dict[str, Any], places: Mapping[str, int]) -
 def _legend(found: dict[str, Any], quoted: bool) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    told = f"{found['level']:.0%} interval over images".replace("%", " %")
+    told = f"{level_told(found['level'])} interval over {drawn(found)}"
     handles = [Line2D([], [], color=BLUE, linewidth=2.2, label=told)]
     if any(len(row["seed_means"]) > 1 for row in found["models"]):
         handles.append(

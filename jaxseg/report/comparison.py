@@ -143,11 +143,11 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         if row["folds"]:
             yield f"{row['model']}: {row['folds']} folds; each image has the score of the one that did not see it."
     yield "SD of images: of their means over seeds; SD of seeds: of their means over images; both divided by n - 1."
-    drawn = models[0]["method"].partition("; ")[2]
-    yield f"{_level(found)}: {drawn}; it says how other images, not other seeds, would do."
+    bootstrap = models[0]["method"].partition("; ")[2]
+    yield f"{_level(found)}: {bootstrap}; it says how other images, not other seeds, would do."
     if models[0]["covers"] is not None and found["level"] - models[0]["covers"] > _NARROW:
-        told = f"of so few it covers {models[0]['covers']:.0%}, not {found['level']:.0%}, where scores are normal"
-        yield f"The bootstrap is narrow: {told}.".replace("%", " %")
+        covers, wanted = level_told(models[0]["covers"]), level_told(found["level"])
+        yield f"The bootstrap is narrow: of so few it covers {covers}, not {wanted}, where scores are normal."
     for row in models:
         if row["left_out"]:
             yield f"{row['model']}: {row['left_out']} images left out, for which a run of it has no score."
@@ -158,7 +158,7 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         one = over_images[0]
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
-        yield f"Holm p: corrected for {one['compared']} comparison{'s' * (one['compared'] > 1)} with {one['to']}."
+        yield f"Holm p: corrected for {one['compared']} comparison{'s' * (one['compared'] != 1)} with {one['to']}."
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
             yield f"So few cannot reject at {found['alpha']:g} by ranks, whatever their scores."
         yield (
@@ -198,8 +198,18 @@ def differing_lines(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterat
         yield f"{what} {name}: {'; '.join(f'{value} ({chr(44).join(who)})' for value, who in by_value.items())}"
 
 
+def level_told(level: float) -> str:
+    """Return the level of an interval in words, such as ``95 %``."""
+    return f"{level:.0%}".replace("%", " %")
+
+
+def drawn(found: dict[str, Any]) -> str:
+    """Return what the intervals of a comparison are of: images, or groups of them."""
+    return "images" if found["models"][0]["num_groups"] is None else "groups of images"
+
+
 def _level(found: dict[str, Any]) -> str:
-    return f"{found['level']:.0%} interval".replace("%", " %")
+    return f"{level_told(found['level'])} interval"
 
 
 def _interval(row: dict[str, Any], sign: str = "") -> str:

@@ -1,4 +1,4 @@
-"""A page as data: sections of sentences, tables and pictures. ``page`` writes it as HTML, Markdown, LaTeX and CSV."""
+"""A page as data: sections of sentences, tables and pictures. ``page_files`` writes it (HTML, Markdown, LaTeX, CSV)."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def scores_table(name: str, title: str, lines: Sequence[Line], notes: Iterable[s
 
 
 def around(row: dict[str, Any]) -> Measured:
-    """Return the mean of a model, or of a difference, with SD over seeds and interval as ``jobs.compare`` has them."""
+    """Return the mean of a model, or of a difference, with SD over seeds and interval as a comparison has them."""
     return Measured(row["mean"], row.get("seed_sd"), row["low"], row["high"])
 
 
@@ -78,7 +78,7 @@ def images_table(name: str, title: str, found: dict[str, Any], notes: Iterable[s
     Args:
         name: of its files.
         title: what it shows.
-        found: what ``jobs.compare`` returns.
+        found: what ``pages.comparison.comparison`` returns.
         notes: sentences beneath it.
     """
     first = found["models"][0]["model"]

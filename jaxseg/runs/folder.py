@@ -73,6 +73,7 @@ _LATER: Json = {
     "loss": {"name": "cross_entropy", "options": {}, "region": "full"},
 }
 
+LOCK = ".lock"  # held by the process that trains there
 ENSEMBLE = "ensemble.json"  # in a folder that is no run's; see runs/members.py
 
 # What may differ in data.json between two starts: where the images lie, and words about what the ids say exactly.
@@ -192,7 +193,7 @@ class RunFolder:
                 "restore the files, or start anew in another --workdir"
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self._held.enter_context(lock(self.path / ".lock", self._refuse))
+        self._held.enter_context(lock(self.path / LOCK, self._refuse))
         files.write_json(self.path / "config.json", seal(self._config))
         starts.append(_environment(devices))
         if len({len(start["devices"]) for start in starts}) > 1:

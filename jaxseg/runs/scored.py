@@ -77,7 +77,7 @@ def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
 
     Args:
         workdir: the run's folder.
-        split: train, val or test.
+        split: train, val, test, shifted_val or shifted_test.
         name: of another evaluation on this split, such as ``test_threshold0.3``.
 
     Raises:
@@ -101,8 +101,8 @@ def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
             rows = list(csv.DictReader(lines, strict=True))
         known = set(images["ids"])
         for row in rows:
-            name = row["id"]
-            row["id"] = name[1:] if name not in known and name.startswith(_FORMULA) else name
+            image = row["id"]
+            row["id"] = image[1:] if image not in known and image.startswith(_FORMULA) else image
         differing = known ^ {row["id"] for row in rows}
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"{path}: not what the evaluation wrote ({error!r}); score the run again") from error

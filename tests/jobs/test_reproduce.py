@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from little import little
 
-from jaxseg.jobs.reproduce import reproduce
-from jaxseg.study import study
+from jaxseg.jobs.pool import Ended
+from jaxseg.jobs.reproduce import Grid, command_of, reproduce
+from jaxseg.study import study, trials
 
 ROOT = Path(__file__).parents[2]
 
 
-def small(cache, models=None, **changes):
+def small(cache, models=None, *, seeds=(0,), **changes):
     models = models or {"plain": {}, "gated": {"model": {"attention": "pwa"}}}
-    return study("Little runs", little(cache, **changes), models)
+    return study("Little runs", little(cache, **changes), models, seeds=seeds)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,32 @@ def test_each_run_is_an_ordinary_one_and_its_output_is_kept(done):
     assert json.loads((run / "environment.json").read_text())[0]["command"][-1] == "--only=plain/0"
     assert record["runs"][0] == {"model": "plain", "seed": 0, "fold": None, "workdir": "runs/plain/0"}
     assert [one["name"] for one in record["models"]] == ["plain", "diverges"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [[], ["--only=A"], ["--only", "A", "--shard", "0/4"], ["-parallel=1", "--submit=3", "--submit_option", "a=b"]],
+)
+def test_the_command_of_one_run_chooses_it_alone(chosen):
+    words = ["launch/reproduce.py", "--study", "configs/studies/demo.py", *chosen, "--study.seeds=(0,)", "--workdir=W"]
+    made = command_of(words, "DenseUNet/0")
+    assert made == [*(word for word in words if word not in chosen), "--only=DenseUNet/0"]
+
+
+def test_the_time_left_is_learnt_from_the_logs_of_runs(tmp_path):
+    """Two at a time: of four runs one is done, in 100 s, and another has done 40 s of as much."""
+    found = trials(small(tmp_path, {"plain": {}, "gated": {"model": {"attention": "pwa"}}}, seeds=(0, 1)))
+    for name, seconds in {"plain/0": 100.0, "gated/0": 40.0}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "metrics.jsonl").write_text(json.dumps({"step": 2, "seconds": seconds}) + "\n")
+    grid = Grid(found, [trial for trial in found if trial.name != "plain/0"], tmp_path, 2)
+    assert grid.time_left() == ", about 2 min left"  # (60 + 100 + 100) / 2
+    assert grid.at_work(["gated/0", "plain/1"]) == "at work: gated/0 step 2/4, plain/1 step 0/4, about 2 min left"
+    ended = grid.ended(Ended("gated/0", 1, 3.0, "no room"), stopping=False)
+    assert ended == "gated/0: failed (no room) after 3 s; 0/3 runs done, about 2 min left"
+    assert grid.ended(Ended("plain/1", 130, 3.0, ""), stopping=True) == "plain/1: stopped after 3 s; 0/3 runs done"
+    ended = grid.ended(Ended("gated/1", 0, 80.0, ""), stopping=False)
+    assert ended == "gated/1: done after 80 s; 1/3 runs done, about 2 min left"  # plain/1, as long as plain/0
 
 
 def test_a_run_that_fails_stops_no_other_and_is_told_with_its_words(done):

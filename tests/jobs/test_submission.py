@@ -64,7 +64,7 @@ def test_what_is_no_mask_is_refused(masks, tmp_path):
     with pytest.raises(ValueError, match="disc.png has no number"):
         submission(folder, tmp_path / "a.zip", "{number}")
     write_png(folder / "disc.png", np.full((7, 5), 128, np.uint8))
-    with pytest.raises(ValueError, match="disc.png: a mask holds only 0 and 1"):
+    with pytest.raises(ValueError, match="disc.png: holds other values than 0 and 255; only masks of one class"):
         submission(folder, tmp_path / "a.zip")
     (tmp_path / "a.zip").touch()
     with pytest.raises(FileExistsError, match="is there already; choose another --output"):

@@ -7,9 +7,11 @@ import shutil
 import pytest
 from scored_runs import IDS, scored_run
 
-from jaxseg import files
+from jaxseg import files, published
+from jaxseg.pages.folds import joined
 from jaxseg.pages.study import write_page
 from jaxseg.pages.study_runs import read_study
+from jaxseg.runs.scored import read_scored
 from jaxseg.runs.sealed import seal, unseal
 
 NOISE = {"DenseUNet": 0.4, "DenseUNet-JA": 0.3}
@@ -57,7 +59,7 @@ def test_what_is_gone_is_told_and_the_rest_stands(study):
 
 def test_an_undefined_score_is_shown_as_such(study):
     page = text(study)
-    assert "Recall of DenseUNet is undefined for 1 images" in page
+    assert "Recall of DenseUNet in the full image is undefined for up to 1 image of a run" in page
     for run in study.glob("runs/*/*/eval/test.csv"):
         rows = list(csv.DictReader(run.read_text().splitlines()))
         with run.open("w") as lines:
@@ -85,15 +87,22 @@ def test_a_study_of_one_model_has_no_differences(study):
     assert len(table(study, "test_full")) == 1
 
 
-@pytest.mark.parametrize("rule", ["the set's own", "drawn at random from 2000 training images, data.split_seed=0"])
-def test_published_scores_stand_beside_the_owners_test_split_alone(study, rule):
+@pytest.mark.parametrize(
+    ("rule", "images", "beside"),
+    [("the set's own", 12, True), ("the set's own", 600, False), ("drawn at random, data.split_seed=0", 12, False)],
+)
+def test_published_scores_stand_beside_the_owners_whole_test_split_alone(study, monkeypatch, rule, images, beside):
+    whole = published.table("isic_table1")
+    assert whole.num_images == 600
+    monkeypatch.setattr(published, "table", lambda name: whole._replace(num_images=images))
     told(study, [(name, 0, f"runs/{name}/0") for name in NOISE], published="isic_table1")
     for run in study.glob("runs/*/0"):
         found = unseal(json.loads((run / "data.json").read_text()))
         files.write_json(run / "data.json", seal(found | {"name": "isic2017", "rule": {"test": rule}}))
     page = text(study)
-    assert ("made; these are others" in page) == (rule != "the set's own")
-    if rule != "the set's own":
+    others = f"of the {images} test images that the owners of isic2017 chose; these are others"
+    assert (others in page) != beside
+    if not beside:
         assert len(table(study, "test_full")) == 2
         return
     assert (study / "report.html").read_text().count('<tr class="quoted">') == 8
@@ -157,6 +166,65 @@ def test_mistakes_are_told(tmp_path, study):
     (study / "study.json").write_text("{}")
     with pytest.raises(ValueError, match="study.json: not what launch/reproduce.py wrote"):
         read_study(study)
+
+
+def add_metric(run, name="hd95", value="1.5"):
+    """Score a run by one metric more, as a later evaluation of it alone would."""
+    path = run / "eval" / "test.json"
+    told = json.loads(path.read_text())
+    told["full"]["image_mean"][name] = told["full"]["pooled"][name] = float(value)
+    files.write_json(path, told)
+    with path.with_suffix(".csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    with path.with_suffix(".csv").open("w") as lines:
+        writer = csv.DictWriter(lines, [*rows[0], name])
+        writer.writeheader()
+        writer.writerows(row | {name: value} for row in rows)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_metric_that_not_every_seed_has_is_left_out_and_told(study, seed):
+    add_metric(study / "runs" / "DenseUNet" / str(seed))
+    page = text(study)
+    assert "HD95 (px) of DenseUNet left out: not every run is scored by it." in page
+    assert "hd95" not in table(study, "test_full")[0]
+    for other in (run for run in study.glob("runs/*/*") if run.parent.name != "DenseUNet" or run.name != str(seed)):
+        add_metric(other)
+    page = text(study)
+    assert "left out: not every run" not in page
+    assert {row["hd95"] for row in table(study, "test_full")} == {"1.5"}
+
+
+def test_tests_that_were_not_made_are_not_corrected_for(study):
+    shutil.rmtree(study / "runs" / "DenseUNet-JA" / "1")
+    scored_run(study / "runs" / "DenseUNet-SA" / "0", noise=0.5, model__attention="sa", data__name="isic2017")
+    scored_run(study / "runs" / "DenseUNet-SA" / "1", seed=1, noise=0.5, model__attention="sa", data__name="isic2017")
+    runs = [(name, seed, f"runs/{name}/{seed}") for seed in (0, 1) for name in (*NOISE, "DenseUNet-SA")]
+    told(study, runs, models=[{"name": name, "settings": {}} for name in (*NOISE, "DenseUNet-SA")])
+    page = text(study)
+    assert "with the same seeds, each the mean over its images. Holm p: corrected for 1 comparison." in page
+    assert "Holm p: corrected for 2 comparisons with DenseUNet." in page
+    assert "DenseUNet over groups of images" in page
+
+
+def test_a_page_tells_of_every_start(study):
+    path = study / "runs" / "DenseUNet" / "0" / "environment.json"
+    (last,) = (unseal(start) for start in json.loads(path.read_text()))
+    files.write_json(path, [seal(last | {"git": "earlier", "devices": ["gpu:H100"]}), seal(last | {"git": "later"})])
+    page = text(study)
+    assert "Commit: earlier; later" in page
+    assert "Devices: 1 x gpu:H100; 1 x cpu:cpu" in page
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_metric_that_not_every_fold_has_is_left_out(tmp_path, fold):
+    for number, ids in enumerate((IDS[:6], IDS[6:])):
+        scored_run(tmp_path / str(number), ids=ids, data__folds=2, data__fold=number)
+    add_metric(tmp_path / str(fold))
+    (one,) = joined([read_scored(tmp_path / str(number), "test") for number in (0, 1)])
+    assert "hd95" not in one.facts["full"]["image_mean"]
+    assert "hd95 left out: not every fold is scored by it" in one.facts["notes"]
+    assert one.scores("dice", "full").keys() == set(IDS)
 
 
 def test_folds_are_one_set_once_all_are_scored(tmp_path):
