@@ -1,6 +1,7 @@
 """A study submitted through submitit, whose local executor stands for a cluster."""
 
 import json
+import sys
 
 import pytest
 from test_reproduce import small
@@ -18,11 +19,15 @@ def test_shards_are_jobs_that_do_the_study(tmp_path):
         job.result()
     for model in ("plain", "gated"):
         assert json.loads((tmp_path / "W" / "runs" / model / "0" / "eval" / "test.json").read_text())["num_images"] == 2
+        (start,) = json.loads((tmp_path / "W" / "runs" / model / "0" / "environment.json").read_text())
+        assert start["command"] == [*sys.argv, f"--only={model}/0"]  # not that of submitit's own process
     assert (tmp_path / "W" / "report.html").exists()
 
 
 def test_what_submitit_does_not_take_is_told(tmp_path):
     with pytest.raises(ValueError, match="submitit does not take .*colour"):
         submit(small(tmp_path), tmp_path / "W", shards=1, options={"cluster": "local", "colour": "red"})
+    with pytest.raises(ValueError, match="no Slurm is found here; --submit_option=cluster=local"):
+        submit(small(tmp_path), tmp_path / "W", shards=1)
     with pytest.raises(ValueError, match="--submit is 3; want 1 to 2"):
         submit(small(tmp_path), tmp_path / "W", shards=3)
