@@ -24,6 +24,7 @@ Large structures, such as skin lesions, may be resized instead: ``--config.data.
 left at the images' own size, and the doctor too.
 """
 
+from jaxseg import presets
 from jaxseg.config import defaults
 
 
@@ -37,5 +38,6 @@ def get_config():
     config.data.augment.flips = True
     config.data.augment.quarter_turns = True
     config.train.steps = 20_000
+    config.update(presets.PAYS)
     config.eval.scored_at = "original"
     return config

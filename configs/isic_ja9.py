@@ -24,5 +24,5 @@ checkpoint: step 5000, val Dice .864.
 from jaxseg import presets
 
 
-def get_config():
-    return presets.isic(attention="ja9")
+def get_config(scale="paper"):
+    return presets.recipe(scale, presets.isic(attention="ja9"))

@@ -6,11 +6,11 @@
 The paper's settings (100,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
 The paper reports, as means over images: Dice .8396, accuracy .9322. No result of ours yet.
 
-``isic_ja9.py`` shows overrides for two CPU cores.
+The argument ``:reduced``, as in ``isic_pwa.py:reduced``, is for two CPU cores; see ``isic_ja9.py``.
 """
 
 from jaxseg import presets
 
 
-def get_config():
-    return presets.isic(attention="pwa")
+def get_config(scale="paper"):
+    return presets.recipe(scale, presets.isic(attention="pwa"))

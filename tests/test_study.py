@@ -17,7 +17,7 @@ ARGUMENTS = {
     "isic_fig3": ["reduced"],
     "drive_supp1": ["reduced"],
     "chase": ["reduced"],
-    "recipe": ["generated"],
+    "recipe": ["generated", "chosen"],
     "systems": ["chase-tiny", "drive-parameters"],
 }
 COMMANDS = [(path, words) for path in STUDIES for words in ("", *ARGUMENTS.get(path.stem, []))]
@@ -65,6 +65,13 @@ def test_the_reduced_scale_of_the_table_is_the_protocols():
     assert config.plain(joint) == config.plain(
         module_of(FOLDER / "protocol" / "isic.py").get_config("denseunet_ja9-tiny")
     )
+
+
+def test_the_reduced_configs_of_isic_are_what_the_recipe_chose():
+    made = module_of(FOLDER / "studies" / "recipe.py").get_config("chosen")
+    chosen = {trial.model: config.plain(trial.config) for trial in trials(made) if trial.seed == 0}
+    for name, model in {"baseline": "what pays", "ja9": "and JA-9"}.items():
+        assert config.plain(module_of(FOLDER / f"isic_{name}.py").get_config("reduced")) == chosen[model]
 
 
 @pytest.mark.parametrize(

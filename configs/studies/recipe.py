@@ -3,10 +3,12 @@ r"""What helps on images of another source: training choices, each alone and tog
     python launch/reproduce.py --study=configs/studies/recipe.py --study.config.data.dir=FOLDER \
         --workdir=studies/isic_recipe
     python launch/reproduce.py --study=configs/studies/recipe.py:generated --workdir=studies/generated_recipe
+    python launch/reproduce.py --study=configs/studies/recipe.py:chosen --study.config.data.dir=FOLDER \
+        --workdir=studies/isic_chosen
 
 ISIC-2017 at the reduced scale, and generated retinas of which 32 are val, DenseUNet ``tiny`` without attention, three
-seeds. Scored on val and shifted_val, which choose; test and shifted_test are scored once, with what was chosen
-(docs/shift.md).
+seeds. Scored on val and shifted_val, which choose. ``chosen`` scores on test and shifted_test what they chose, without
+and with joint attention (docs/shift.md).
 """
 
 from jaxseg import presets
@@ -26,22 +28,22 @@ STEPS = {
 }
 
 
-def get_config(images="isic"):
-    one_of("images", images, ("isic", "generated"))
-    if images == "isic":
-        config = presets.at("reduced", presets.isic("none"))
-    else:
-        config = presets.demo("none")
-        config.data.shift = "camera"
-        config.data.synthetic.val = 32
-    longer = 2 * config.train.steps
-    plainly = {"loss": {"name": "dice_ce"}, "train": {"ema_decay": 0.99, "steps": longer}, "eval": {"flips": True}}
-    models = {
-        "as it is": {},
-        **STEPS,
-        "longer": {"train": {"steps": longer}},
-        "augmented": AUGMENTED,
-        "all": AUGMENTED | plainly,
-        "all but augmented": plainly,
-    }
+def get_config(which="isic"):
+    one_of("the study", which, ("isic", "generated", "chosen"))
+    config = _generated() if which == "generated" else presets.at("reduced", presets.isic("none"))
+    longer = {"train": {"steps": 2 * config.train.steps}}
+    pays = presets.PAYS | longer
+    if which == "chosen":
+        models = {"as it is": {}, "what pays": pays, "and JA-9": pays | {"model": {"attention": "ja9"}}}
+        return study("The recipe on test", config, models, seeds=range(3))
+    rest = pays | {"train": longer["train"] | {"ema_decay": 0.99}}
+    models = {"as it is": {}, **STEPS, "longer": longer, "augmented": AUGMENTED}
+    models |= {"all": AUGMENTED | rest, "all but augmented": rest, "what pays": pays}
     return study("A recipe for another source", config, models, seeds=range(3), splits=("val", "shifted_val"))
+
+
+def _generated():
+    config = presets.demo("none")
+    config.data.shift = "camera"
+    config.data.synthetic.val = 32
+    return config
