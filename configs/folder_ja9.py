@@ -13,8 +13,10 @@ expression that finds the person in a name. Files ``train.txt``, ``val.txt`` and
 split's images, one per line; without them ``data.test`` images are drawn as test and ``data.holdout`` as val, by
 ``data.split_seed``.
 
-Images keep their own size, training takes crops of 256 x 256, and scores are those at the images' own size. Overrides
-for two CPU cores, with crops of 128 x 128:
+Images keep their own size, training takes crops of 256 x 256, and scores are those at the images' own size. The loss is
+cross entropy and Dice, and a prediction is the mean over four flips of the image: both paid on images of another source
+(docs/shift.md). Flips take four times the time; ``--config.eval.flips=False`` does without. Overrides for two CPU
+cores, with crops of 128 x 128:
 
     --config.model.size=small --config.data.patch_size="(128, 128)"
     --config.train.steps=3000 --config.train.eval_every=500

@@ -35,11 +35,12 @@ def get_config(which="isic"):
     pays = presets.PAYS | longer
     if which == "chosen":
         models = {"as it is": {}, "what pays": pays, "and JA-9": pays | {"model": {"attention": "ja9"}}}
-        return study("The recipe on test", config, models, seeds=range(3))
+        return study("ISIC-2017: what was chosen, on test images", config, models, seeds=range(3))
     rest = pays | {"train": longer["train"] | {"ema_decay": 0.99}}
     models = {"as it is": {}, **STEPS, "longer": longer, "augmented": AUGMENTED}
     models |= {"all": AUGMENTED | rest, "all but augmented": rest, "what pays": pays}
-    return study("A recipe for another source", config, models, seeds=range(3), splits=("val", "shifted_val"))
+    title = f"{'Generated retinas' if which == 'generated' else 'ISIC-2017'}: what helps on images of another source"
+    return study(title, config, models, seeds=range(3), splits=("val", "shifted_val"))
 
 
 def _generated():
