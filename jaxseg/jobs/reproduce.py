@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxseg import data, files
 from jaxseg.config import Settings, plain, resolved, validate
+from jaxseg.data.layout import SHIFTED
 from jaxseg.ending import guarded
 from jaxseg.interrupt import Stopped, StopRequest
 from jaxseg.jobs import pool
@@ -115,7 +116,7 @@ def _require_splits(waiting: Sequence[Trial], splits: Sequence[str]) -> None:
             if getattr(found, split) is None:
                 there = f"{settings['name']} has no {split} images here. {'; '.join(found.notes)}"
                 raise ValueError(f"{trial.name}: {there}; change the settings of the data, or study.splits")
-        if found.shifted_test is not None and "shifted_test" not in splits and trial.fold is None:
+        if found.shifted_test is not None and not SHIFTED.keys() & set(splits) and trial.fold is None:
             print("note: there are images of another source; --study.splits=\"('test', 'shifted_test')\" scores them")
 
 
