@@ -231,10 +231,10 @@ def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Sec
     means = {model.name: model.scores.mean(axis=0) for model in models}
     differences = {name: scores - means[first] for name, scores in means.items() if name != first}
     path = f"{FIGURES}/{split.name}_differences.png"
-    title = f"{split.name}: {heading} of every image, less that of {first}"
+    title = f"{split.name}: {heading} of every image, minus that of {first}"
     report.draw_differences(differences, folder / path, first=first, score=heading, title=title)
     alt = f"Bars of the differences of every image to {first}, a panel for each of {', '.join(differences)}."
-    caption = f"Image by image: the score of each model, mean over its seeds, less that of {first}."
+    caption = f"Image by image: the score of each model, mean over its seeds, minus that of {first}."
     blocks.append(Picture(path, alt, caption))
     return Section(f"Differences on {split.name}", blocks)
 

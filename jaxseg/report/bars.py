@@ -73,7 +73,7 @@ def _differences(axis: Axes, found: dict[str, Any], places: Mapping[str, int]) -
         if row["mean"] is not None:
             _interval(axis, row, places[row["model"]])
     axis.tick_params(labelleft=False)
-    axis.set_xlabel(f"less {found['models'][0]['model']}, paired by image")
+    axis.set_xlabel(f"difference to {found['models'][0]['model']}, paired by image")
     axis.margins(x=0.12)
 
 

@@ -125,13 +125,13 @@ def _seeds(found: dict[str, Any]) -> list[str]:
 
 def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
     return {
-        f"less {other['to']}": _number(other["mean"], "+"),
+        f"difference to {other['to']}": _number(other["mean"], "+"),
         f"its {level}": _interval(other, "+"),
         "p": _p(other["p"]),
         "Holm p": _p(other["holm_p"]),
         "rank-biserial": _number(other["rank_biserial"], "+", 2),
         "d_z": _number(other["dz"], "+", 2),
-        "smallest seen": _number(other["smallest"]),
+        "detectable": _number(other["smallest"]),
     }
 
 
@@ -153,7 +153,7 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
             yield f"{row['model']}: {row['left_out']} images left out, for which a run of it has no score."
     for row in over_images:
         if row["left_out"]:
-            yield f"{row['model']} less {row['to']}: {row['left_out']} images left out."
+            yield f"{row['model']} minus {row['to']}: {row['left_out']} images left out."
     if over_images:
         one = over_images[0]
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
@@ -162,7 +162,7 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
             yield f"So few cannot reject at {found['alpha']:g} by ranks, whatever their scores."
         yield (
-            "Smallest seen: the difference that a paired t test of so many, with the deviations found, rejects at "
+            "Detectable: the difference that a paired t test of so many, with the deviations found, rejects at "
             f"{found['alpha']:g} with power {found['power']:g}. d_z: mean by SD of the differences. Rank-biserial: "
             "(W+ - W-) / (W+ + W-)."
         )

@@ -48,6 +48,6 @@ def draw_differences(differences: Mapping[str, np.ndarray], path: Path, *, first
     for axis in grid[number:]:
         axis.set_axis_off()
     figure.supxlabel("images, from the smallest difference to the largest (dotted: their mean)", fontsize=9.5)
-    figure.supylabel(f"{score} less that of {first}", fontsize=9.5)
+    figure.supylabel(f"{score} minus that of {first}", fontsize=9.5)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     save(figure, path)

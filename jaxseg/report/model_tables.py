@@ -68,7 +68,7 @@ _OF_DIFFERENCES = (
     Column("holm_p", "Holm p", DIGITS, p=True),
     Column("rank_biserial", "Rank-biserial", 2, sign=True),
     Column("dz", "d_z", 2, sign=True),
-    Column("smallest", "Smallest seen", DIGITS),
+    Column("smallest", "Detectable", DIGITS),
 )
 
 
@@ -82,7 +82,7 @@ def images_table(name: str, title: str, found: dict[str, Any], notes: Iterable[s
         notes: sentences beneath it.
     """
     first = found["models"][0]["model"]
-    columns = [Column("model", "Model"), Column("mean", f"Less {first}", DIGITS, sign=True), *_OF_DIFFERENCES]
+    columns = [Column("model", "Model"), Column("mean", f"Difference to {first}", DIGITS, sign=True), *_OF_DIFFERENCES]
     ranks = found["ranks"]
     of_ranks = dict(zip(ranks["models"], ranks["mean_ranks"], strict=True)) if ranks else {}
     rows = [{"model": first, "rank": of_ranks.get(first)}] if ranks else []
@@ -100,7 +100,7 @@ def seeds_table(name: str, title: str, found: dict[str, Any], notes: Iterable[st
     columns = [
         Column("model", "Model"),
         Column("num_seeds", "Shared seeds", 0),
-        Column("mean", f"Less {first}", DIGITS, sign=True),
+        Column("mean", f"Difference to {first}", DIGITS, sign=True),
         *kept,
     ]
     rows = [
@@ -122,7 +122,7 @@ def splits_table(name: str, title: str, by_split: dict[str, dict[str, Measured]]
     """
     first, *others = by_split
     columns = [Column("model", "Model"), *(Column(split, split, DIGITS) for split in by_split)]
-    columns += [Column(f"{split}_less", f"{split} less {first}", DIGITS, sign=True) for split in others]
+    columns += [Column(f"{split}_less", f"{split} minus {first}", DIGITS, sign=True) for split in others]
     rows: list[dict[str, Cell]] = []
     for model in dict.fromkeys(model for scores in by_split.values() for model in scores):
         of = {split: scores.get(model, Measured(None)) for split, scores in by_split.items()}

@@ -8,8 +8,9 @@ from jaxseg.report.differences import draw_differences
 from jaxseg.report.model_curves import draw_learning, draw_model_curves
 
 
-def model(name, mean, low, high, seeds):
-    return {"model": name, "mean": mean, "low": low, "high": high, "seed_means": seeds}
+def model(name, mean, low, high, seeds, groups=None):
+    known = {"model": name, "mean": mean, "low": low, "high": high, "seed_means": seeds}
+    return known | {"num_groups": groups}
 
 
 COMPARED = {
@@ -42,20 +43,21 @@ def test_bars_are_the_means_and_lines_the_intervals(tmp_path, drawn):
     assert ([0.85], [2]) in lines(left)
     assert len(left.lines) == 5  # beside these, the marks of the two means
     assert ([-0.01, 0.05], [2, 2]) in lines(right)
-    assert right.get_xlabel() == "less none, paired by image"
+    assert right.get_xlabel() == "difference to none, paired by image"
     told = [text.get_text() for text in drawn["bars.png"].legends[0].get_texts()]
     assert told == ["95 % interval over images", "each seed", "published"]
 
 
 def test_a_distance_may_exceed_one(tmp_path, drawn):
     draw_bars(
-        COMPARED | {"metric": "hd95", "models": [model("none", 12.0, 9.0, 15.0, [12.0])], "over_images": []},
+        COMPARED | {"metric": "hd95", "models": [model("none", 12.0, 9.0, 15.0, [12.0], 6)], "over_images": []},
         tmp_path / "bars.png",
         title="test",
     )
     (only,) = drawn["bars.png"].axes
     assert only.get_xlim()[0] == 0
     assert only.get_xlim()[1] > 12
+    assert [text.get_text() for text in only.figure.legends[0].get_texts()] == ["95 % interval over groups of images"]
 
 
 def test_differences_are_sorted_and_coloured_by_their_sign(tmp_path, drawn):
