@@ -202,7 +202,7 @@ def test_the_page_needs_no_other_file(study):
 
 def test_latex_is_booktabs(study):
     text = (study / "tables" / "test_differences.tex").read_text()
-    assert re.search(r"\\toprule\nModel & Less UNet & p & .*d\\_z", text)
+    assert re.search(r"\\toprule\nModel & Difference to UNet & p & .*d\\_z", text)
     assert text.endswith("\\bottomrule\n\\end{tabular}\n")
 
 
