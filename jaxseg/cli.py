@@ -94,8 +94,8 @@ def prediction_flags() -> Callable[[], dict[str, Any]]:
     reconnect = flags.DEFINE_float(
         "reconnect",
         None,
-        "Join the fragments of the foreground to its largest part by a walk along the probabilities, over gaps of less "
-        "than so many pixels; 0 leaves them apart. Default: the run's eval.reconnect.reach.",
+        "Connect fragments of the foreground to its largest connected component by a path along high probabilities, "
+        "across gaps of less than so many pixels; 0 switches this off. Default: the run's eval.reconnect.reach.",
         0.0,
     )
 

@@ -2,9 +2,9 @@
 
 Each RUN is a folder that ``launch/evaluate.py`` has scored on the split. Runs that differ by their seed alone are one
 model, and the folds of a cross-validation (``data.fold``) are one run over all images. Each model is compared with that
-of the first RUN: mean, deviations, bootstrap interval, difference, paired tests with Holm's correction, effect sizes,
-the smallest difference that so many images could have shown, ranks. Runs scored on other images are refused; where
-settings, images and software differ is told.
+of the first RUN: means, standard deviations, bootstrap confidence intervals, paired differences and tests with Holm's
+correction, effect sizes, the minimum detectable difference, and ranks. Runs scored on different images are refused;
+differences in settings, training data and software are listed.
 """
 
 from absl import flags
@@ -25,8 +25,8 @@ CLASS = flags.DEFINE_string("class", None, "Of several classes the one to compar
 GROUP_PATTERN = flags.DEFINE_string(
     "group_pattern",
     None,
-    "A regular expression that finds a person in an image's name, such as '(.*)[LR]$': images of one person stay "
-    "together, as no independent evidence. Default: the groups that RUN/data.json tells.",
+    "A regular expression that finds the patient in an image's name, such as '(.*)[LR]$': the images of one patient "
+    "are one unit of the bootstrap and the tests. Default: the groups in RUN/data.json.",
 )
 OUTPUT = flags.DEFINE_string(
     "output",

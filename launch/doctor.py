@@ -1,8 +1,8 @@
 """Find what is wrong with a data set before it is trained on: ``python launch/doctor.py --data_dir=FOLDER``.
 
 Reads every image and mask once; prints what it finds and writes ``doctor.html`` with pictures of it. Exit code 0:
-nothing, or notes alone; 1: warnings (scores would not mean what they say); 2: errors (a training would refuse the set).
-With ``--config=FILE`` the set is read and split as a training would, and memory and time of that are told.
+nothing, or notes alone; 1: warnings (scores would be misleading); 2: errors (training would reject the set). With
+``--config=FILE`` the set is read and split as for training, and the memory and time that training needs are estimated.
 """
 
 import json

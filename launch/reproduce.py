@@ -1,7 +1,7 @@
 """Run a study: ``python launch/reproduce.py --study=configs/studies/demo.py --workdir=studies/demo``.
 
 A study is models x seeds, and folds in cross-validation. Each is an ordinary run in ``WORKDIR/runs/<model>/<seed>``,
-trained and scored; the same command goes on where it was stopped, and does nothing twice. What a run prints is in
+trained and scored; the same command resumes a stopped study and skips the runs that are done. What a run prints is in
 ``WORKDIR/logs/``. ``--study.config.<section>.<name>=VALUE`` overrides a setting of all runs but those whose model sets
 it itself, ``--study.seeds="(0, 1)"`` the seeds. On a cluster each task of an array takes a shard; the same command
 without ``--shard`` then finds all done:

@@ -173,7 +173,7 @@ def _divided_groups(data: Set) -> Iterator[Finding]:
         yield Finding(
             "group in two splits", "warning", files,
             f"{len(divided)} groups have images in more than one split, such as {group} ({', '.join(sorted(held))}); "
-            "scores that include a person seen in training are too high",
+            "scores that include a patient seen in training are too high",
         )  # fmt: skip
 
 
@@ -255,15 +255,15 @@ def _field_of_view(data: Set) -> Iterator[Finding]:
     if exchanged:
         yield Finding(
             "mask and field of view exchanged", "warning", tuple(one.mask for one in exchanged),
-            f"{len(exchanged)} masks hold nearly all of their field of view, and more ({_list(exchanged)}): are the "
-            "two files exchanged?",
+            f"{len(exchanged)} masks cover more than 90 % of their field of view and extend beyond it "
+            f"({_list(exchanged)}): are mask and field of view swapped?",
         )  # fmt: skip
     outside = [one for one in with_fov if one not in exchanged and one.facts.outside > 0.02 * sum(one.facts.foreground)]
     if outside:
         yield Finding(
             "labels outside the field of view", "warning", tuple(one.mask for one in outside),
             f"{len(outside)} masks have more than 2 % of their foreground outside the field of view "
-            f"({_list(outside)}); scores in the field of view pass over it",
+            f"({_list(outside)}); scores in the field of view ignore it",
         )  # fmt: skip
 
 
@@ -276,7 +276,7 @@ def _unlike(data: Set) -> Iterator[Finding]:
             "picture of one grey",
             "warning",
             files,
-            f"{len(blank)} pictures show nothing ({_list(blank)}); replace them",
+            f"{len(blank)} images have a single grey level ({_list(blank)}); replace them",
         )
     if len(images) < _FEW:
         return
@@ -293,7 +293,7 @@ def _unlike(data: Set) -> Iterator[Finding]:
         far = np.abs(values - np.median(values)) > _FAR * spread
         if found := list(itertools.compress(images, far)):
             files = tuple(one.image for one in found)
-            text = f"{len(found)} pictures are unlike the others in {name} ({_list(found)}): are they meant?"
+            text = f"{len(found)} images are outliers in {name} ({_list(found)}): do they belong to the set?"
             yield Finding(f"unlike in {name}", "note", files, text)
 
 
@@ -302,10 +302,10 @@ def _resizing(data: Set) -> Iterator[Finding]:
     dice = reached(data)
     if dice is not None:
         height, width = data.resized
-        help = "" if dice >= 0.9 else "; train on crops at native size (data.patch_size, data.image_size=()), or larger"
+        help = "" if dice >= 0.9 else "; train on crops at native size (data.patch_size, image_size=()), or resize less"
         yield Finding(
             "resizing", "warning" if dice < 0.9 else "note", (),
-            f"images are resized to {height} x {width}: a network that is right about every pixel there reaches Dice "
+            f"images are resized to {height} x {width}: even a perfect prediction at that size reaches Dice "
             f"{dice:.3f} at their own size{help}",
         )  # fmt: skip
 

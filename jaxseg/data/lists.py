@@ -120,8 +120,8 @@ def alike(names: Sequence[str]) -> str:
         works = len(groups) == len(shared) and len(set(groups.values())) == len({rest[name] for name in shared})
         setting = f" or --config.data.group_pattern='{pattern}'" if works else ""
         return (
-            f"{len(shared)} names differ by {words} alone, such as {' and '.join(twins)}; if these are of one person, "
-            f"keep them together by groups.txt{setting}, or scores are too high"
+            f"{len(shared)} names differ by {words} alone, such as {' and '.join(twins)}; if they show one patient, "
+            f"keep them in one split by groups.txt{setting}, or scores are too high"
         )
     return ""
 

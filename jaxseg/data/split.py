@@ -84,7 +84,7 @@ def partition(listing: Listing, *, holdout: int, test: int, seed: int, folds: in
             notes.append(f"its own {len(listing.splits['test'])} test images are left out: test is a fold of train")
         taken, order = _fold([entries[i] for i in left], order, folds, fold)
         parts["test"] = ("train", tuple(i for i in left if entries[i].group in taken))
-        rule["test"] = f"fold {fold} of 0 to {folds - 1}, cut from {len(left)} images, data.split_seed={seed}"
+        rule["test"] = f"fold {fold} of {folds}, numbered from 0, cut from {len(left)} images, data.split_seed={seed}"
         left = [i for i in left if entries[i].group not in taken]
     wanted = {} if folds else {"test": ("data.test", test)}
     for split, (setting, number) in {**wanted, "val": ("data.holdout", holdout)}.items():
@@ -116,7 +116,7 @@ def _apart(listing: Listing, order: Sequence[str]) -> tuple[dict[str, tuple[int,
             f"data.shift takes the images with {listing.shift} from train, and these are {len(apart)} of "
             f"{len(entries)}; it needs two, and others to train on; leave it ''"
         )
-    taken = _take([entries[i] for i in apart], order, len(apart) // 2, "data.shift: half of the shifted images,")
+    taken = _take([entries[i] for i in apart], order, len(apart) // 2, "data.shift: shifted_val")
     halves = [tuple(i for i in apart if (entries[i].group in taken) is chosen) for chosen in (True, False)]
     return dict(zip(SHIFTED, halves, strict=True)), left
 

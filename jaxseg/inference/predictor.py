@@ -167,7 +167,7 @@ class Predictor:
 
     def _beside(self, other: Predictor) -> Predictor:
         if other.classes != self.classes:
-            raise ValueError(f"one member tells the classes {self.classes} apart, and another one {other.classes}")
+            raise ValueError(f"the members have different classes: {self.classes} and {other.classes}")
         fitted = {"mean": self.preprocess.mean, "std": self.preprocess.std}
         if self.preprocess != dataclasses.replace(other.preprocess, **fitted):
             raise ValueError(f"one member prepares images by {self.preprocess}, and another one by {other.preprocess}")
@@ -238,7 +238,7 @@ class Predictor:
         """
         _check(image)
         if self.others:
-            raise ValueError("every member of an ensemble looks elsewhere; name one of its runs by --workdir")
+            raise ValueError("attention is shown of one network, not of an ensemble; give one of its runs as --workdir")
         normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
         found = skips(self.model, self.variables, *_laid(normalised, own))

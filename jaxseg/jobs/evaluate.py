@@ -102,8 +102,8 @@ def _splits_of(workdir: Path) -> dict[str, Any]:
     known = read(workdir / "data.json", operator.itemgetter("splits"))
     if not known:
         raise ValueError(
-            f"{workdir} joins runs that were trained on different images, and none is left that judges all of them; "
-            "score the runs, and compare.py takes folds as one set"
+            f"{workdir} is an ensemble of runs that were trained on different images (folds), so no image is held out "
+            "from all of them; score each run, and give the runs to launch/compare.py, which takes folds as one set"
         )
     return known
 

@@ -172,7 +172,7 @@ def _run(grid: Grid, asked: Mapping[str, Any], splits: tuple[str, ...], places: 
                 told = time.monotonic()
                 print(grid.at_work(workers.running), flush=True)
         if request.signal is not None:
-            raise Stopped("stopped; the same command goes on", request.signal)
+            raise Stopped("stopped; run the same command to resume", request.signal)
     return grid.failed
 
 

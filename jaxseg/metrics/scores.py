@@ -122,7 +122,8 @@ METRICS: dict[str, Metric] = {
         lambda pixels: average_precision(*pixels),
         "pixels",
         asked=True,
-        says="the mean of the precision over the growth of the recall, at every distinct probability",
+        says="the sum of precision times the increase in recall over all distinct probabilities, the area under the "
+        "precision-recall step curve",
     ),
     "sensitivity": Metric(
         "Sensitivity at specificity {:g}",
@@ -130,7 +131,7 @@ METRICS: dict[str, Metric] = {
         "pixels",
         asked=True,
         option=Option(0.95, 0, 1, "a specificity, 0 to 1"),
-        says="the largest recall of a threshold whose TNR is that or more, a point of the ROC curve",
+        says="the largest recall (sensitivity) among thresholds whose TNR (specificity) is at least that value",
     ),
     "ece_positive": Metric(
         "ECE of the positive class",
@@ -138,7 +139,8 @@ METRICS: dict[str, Metric] = {
         "pixels",
         asked=True,
         lower=True,
-        says=f"how far the probability of the foreground is from its frequency, {_BINS}",
+        says="expected calibration error: the mean absolute difference between the predicted probability of the "
+        f"foreground and its observed frequency, {_BINS}, weighted by pixels",
     ),
     "ece_predicted": Metric(
         "ECE of the predicted class",
@@ -146,7 +148,8 @@ METRICS: dict[str, Metric] = {
         "pixels",
         asked=True,
         lower=True,
-        says=f"how far the larger of p and 1 - p is from how often the class above 0.5 is right, {_BINS}",
+        says="expected calibration error: the mean absolute difference between confidence, the larger of p and 1 - p, "
+        f"and accuracy at threshold 0.5, {_BINS}, weighted by pixels",
     ),
     "hd95": Metric(
         "HD95 (px)",
@@ -174,7 +177,8 @@ METRICS: dict[str, Metric] = {
         asked=True,
         pooled=False,
         option=Option(1.0, 0, math.inf, "a tolerance in pixels, 0 or more"),
-        says="the share of both boundaries' pixels that are so near the other boundary, in pixels of the scored image",
+        says="the fraction of the boundary pixels of both masks within that distance of the other boundary, in "
+        "pixels of the scored image",
     ),
     "cldice": Metric(
         "clDice",

@@ -14,6 +14,7 @@ from jaxseg.runs.differing import differing, settings
 from jaxseg.runs.scored import Scored
 
 _EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
+_UNIT = "each group is one unit of the statistics"
 
 
 class Model(NamedTuple):
@@ -75,10 +76,11 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
             raise ValueError(f"--group_pattern {pattern!r} is no regular expression ({error})") from error
         if not found:
             raise ValueError(f"--group_pattern {pattern!r} finds nothing in the names, such as {ids[0]}")
-        return [found.get(name, name) for name in ids], f"groups of images by --group_pattern={pattern}"
+        groups = [found.get(name, name) for name in ids]
+        return groups, f"images grouped by --group_pattern={pattern}; {_UNIT}"
     known = [run for run in runs if run.groups is not None]
     if not known:
-        return None, "images taken as independent: these runs tell no groups; --group_pattern finds them in names"
+        return None, "images treated as independent: no groups (patients) are recorded; see --group_pattern"
     first = known[0].groups or {}
     for run in known[1:]:
         if run.groups != first:
@@ -87,8 +89,8 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
             )
     groups = [first.get(name, name) for name in ids]
     if len(set(groups)) == len(groups):
-        return None, "each image is a group of its own"
-    return groups, "groups of images by data.json"
+        return None, "images treated as independent: no two of them share a group"
+    return groups, f"images grouped as in data.json; {_UNIT}"
 
 
 def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str, str]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _one(runs: list[Scored]) -> Scored:
     for run in runs:
         if run.facts["split"] != "test":
             raise ValueError(
-                f"{run.workdir} is a fold, scored on {run.facts['split']}; folds are one set of images on test alone"
+                f"{run.workdir} is a fold, scored on {run.facts['split']}; folds can only be combined on test"
             )
         if (other := by_fold.setdefault(run.config["data"]["fold"], run)) is not run:
             raise ValueError(
@@ -61,7 +61,7 @@ def _one(runs: list[Scored]) -> Scored:
     ids = [name for run in runs for name in run.ids]
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
-        raise ValueError(f"{twice} is in two folds beside {first.workdir}; they are of other splits")
+        raise ValueError(f"{twice} is in two folds beside {first.workdir}; they come from different divisions")
     shared = [name for name in runs[0].rows[0] if all(name in run.rows[0] for run in runs)]
     rows = [{name: row[name] for name in shared} for run in runs for row in run.rows]
     digests = {name: run.digests[name] for run in runs for name in run.ids}

@@ -65,12 +65,12 @@ def image_section(split: Split, folder: Path, data_dir: str) -> Section | None:
         return None
     heading, first, last = metric(split.select).heading, next(iter(models)), list(models)[-1]
     seeds = ", ".join(f"{name} {runs[0].config['seed']}" for name, runs in split.runs.items())
-    differing = f"; the {_APART} that {last} gains most on over {first}, and the {_APART} that it loses most on"
+    differing = f"; up to {_APART} images each with the largest gain and the largest loss of {last} against {first}"
     rule = (
-        f"By {heading} of the full image, mean over seeds: the {_APART} worst, the median and the best image of "
-        f"{first}{differing if len(models) > 1 else ''}. Predictions and scores are of one run of each model (seed: "
-        f"{seeds}). On the darkened photograph pale is found, blue is missed, orange is found and not there"
-        f"{', pink is taken for another class' if split.first.config['data']['classes'] else ''}."
+        f"Images selected by {heading} of the full image, mean over seeds: the {_APART} worst, the median and the best "
+        f"of {first}{differing if len(models) > 1 else ''}. Predictions and scores are from one run of each model "
+        f"(seed: {seeds}). Colours on the darkened photograph: pale = true positive, blue = false negative, orange = "
+        f"false positive{', pink = wrong class' if split.first.config['data']['classes'] else ''}."
     )
     section = Section(f"Images of {split.name}", [rule])
     try:

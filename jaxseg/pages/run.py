@@ -113,4 +113,5 @@ def _told(select: str, about: str, found: statistics.Mean) -> Iterator[str]:
     if found.interval is not None:
         level = report.level_told(statistics.LEVEL)
         drawn = found.method.partition("; ")[2]
-        yield f"Below the {metric(select).heading} its {level} interval: {drawn}. {about[:1].upper()}{about[1:]}."
+        what = f"{metric(select).heading}: the interval is the {level} confidence interval of the mean"
+        yield f"{what} ({drawn}). {about[:1].upper()}{about[1:]}."

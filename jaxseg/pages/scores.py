@@ -80,7 +80,7 @@ def score_section(split: Split, found: dict[str, Any], published: Published | No
         if region == "full":
             section.blocks.append(_bars(split, found, published, folder))
     lines = [line for region in split.regions for line in _pooled(split, region)]
-    notes = ["± SD over seeds. Pooled pixels are no sample of images: they have no interval."]
+    notes = ["Mean over seeds ± SD over seeds. Pooled scores have no value per image, and so no interval over images."]
     section.blocks.append(
         report.scores_table(f"{split.name}_pooled", f"{split.name}, pooled pixels of all images", lines, notes)
     )
@@ -118,7 +118,7 @@ def _pooled(split: Split, region: str) -> Iterator[Line]:
 def _protocol(run: Scored, region: str, reduction: str) -> dict[str, Any]:
     facts = run.facts
     rule, at = RULES.get(facts.get("threshold_rule", "")), facts.get("threshold")
-    told = [f"threshold of {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"]
+    told = [f"threshold chosen for {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"]
     told += [f"{facts['scored_at']} size", facts["prediction"]]
     if checkpoint := facts.get("checkpoint_rule"):
         told.append(f"checkpoint: {checkpoint}")
@@ -151,8 +151,8 @@ def _beside(ours: list[Line], quoted: list[Line]) -> list[Line]:
 def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
     level, drawn = report.level_told(found["level"]), report.drawn(found)
     yield (
-        f"Mean over images and seeds ± SD over seeds; below it the {level} interval, BCa bootstrap over {drawn}: it "
-        f"says how other {drawn}, not other seeds, would do."
+        f"Mean over images and seeds ± SD over seeds, with the {level} confidence interval (BCa bootstrap over "
+        f"{drawn}), which reflects the sampling of {drawn}, not the variation between seeds."
     )
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
     for name, runs in split.runs.items():
@@ -167,7 +167,7 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
         for one, number in undefined.items():
             yield (
                 f"{metric(one).heading} of {name} in the full image is undefined for up to {number} "
-                f"image{'s' * (number != 1)} of a run; the mean leaves out images where any of its runs has none."
+                f"image{'s' * (number != 1)} of a run; images undefined in any run are left out of the mean."
             )
     yield f"{report.UNDEFINED}: undefined, or not published."
 
@@ -178,8 +178,8 @@ def _published_notes(published: Published | None, split: Split) -> Iterator[str]
     if _comparable(published, split):
         yield f"Published: {'. '.join(filter(None, [published.source, published.note])).removesuffix('.')}."
     else:
-        whose = f"the {published.num_images} test images that the owners of {published.dataset} chose"
-        yield f"{published.source} is of {whose}; these are others."
+        whose = f"the {published.num_images} images of the official {published.dataset} test split"
+        yield f"{published.source} reports scores on {whose}; this study scores others, so published rows are left out."
 
 
 def _comparable(published: Published, split: Split) -> bool:
@@ -204,7 +204,8 @@ def _bars(split: Split, found: dict[str, Any], published: Published | None, fold
         f"{row['model']} {report.UNDEFINED if row['mean'] is None else format(row['mean'], '.4f')}"
         for row in found["models"]
     )
-    caption = f"{heading} on {split.name}, full image. Bars begin at 0; the panel at the right is enlarged."
+    right = f" Right: paired differences to {found['models'][0]['model']}, on a scale of their own."
+    caption = f"{heading} on {split.name}, full image. Bars start at 0.{right if found['over_images'] else ''}"
     return Picture(path, f"Bars of {heading} with intervals: {told}.", caption)
 
 
@@ -224,8 +225,8 @@ def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Sec
     if found["ranks"] is not None and len(found["models"]) > 2:
         path = f"{FIGURES}/{split.name}_ranks.png"
         report.draw_critical_difference(found["ranks"], folder / path, title=f"{heading} on {split.name}")
-        alt = "Critical difference diagram: the mean ranks of the models on a line, bars over those not told apart."
-        caption = "Mean ranks, 1 the best. Models under one bar are not told apart by Nemenyi's test."
+        alt = "Critical difference diagram: mean ranks of the models; bars join those that do not differ significantly."
+        caption = "Mean ranks (1 = best). Models joined by a bar do not differ significantly (Nemenyi's test)."
         blocks.append(Picture(path, alt, caption))
     models = split.models(split.select, "full")
     means = {model.name: model.scores.mean(axis=0) for model in models}
@@ -247,5 +248,5 @@ def splits_section(splits: Sequence[Split], found: Sequence[dict[str, Any]]) -> 
         for split, one in zip(splits, found, strict=True)
     }
     title = f"{heading}, full image, means over images: {' and '.join(by_split)} side by side"
-    notes = ["The splits are of different images: what is lost is a difference of means, and not paired."]
+    notes = ["The splits hold different images: the differences are between unpaired means and are not tested."]
     return Section("Splits side by side", [report.splits_table("splits", title, by_split, notes)])

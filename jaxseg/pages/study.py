@@ -100,7 +100,7 @@ def _curves(split: Split, folder: Path) -> Section | None:
     alt = f"ROC, precision-recall and calibration curves, a line a model: {', '.join(found)}."
     told = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
     caption = f"One run of each model (seed: {told}). Dots: the threshold in use."
-    note = "ECE: of the probability of the foreground. Foreground: the share of the pixels that are foreground."
+    note = "ECE: expected calibration error of the foreground's probability. Foreground: its fraction of the pixels."
     table = Table(f"{split.name}_curves", title, columns, rows, (note,))
     return Section(f"Curves on {split.name}", [Picture(path, alt, caption), table])
 

@@ -79,7 +79,7 @@ def read_study(workdir: str | Path) -> Study:
         if any(of.values()):
             runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
-        raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; launch/reproduce.py goes on")
+        raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; run launch/reproduce.py to resume")
     return Study(workdir, title, published, data_dir, splits, models, runs, list(scored.values()), missing)
 
 

@@ -80,7 +80,7 @@ def _differences(axis: Axes, found: dict[str, Any], places: Mapping[str, int]) -
 def _legend(found: dict[str, Any], quoted: bool) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    told = f"{level_told(found['level'])} interval over {drawn(found)}"
+    told = f"{level_told(found['level'])} CI over {drawn(found)}"
     handles = [Line2D([], [], color=BLUE, linewidth=2.2, label=told)]
     if any(len(row["seed_means"]) > 1 for row in found["models"]):
         handles.append(

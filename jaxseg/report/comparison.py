@@ -89,7 +89,7 @@ def _title(found: dict[str, Any]) -> str:
 def _decided(row: dict[str, Any]) -> str:
     """Return how probabilities of a model became classes."""
     if row["threshold_rule"]:
-        return f"threshold of {RULES[row['threshold_rule']].says}"
+        return f"threshold chosen for {RULES[row['threshold_rule']].says}"
     return "most probable class" if row["threshold"] is None else f"threshold {row['threshold']}"
 
 
@@ -126,7 +126,7 @@ def _seeds(found: dict[str, Any]) -> list[str]:
 def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
     return {
         f"difference to {other['to']}": _number(other["mean"], "+"),
-        f"its {level}": _interval(other, "+"),
+        f"{level} of the difference": _interval(other, "+"),
         "p": _p(other["p"]),
         "Holm p": _p(other["holm_p"]),
         "rank-biserial": _number(other["rank_biserial"], "+", 2),
@@ -141,30 +141,41 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
     for row in models:
         if row["folds"]:
-            yield f"{row['model']}: {row['folds']} folds; each image has the score of the one that did not see it."
-    yield "SD of images: of their means over seeds; SD of seeds: of their means over images; both divided by n - 1."
+            yield f"{row['model']}: {row['folds']} folds; each image is scored by the one that was not trained on it."
+    yield (
+        "SD of images: over images, after averaging each over seeds. SD of seeds: over seeds, after averaging each run "
+        "over images. Both are sample SDs (n - 1)."
+    )
     bootstrap = models[0]["method"].partition("; ")[2]
-    yield f"{_level(found)}: {bootstrap}; it says how other images, not other seeds, would do."
+    yield f"{_level(found)}: {bootstrap}; it reflects the sampling of {drawn(found)}, not the variation between seeds."
     if models[0]["covers"] is not None and found["level"] - models[0]["covers"] > _NARROW:
         covers, wanted = level_told(models[0]["covers"]), level_told(found["level"])
-        yield f"The bootstrap is narrow: of so few it covers {covers}, not {wanted}, where scores are normal."
+        yield (
+            f"With so few {drawn(found)} the bootstrap interval is too narrow: for normally distributed scores its "
+            f"coverage is about {covers}, not {wanted}."
+        )
     for row in models:
         if row["left_out"]:
-            yield f"{row['model']}: {row['left_out']} images left out, for which a run of it has no score."
+            yield f"{row['model']}: {row['left_out']} images left out: their score is undefined in at least one run."
     for row in over_images:
         if row["left_out"]:
-            yield f"{row['model']} minus {row['to']}: {row['left_out']} images left out."
+            yield (
+                f"{row['model']} minus {row['to']}: {row['left_out']} images left out: undefined in at least one "
+                "run of either model."
+            )
     if over_images:
         one = over_images[0]
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
         yield f"Holm p: corrected for {one['compared']} comparison{'s' * (one['compared'] != 1)} with {one['to']}."
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
-            yield f"So few cannot reject at {found['alpha']:g} by ranks, whatever their scores."
+            few = f"With so few {drawn(found)} the signed-rank test cannot reach"
+            yield f"{few} p < {found['alpha']:g}, whatever the scores."
         yield (
-            "Detectable: the difference that a paired t test of so many, with the deviations found, rejects at "
-            f"{found['alpha']:g} with power {found['power']:g}. d_z: mean by SD of the differences. Rank-biserial: "
-            "(W+ - W-) / (W+ + W-)."
+            "Detectable: the smallest true mean difference that a two-sided paired t test with this number of pairs "
+            f"and the observed SD of the differences detects at significance level {found['alpha']:g} with power "
+            f"{found['power']:g}. d_z: Cohen's d_z, mean / SD of the paired differences. Rank-biserial: matched-pairs "
+            "rank-biserial correlation, (W+ - W-) / (W+ + W-)."
         )
         shared = [row for row in found["over_seeds"] if row["num_seeds"][0] > 1]
         yield (
@@ -182,11 +193,12 @@ def _ranks(ranks: dict[str, Any]) -> Iterator[str]:
     told = ", ".join(f"{names[place]} {means[place]:.2f}" for place in order)
     friedman = "" if ranks["p"] is None else f"; Friedman's chi-square {ranks['statistic']:.2f}, p {_p(ranks['p'])}"
     yield (
-        f"Mean ranks, 1 the best: {told}{friedman}; critical difference {ranks['critical_difference']:.2f} (Nemenyi, "
+        f"Mean ranks (1 = best): {told}{friedman}; critical difference {ranks['critical_difference']:.2f} (Nemenyi, "
         f"{ranks['alpha']:g})."
     )
     for alike in ranks["alike"]:
-        yield f"Not told apart by ranks: {', '.join(names[place] for place in alike)}."
+        names_alike = ", ".join(names[place] for place in alike)
+        yield f"No significant difference in mean rank (Nemenyi, {ranks['alpha']:g}): {names_alike}."
 
 
 def differing_lines(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -209,7 +221,7 @@ def drawn(found: dict[str, Any]) -> str:
 
 
 def _level(found: dict[str, Any]) -> str:
-    return f"{level_told(found['level'])} interval"
+    return f"{level_told(found['level'])} CI"
 
 
 def _interval(row: dict[str, Any], sign: str = "") -> str:

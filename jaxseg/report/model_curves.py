@@ -108,7 +108,7 @@ def draw_model_curves(curves: Mapping[str, dict[str, Any]], path: Path, *, title
     for axis, heading, x, y in (
         (roc, "ROC (dotted: chance)", "false positive rate, 1 - TNR", "recall"),
         (precision, "Precision and recall (dotted: chance)", "recall", "precision"),
-        (calibration, "Calibration (dotted: perfect)", "probability, mean of a bin", "share that is foreground"),
+        (calibration, "Calibration (dotted: perfect)", "mean predicted probability in bin", "observed frequency"),
     ):
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
         axis.set_title(heading, loc="left", fontsize=10.5)

@@ -45,12 +45,12 @@ def draw_score_curves(curves: Sequence[dict[str, Any]], path: Path, *, title: st
     for axis, heading, x, y in (
         (roc, "ROC (dotted: chance)", "false positive rate, 1 - TNR", "recall"),
         (precision, "Precision and recall (dotted: chance)", "recall", "precision"),
-        (calibration, "Calibration (dotted: perfect)", "", "share that is foreground"),
+        (calibration, "Calibration (dotted: perfect)", "", "observed frequency"),
     ):
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
         axis.set_title(heading, loc="left")
     calibration.tick_params(labelbottom=False)
-    number.set(xlabel="probability of the foreground, mean of a bin", ylabel="pixels", yscale="log")
+    number.set(xlabel="mean predicted probability of the foreground in bin", ylabel="pixels", yscale="log")
     counted = [pixels for curve in curves for pixels in curve["calibration"]["num_pixels"]]
     number.set_ylim(min(counted) / 2, 2 * max(counted))
     number.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -198,8 +198,13 @@ def evaluation_notes(told: dict[str, Any]) -> Iterator[str]:
         yield "Observer 2 is the second human observer, scored against the first as a prediction would be."
     if calibration := told.get("calibration"):
         before, after = calibration["before"], calibration["after"]
-        errors = [f"{metric(name).heading} {_number(before[name])}, then {_number(after[name])}" for name in before]
-        yield f"Temperature {told['temperature']:g}, of the smallest cross entropy on val: {'; '.join(errors)}."
+        errors = "; ".join(
+            f"{metric(name).heading} {_number(before[name])} before, {_number(after[name])} after" for name in before
+        )
+        yield (
+            f"Temperature scaling, T = {told['temperature']:g}, which minimises cross entropy on val. Calibration on "
+            f"the scored images: {errors}."
+        )
     for row in map(metric, told["full"]["image_mean"]):
         if row.says:
             yield f"{row.heading}: {row.says}."
@@ -207,7 +212,10 @@ def evaluation_notes(told: dict[str, Any]) -> Iterator[str]:
         yield f"SD: over images, divided by n - {SD_DDOF}."
     classes = told.get("classes", {})
     if classes:
-        yield "A class is scored against the rest. Their mean is that of their numbers, SD too, as far as defined."
+        yield (
+            "Each class is scored against all other pixels. Mean over classes: every value, SDs included, is averaged "
+            "over the classes for which it is defined."
+        )
     for name, summary in classes.items() or {"": told}.items():
         for region in REGIONS:
             for score, number in summary.get(region, {}).get("undefined", {}).items():

@@ -86,7 +86,7 @@ class Run:
         wanted = jax.eval_shape(self._init, jax.random.key(0))
         items = _items(jax.eval_shape(unpacked, wanted))
         step, variables, training, self._logged = self.checkpoints.resume(*items)
-        print(f"going on from step {step} of {self.path}", flush=True)
+        print(f"resuming from step {step} of {self.path}", flush=True)
         return packed_as(wanted, TrainState(**variables, **training))
 
     def _new(self) -> TrainState:
@@ -252,7 +252,7 @@ class Run:
 
 
 def _stopped(step: int, signal: int) -> Stopped:
-    return Stopped(f"stopped at step {step} and saved; the same command goes on from there", signal)
+    return Stopped(f"stopped at step {step} and saved; run the same command to resume", signal)
 
 
 def _of_the_programs(settings: dict[str, Any]) -> dict[str, Any]:
@@ -282,8 +282,8 @@ def _require_same_classes(wanted: tuple[str, ...], source: str) -> None:
     given = tuple(read_config(Path(source))["data"]["classes"])
     if given != wanted:
         raise ValueError(
-            f"train.init_from {source} tells the classes {given} apart, and this run {wanted}; give data.classes the "
-            "same names in the same order"
+            f"train.init_from {source} was trained on the classes {given}, and this run has {wanted}; give "
+            "data.classes the same names in the same order"
         )
 
 

@@ -42,7 +42,7 @@ def test_folds_are_cut_from_all_children(tmp_path):
         assert fold.description["content_hash"] == folds[0].description["content_hash"]
         assert fold.description["groups"]["test"] == {name: name[6:8] for name in fold.test.ids}
         assert not any("left out" in note for note in fold.notes)
-    assert folds[1].description["rule"]["test"] == "fold 1 of 0 to 1, cut from 8 images, data.split_seed=0"
+    assert folds[1].description["rule"]["test"] == "fold 1 of 2, numbered from 0, cut from 8 images, data.split_seed=0"
     assert len(load(settings | {"folds": 0}).test) == 4
 
 

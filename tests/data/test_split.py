@@ -103,7 +103,7 @@ def test_val_follows_the_fold_so_that_no_image_is_val_of_all():
     assert cuts[1].rule == {
         "train": "the rest",
         "val": "drawn at random from 8 training images, data.split_seed=0",
-        "test": "fold 1 of 0 to 2, cut from 12 images, data.split_seed=0",
+        "test": "fold 1 of 3, numbered from 0, cut from 12 images, data.split_seed=0",
     }
 
 

@@ -90,7 +90,7 @@ def test_a_second_signal_does_not_wait_for_the_step(tmp_path):
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     said = line_of(process, 128 + signal.SIGINT)
-    assert re.fullmatch(r"interrupted|stopped at step \d+ and saved; the same command goes on from there", said)
+    assert re.fullmatch(r"interrupted|stopped at step \d+ and saved; run the same command to resume", said)
 
 
 @pytest.mark.parametrize(

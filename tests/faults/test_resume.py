@@ -34,12 +34,12 @@ def runs(tmp_path_factory):
 
 def test_sigterm_saves_says_so_and_leaves(runs):
     assert runs["asked"] == 128 + signal.SIGTERM
-    assert "and saved; the same command goes on from there" in runs["told"]
+    assert "and saved; run the same command to resume" in runs["told"]
 
 
 def test_the_killed_run_went_on_from_its_checkpoint(runs):
     assert runs["killed"] == -signal.SIGKILL
-    assert "going on from step " in runs["end"]
+    assert "resuming from step " in runs["end"]
 
 
 def test_parameters_and_log_are_equal_to_the_last_bit(runs):

@@ -90,7 +90,7 @@ def test_weights_of_other_classes_are_refused(run, tmp_path):
     other.train.init_from = str(run)
     with other.unlocked():
         other.data.classes = {"disc": 2, "vessel": 1}
-    with pytest.raises(ValueError, match=r"init_from .* tells the classes \('vessel', 'disc'\) apart, and this"):
+    with pytest.raises(ValueError, match=r"init_from .* was trained on the classes \('vessel', 'disc'\), and this"):
         train(other, tmp_path / "other")
 
 

@@ -53,9 +53,9 @@ def test_models_are_runs_that_differ_by_their_seed_alone(runs, tmp_path, capsys)
     assert told == (tmp_path / "out" / "comparison.md").read_text()
     assert told.startswith("Dice, full image, mean over images; test, 12 images in 6 groups; threshold 0.5, prepared")
     for words in (
-        "Groups of images by data.json.",
+        "Images grouped as in data.json; each group is one unit of the statistics.",
         "Holm p: corrected for 2 comparisons with sa.",
-        "of so few it covers 87 %",
+        "coverage is about 87 %",
         "No test over seeds",
         "Models differ in model.attention: sa (sa); ja9 (ja9); none (none)",
     ):
@@ -142,7 +142,7 @@ def test_two_settings_name_a_model(tmp_path):
 def test_groups_by_a_pattern_by_the_runs_or_none(tmp_path, capsys):
     runs = [scored_run(tmp_path / f"{name}-", groups=None, model__attention=name) for name in ("none", "sa")]
     assert compare(runs)["models"][0]["num_groups"] is None
-    assert "taken as independent: these runs tell no groups" in capsys.readouterr().out
+    assert "treated as independent: no groups (patients) are recorded" in capsys.readouterr().out
     assert compare(runs, group_pattern=r"(\d+)[LR]")["models"][0]["num_groups"] == 6
     alone = [scored_run(tmp_path / name, groups=False, model__attention=name) for name in ("none", "sa")]
     assert compare(alone)["models"][0]["num_groups"] is None
@@ -176,7 +176,7 @@ def test_one_image_has_a_mean_alone(tmp_path, capsys):
     runs = [scored_run(tmp_path / name, ids=IDS[:1], model__attention=name) for name in ("none", "sa")]
     found = compare(runs)
     assert (found["models"][0]["low"], found["over_images"][0]["p"], found["ranks"]) == (None, None, None)
-    assert "So few cannot reject at 0.05 by ranks" in capsys.readouterr().out
+    assert "the signed-rank test cannot reach p < 0.05" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(runs, tmp_path):

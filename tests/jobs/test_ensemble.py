@@ -145,6 +145,6 @@ def test_folds_predict_together_and_are_not_scored(home, tmp_path):
     ensemble(runs, tmp_path / "folds")
     assert len(inference.load(tmp_path / "folds").others) == 1
     with pytest.raises(
-        ValueError, match="joins runs that were trained on different images, and none is left that judges"
+        ValueError, match="is an ensemble of runs that were trained on different images .folds., so no image is held"
     ):
         evaluate(tmp_path / "folds", "test")

@@ -99,7 +99,7 @@ def test_it_goes_on_where_it_was_and_a_streamed_set_trains_to_the_same(run, tmp_
     train(first, tmp_path / "parts")
     first.train.steps = 6
     train(first, tmp_path / "parts")
-    assert "going on from step 4" in capsys.readouterr().out
+    assert "resuming from step 4" in capsys.readouterr().out
     image = generate.fundus(0, 5, 51)[0]
     one, other = (inference.load(tmp_path / name, "latest")(image) for name in ("whole", "parts"))
     np.testing.assert_array_equal(one, other)

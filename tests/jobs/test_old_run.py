@@ -99,5 +99,5 @@ def test_it_is_taken_up_under_todays_settings(run, capsys):
         config.update(as_settings(old))
     assert isinstance(config.model, ConfigDict)
     train(config, workdir)
-    assert "going on from step 12" in capsys.readouterr().out
+    assert "resuming from step 12" in capsys.readouterr().out
     assert json.loads((workdir / "config.json").read_text())["eval"]["select"] == "dice"

@@ -57,7 +57,7 @@ def test_models_of_folds_are_compared_over_all_images(tmp_path, capsys):
     assert found["models"][1]["mean"] == pytest.approx(
         np.mean([value for run in read(paths[6:]) for value in run.scores("dice", "full").values()])
     )
-    assert "sa: 3 folds; each image has the score of the one that did not see it." in capsys.readouterr().out
+    assert "sa: 3 folds; each image is scored by the one that was not trained on it." in capsys.readouterr().out
 
 
 def test_missing_and_doubled_folds_and_other_splits_are_refused(tmp_path):
@@ -72,7 +72,7 @@ def test_missing_and_doubled_folds_and_other_splits_are_refused(tmp_path):
         joined(read([*paths[:2], other]))
     on_val = read(paths)[0]
     on_val.facts["split"] = "val"
-    with pytest.raises(ValueError, match="fold0 is a fold, scored on val; folds are one set of images on test alone"):
+    with pytest.raises(ValueError, match="fold0 is a fold, scored on val; folds can only be combined on test"):
         joined([on_val])
 
 

@@ -180,7 +180,7 @@ def test_page_and_markdown_show_the_numbers_of_the_tables(study):
 def test_published_scores_of_other_images_do_not_stand_beside(study):
     text = (study / "report.html").read_text()
     assert '<tr class="quoted">' not in text
-    assert "Table 1 is of the 600 test images that the owners of isic2017 chose; these are others." in text
+    assert "Table 1 reports scores on the 600 images of the official isic2017 test split" in text
     assert "published" not in (study / "tables" / "test_full.csv").read_text()
 
 

@@ -53,7 +53,7 @@ def test_what_is_gone_is_told_and_the_rest_stands(study):
     assert "Learning curves" not in page
     assert "Curves on test" not in page
     assert "BCa bootstrap over groups of images" in page
-    assert "Groups of images by data.json." in page
+    assert "Images grouped as in data.json; each group is one unit of the statistics." in page
     assert {path.name for path in (study / "figures").iterdir()} == {"test_bars.png", "test_differences.png"}
 
 
@@ -100,7 +100,7 @@ def test_published_scores_stand_beside_the_owners_whole_test_split_alone(study, 
         found = unseal(json.loads((run / "data.json").read_text()))
         files.write_json(run / "data.json", seal(found | {"name": "isic2017", "rule": {"test": rule}}))
     page = text(study)
-    others = f"of the {images} test images that the owners of isic2017 chose; these are others"
+    others = f"on the {images} images of the official isic2017 test split; this study scores others"
     assert (others in page) != beside
     if not beside:
         assert len(table(study, "test_full")) == 2
@@ -161,7 +161,7 @@ def test_mistakes_are_told(tmp_path, study):
     with pytest.raises(FileNotFoundError, match="holds no study .*; name the --workdir of launch/reproduce.py"):
         read_study(tmp_path / "nothing")
     told(study, [("DenseUNet", 0, "runs/other/0")])
-    with pytest.raises(ValueError, match="no run is scored on test yet; launch/reproduce.py goes on"):
+    with pytest.raises(ValueError, match="no run is scored on test yet; run launch/reproduce.py to resume"):
         read_study(study)
     (study / "study.json").write_text("{}")
     with pytest.raises(ValueError, match="study.json: not what launch/reproduce.py wrote"):
@@ -246,7 +246,7 @@ def test_folds_are_one_set_once_all_are_scored(tmp_path):
         with (tmp_path / run["workdir"] / "eval" / "test.csv").open() as lines:
             scores += [float(row["dice"]) for row in csv.DictReader(lines)]
     assert float(table(tmp_path, "test_full")[0]["dice"]) == pytest.approx(sum(scores) / 12)
-    assert "DenseUNet: 2 folds; each image has the score of the one that did not see it." in page
+    assert "DenseUNet: 2 folds; each image is scored by the one that was not trained on it." in page
     shutil.rmtree(tmp_path / runs[-1]["workdir"])
     page = text(tmp_path)
     assert "Not scored yet: runs/DenseUNet-JA/0/fold1 on test" in page

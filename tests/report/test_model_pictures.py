@@ -45,7 +45,7 @@ def test_bars_are_the_means_and_lines_the_intervals(tmp_path, drawn):
     assert ([-0.01, 0.05], [2, 2]) in lines(right)
     assert right.get_xlabel() == "difference to none, paired by image"
     told = [text.get_text() for text in drawn["bars.png"].legends[0].get_texts()]
-    assert told == ["95 % interval over images", "each seed", "published"]
+    assert told == ["95 % CI over images", "each seed", "published"]
 
 
 def test_a_distance_may_exceed_one(tmp_path, drawn):
@@ -57,7 +57,7 @@ def test_a_distance_may_exceed_one(tmp_path, drawn):
     (only,) = drawn["bars.png"].axes
     assert only.get_xlim()[0] == 0
     assert only.get_xlim()[1] > 12
-    assert [text.get_text() for text in only.figure.legends[0].get_texts()] == ["95 % interval over groups of images"]
+    assert [text.get_text() for text in only.figure.legends[0].get_texts()] == ["95 % CI over groups of images"]
 
 
 def test_differences_are_sorted_and_coloured_by_their_sign(tmp_path, drawn):
