@@ -102,7 +102,7 @@ def test_a_temperature_is_fitted_before_the_threshold_is_chosen(run):
     test = told(run, "test")
     assert (test["temperature"], test["threshold"]) == (val["temperature"], val["threshold"])
     assert test["calibration"] != val["calibration"]
-    note = f"T = {val['temperature']:g}, which minimises cross entropy on val. Calibration on the scored images: ECE of the"
+    note = f"T = {val['temperature']:g}, which minimises cross entropy on val. Calibration on the scored images: ECE"
     assert note in (run / "report.md").read_text()
     evaluate(run, "val")  # which fits the same
     assert told(run, "val") == val
