@@ -66,6 +66,9 @@ def test_what_is_no_mask_is_refused(masks, tmp_path):
     write_png(folder / "disc.png", np.full((7, 5), 128, np.uint8))
     with pytest.raises(ValueError, match="disc.png: holds other values than 0 and 255; only masks of one class"):
         submission(folder, tmp_path / "a.zip")
+    write_png(folder / "disc.png", np.full((7, 5, 3), (0, 229, 255), np.uint8))
+    with pytest.raises(ValueError, match="disc.png: holds other values than 0 and 255"):
+        submission(folder, tmp_path / "a.zip")
     (tmp_path / "a.zip").touch()
     with pytest.raises(FileExistsError, match="is there already; choose another --output"):
         submission(folder, tmp_path / "a.zip")
