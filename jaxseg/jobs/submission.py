@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from jaxseg import files
 from jaxseg.checks import require
-from jaxseg.data.images import encode_png, is_picture, passed_over, read_codes, stem
+from jaxseg.data.images import code, encode_png, is_picture, passed_over, read_codes, stem
 from jaxseg.progress import track
 
 
@@ -62,7 +62,7 @@ def submission(masks: str | Path, output: str | Path, names: str = "{id}") -> li
 
 def _two_values(path: Path) -> UInt8[np.ndarray, "height width"]:
     values = read_codes(path)
-    if values.max() not in (0, 1, 255) or not np.isin(values, (0, values.max())).all():
+    if values.max() not in (0, code(1), code(255)) or not np.isin(values, (0, values.max())).all():
         raise ValueError(f"{path}: holds other values than 0 and 255; only masks of one class are packed")
     return np.where(values > 0, 255, 0).astype(np.uint8)
 
