@@ -57,7 +57,7 @@ def made(study: Study) -> dict:
     seconds = [log[-1]["seconds"] for log in (read_metrics(run.workdir) for _, run in study.scored)]
     return {
         "runs": len(study.scored),
-        "commands": sorted({command(start["command"], study.workdir.resolve().name) for start in starts}),
+        "commands": sorted({command(start["command"]) for start in starts}),
         "commits": sorted({str(start["git"]) for start in starts}),
         "dates": [min(start["time"] for start in starts)[:10], max(start["time"] for start in starts)[:10]],
         "hours": round(sum(seconds) / 3600, 2),
@@ -69,11 +69,11 @@ def made(study: Study) -> dict:
     }
 
 
-def command(words: list[str], name: str) -> str:
-    """Return the command of all runs, with words in place of this machine's folders."""
+def command(words: list[str]) -> str:
+    """Return the command of a study, with words in place of this machine's folders."""
     words = [word for word in words[1:] if not word.startswith("--only")]
     words = [re.sub(r"(?<=data\.dir=).*", "FOLDER", word) for word in words]
-    words = [f"--workdir=studies/{name}" if word.startswith("--workdir") else word for word in words]
+    words = [re.sub(r"(?<=workdir=).*/", "studies/", word) for word in words]
     return " ".join(["python launch/reproduce.py", *words])
 
 
