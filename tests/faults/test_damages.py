@@ -28,7 +28,7 @@ def sound(tmp_path_factory):
     return folder / "run", folder / "cache"
 
 
-@pytest.mark.parametrize("part", [pytest.param(40, id="short"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("part", [pytest.param(80, id="short"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 def test_a_damaged_file_is_recognised_or_recovered(sound, tmp_path, part):
     run, cache = sound
     names = sorted(path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())

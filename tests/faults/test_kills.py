@@ -59,7 +59,8 @@ def test_any_number_of_kills_changes_nothing(alone, tmp_path, kills):
     print(f"{done} kills, {finished} runs, each equal to the undisturbed one")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 10])
 def test_a_killed_evaluation_leaves_a_run_that_is_evaluated(alone, tmp_path, kills):
     draw = random.Random(kills)
     evaluate = ("evaluate.py", f"--workdir={alone}", "--split=train", "--masks")

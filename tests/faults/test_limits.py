@@ -84,6 +84,7 @@ def test_a_signal_ends_a_compile_at_once(tmp_path):
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_the_step(tmp_path):
     process = begin(*arguments(tmp_path / "run", tmp_path / "cache"), "--config.train.steps=100000")
     wait_for_a_row(process, tmp_path / "run")
@@ -129,6 +130,7 @@ def test_a_full_disk_under_what_is_printed_is_told(tmp_path, undisturbed):
     assert said.startswith("error: stdout: No space left on device; make room there")
 
 
+@pytest.mark.slow
 def test_a_run_whose_folder_is_deleted_ends_at_once(tmp_path):
     run = tmp_path / "run"
     process = begin(

@@ -90,6 +90,7 @@ def test_prediction_in_tiles_and_flips_takes_the_channels_too(run):
         predictor.prepared(np.zeros((40, 40, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_and_a_streamed_set_trains_to_the_same(run, tmp_path, capsys):
     undisturbed = demo(run.with_name("cache"))
     undisturbed.train.steps = 6

@@ -25,7 +25,7 @@ def whole():
     return model, fill(shapes(model), seed=1), images
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_pruned_network_is_the_column_of_the_whole_one(whole, depth):
     """In training mode, where the auxiliary heads answer; nothing but the column and what it is made of is computed."""
     model, variables, images = whole

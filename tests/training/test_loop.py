@@ -140,7 +140,8 @@ def test_a_finished_run_predicts_and_says_that_it_is_done(runs, capsys):
     assert "all 4 steps are done" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("step", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, 4])
 def test_a_signal_while_val_is_scored_saves_at_once_and_the_score_follows(runs, tmp_path, monkeypatch, step):
     """At step 4 all steps are done, and only the score is missing."""
     with monkeypatch.context() as patch:
