@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxseg import report, statistics
 from jaxseg.data.layout import OWN
-from jaxseg.metrics import REGIONS, RULES, metric
+from jaxseg.metrics import REGIONS, metric
 from jaxseg.pages.comparison import Model, comparison, grouped, of_runs
 from jaxseg.pages.study_runs import metrics_of
 from jaxseg.published import Table as Published
@@ -117,9 +117,7 @@ def _pooled(split: Split, region: str) -> Iterator[Line]:
 
 def _protocol(run: Scored, region: str, reduction: str) -> dict[str, Any]:
     facts = run.facts
-    rule, at = RULES.get(facts.get("threshold_rule", "")), facts.get("threshold")
-    told = [f"threshold chosen for {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"]
-    told += [f"{facts['scored_at']} size", facts["prediction"]]
+    told = [report.decided(facts), f"{facts['scored_at']} size", facts["prediction"]]
     if checkpoint := facts.get("checkpoint_rule"):
         told.append(f"checkpoint: {checkpoint}")
     return {"region": report.REGION_NAMES[region], "reduction": reduction, "protocol": "; ".join(told)}
@@ -216,10 +214,9 @@ def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Sec
     blocks: list[Any] = [report.images_table(f"{split.name}_differences", title, found, report.comparison_notes(found))]
     if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
         title = f"{heading} on {split.name}, full image: differences to {first} over seeds"
-        tests = found["over_seeds"][0]["compared"]
         notes = [
             "Paired t test and t interval of the runs with the same seeds, each the mean over its images. "
-            f"Holm p: corrected for {tests} comparison{'s' * (tests != 1)}."
+            f"{report.corrected(found['over_seeds'][0])}."
         ]
         blocks.append(report.seeds_table(f"{split.name}_seeds", title, found, notes))
     if found["ranks"] is not None and len(found["models"]) > 2:

@@ -76,14 +76,14 @@ def _curves(split: Split, folder: Path) -> Section | None:
     seeds: dict[str, int] = {}
     for name, runs in split.runs.items():
         paths = {run.config["seed"]: run.workdir / "eval" / "curves" / f"{split.name}.json" for run in runs}
-        for seed, path in paths.items():
-            if runs[0].folds or name in seeds or not path.is_file():
-                continue
-            seeds[name] = seed
-            curves = files.read_json(path, "the evaluation", "score the run again", lambda told: told["curves"])
-            for one in curves:
-                if one["region"] == "full":
-                    found[f"{name}, {one['class']}" if "class" in one else name] = one
+        seed = next((seed for seed, path in paths.items() if path.is_file()), None)
+        if runs[0].folds or seed is None:
+            continue
+        seeds[name] = seed
+        curves = files.read_json(paths[seed], "the evaluation", "score the run again", lambda told: told["curves"])
+        for one in curves:
+            if one["region"] == "full":
+                found[f"{name}, {one['class']}" if "class" in one else name] = one
     if not found:
         return None
     path = f"{FIGURES}/{split.name}_curves.png"

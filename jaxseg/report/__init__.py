@@ -9,6 +9,8 @@ from jaxseg.report.choosing import sliders as sliders
 from jaxseg.report.comparison import COMPARISON_FILES as COMPARISON_FILES
 from jaxseg.report.comparison import comparison_notes as comparison_notes
 from jaxseg.report.comparison import comparison_text as comparison_text
+from jaxseg.report.comparison import corrected as corrected
+from jaxseg.report.comparison import decided as decided
 from jaxseg.report.comparison import differing_lines as differing_lines
 from jaxseg.report.comparison import drawn as drawn
 from jaxseg.report.comparison import level_told as level_told

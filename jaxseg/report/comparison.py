@@ -75,10 +75,10 @@ def _title(found: dict[str, Any]) -> str:
     heading = metric(found["metric"]).heading
     what = f"{heading} of class {found['class']}" if found["class"] else heading
     groups = f" in {first['num_groups']} groups" if first["num_groups"] is not None else ""
-    decided = {_decided(row) for row in found["models"]}
+    thresholds = {decided(row) for row in found["models"]}
     sizes = {f"{size} size" for size in _all(found, "scored_at")}
     differing = (
-        one.pop() if len(one) == 1 else f"{name} differ" for name, one in (("thresholds", decided), ("sizes", sizes))
+        one.pop() if len(one) == 1 else f"{name} differ" for name, one in (("thresholds", thresholds), ("sizes", sizes))
     )
     return (
         f"{what}, {REGION_NAMES[found['region']]}, mean over images; {found['split']}, {first['num_images']} images"
@@ -86,11 +86,10 @@ def _title(found: dict[str, Any]) -> str:
     )
 
 
-def _decided(row: dict[str, Any]) -> str:
-    """Return how probabilities of a model became classes."""
-    if row["threshold_rule"]:
-        return f"threshold chosen for {RULES[row['threshold_rule']].says}"
-    return "most probable class" if row["threshold"] is None else f"threshold {row['threshold']}"
+def decided(told: dict[str, Any]) -> str:
+    """Return how probabilities became classes, of an evaluation or of a model's row in a comparison."""
+    rule, at = RULES.get(told.get("threshold_rule") or ""), told.get("threshold")
+    return f"threshold chosen for {rule.says}" if rule else "most probable class" if at is None else f"threshold {at}"
 
 
 def _all(found: dict[str, Any], name: str) -> list[Any]:
@@ -167,7 +166,7 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         one = over_images[0]
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
-        yield f"Holm p: corrected for {one['compared']} comparison{'s' * (one['compared'] != 1)} with {one['to']}."
+        yield f"{corrected(one)} with {one['to']}."
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
             few = f"With so few {drawn(found)} the signed-rank test cannot reach"
             yield f"{few} p < {found['alpha']:g}, whatever the scores."
@@ -208,6 +207,11 @@ def differing_lines(what: str, names: Mapping[str, Mapping[str, Any]]) -> Iterat
         for who, value in values.items():
             by_value.setdefault(value if isinstance(value, str) else json.dumps(value), []).append(who)
         yield f"{what} {name}: {'; '.join(f'{value} ({chr(44).join(who)})' for value, who in by_value.items())}"
+
+
+def corrected(row: dict[str, Any]) -> str:
+    """Return for how many comparisons the p values of a difference, and of those beside it, are corrected."""
+    return f"Holm p: corrected for {row['compared']} comparison{'s' * (row['compared'] != 1)}"
 
 
 def level_told(level: float) -> str:
