@@ -33,9 +33,7 @@ settings.load_profile("jaxseg")
 
 # A worker takes a file at a time: the longest go first, so that no core waits for one at the end.
 LONGEST = (
-    "faults/test_kills.py",
     "mistakes/test_mistakes.py",
-    "faults/test_damages.py",
     "faults/test_resume.py",
     "training/test_loop.py",
     "training/test_devices.py",

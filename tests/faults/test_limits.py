@@ -70,6 +70,7 @@ def test_a_signal_ends_imports_and_preparation_at_once(tmp_path, number, seconds
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_compile_at_once(tmp_path):
     """Python itself hears of it when the compiler returns, which takes minutes for a large network."""
     network = ["--config.model.name=denseunet", "--config.model.options={}", "--config.model.size=121"]

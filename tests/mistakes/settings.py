@@ -170,7 +170,7 @@ TOGETHER = {
         ["data.ignore holds 999", "0..255"],
     ),
     "a field of view that no image has": (
-        ["loss.region=fov", "data.synthetic.kind=lesion"],
+        ["loss.region=fov", "data.synthetic.kind=lesion", "data.synthetic.size=40", "data.synthetic.train=2"],
         ["loss.region", "field of view"],
     ),
     "several steps of a streamed set": (

@@ -15,10 +15,8 @@ from launches import launched
 from settings import TOGETHER, VALUES, wrong_types
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = (  # that are also launched as a user does
-    "no config", "workdir without a value", "unknown flag", "workdir holds photographs", "no run", "no images",
-    "output is there", "pixel off the image", "config import", "model.attention=ja33",
-)  # fmt: skip
+# Also launched as a user does: one that absl, a config, a setting, a folder and a run end.
+PROCESSES = ("unknown flag", "config import", "model.attention=ja33", "workdir holds photographs", "pixel off the image")
 
 WANTED = {
     **VALUES,

@@ -69,9 +69,15 @@ LARGE = [
 FOCUSNET = [(1.0, 7_771_723, 24.18), (0.5, 1_984_615, 7.12), (0.25, 511_719, 2.33), (0.125, 137_351, 0.930)]
 
 
-@pytest.mark.parametrize(
-    "row", [*SMALL, *(pytest.param(row, marks=pytest.mark.slow) for row in LARGE)], ids=lambda row: row.name
-)
+def first_of_each_network():
+    """Return all rows; those after the first of a network are slow."""
+    names = [row.name for row in (*SMALL, *LARGE)]
+    for place, row in enumerate((*SMALL, *LARGE)):
+        default = row in SMALL and row.name not in names[:place]
+        yield pytest.param(row, marks=() if default else pytest.mark.slow, id=f"{row.name} {row.cost}")
+
+
+@pytest.mark.parametrize("row", [*first_of_each_network()])
 def test_published_counts(row):
     model = models.build(row.name, **row.options)
     assert row.count in (None, parameters(model))
@@ -80,9 +86,8 @@ def test_published_counts(row):
     assert found == pytest.approx(float(row.cost), rel=0, abs=row.off or 0.5 * 10**-digits)
 
 
-@pytest.mark.parametrize(
-    ("scale", "count", "cost"), [*(pytest.param(*row, marks=pytest.mark.slow) for row in FOCUSNET[:3]), FOCUSNET[3]]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "count", "cost"), FOCUSNET)
 def test_published_counts_of_focusnet(scale, count, cost):
     model = models.build("focusnet", scale=scale)
     assert parameters(model) == count
@@ -94,7 +99,7 @@ def test_published_counts_of_focusnet(scale, count, cost):
     assert multiply_adds(model) + saved / 1e9 == pytest.approx(cost, rel=0.003)
 
 
-@pytest.mark.parametrize("width", [4, 9, 16])
+@pytest.mark.parametrize("width", [9, *(pytest.param(width, marks=pytest.mark.slow) for width in (4, 16))])
 def test_closed_forms(width):
     w, c, k = width, 3, 2
     assert parameters(models.build("vesselnet", width=w)) == 1231 * w**2 + 176 * w + 5
