@@ -19,7 +19,8 @@ from jaxseg import counting, files
 from jaxseg.ahead import ahead
 from jaxseg.data import palette
 from jaxseg.data.images import SUFFIXES, Picture, encode_png, is_picture, passed_over, read_size, stem
-from jaxseg.inference.predictor import Predictor, TooLarge
+from jaxseg.inference.compiled import TooLarge
+from jaxseg.inference.predictor import Predictor
 from jaxseg.progress import track
 
 # What may prevent one image and not the others.

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
-import functools
 import math
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int32, UInt8
+from jaxtyping import Float32, UInt8
 
-from jaxseg import checks, counting
+from jaxseg import checks
 from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
+from jaxseg.inference.compiled import Compiled, laid
+from jaxseg.inference.places import Places
 from jaxseg.inference.tiles import blend
 from jaxseg.metrics import FIXED, NONE, OFF, Walk, check_threshold, decide, tempered
 from jaxseg.models import Network, Skip, skips
-from jaxseg.runs.programs import Program
-
-# Images at once on a CPU: what one leaves of its cores, where its operations are small, another one takes.
-AT_ONCE = 2
 
 _FLIPS = ((), (0,), (1,), (0, 1))  # axes reversed: none, rows, columns, both
-
-
-class TooLarge(ValueError):
-    """An image takes more memory than there is, predicted at once; the message says how much."""
 
 
 class Predictor:
@@ -119,10 +108,7 @@ class Predictor:
         self.temperature = 1.0
         self.temperature_rule = NONE
         self.others: tuple[Predictor, ...] = ()
-        self._made_of = made_of
-        self._programs: dict[tuple[Any, ...], Callable] = {}
-        self._compiling: dict[tuple[Any, ...], threading.Lock] = {}
-        self._fitting: set[Size] = set()  # canvases for which there is room
+        self._compiled = Compiled(model, foreground=not classes, made_of=made_of)
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
@@ -173,7 +159,7 @@ class Predictor:
             raise ValueError(f"one member prepares images by {self.preprocess}, and another one by {other.preprocess}")
         beside = copy.copy(other)
         if other.model == self.model:
-            beside._programs, beside._compiling, beside._fitting = self._programs, self._compiling, self._fitting
+            beside._compiled = self._compiled
         return beside
 
     def decide(self, probability: Float32[np.ndarray, "height width *classes"]) -> UInt8[np.ndarray, "height width"]:
@@ -219,7 +205,7 @@ class Predictor:
         """
         sizes, found = list(sizes), copy.copy(self)
         found.others = tuple(other.expecting(sizes) for other in self.others)
-        found._places = Places(self.variables)
+        found._places = Places.everywhere(self.variables)
         if isinstance(self.model, Network) and self.model.any_canvas:
             rows, columns = self.tile or (math.inf, math.inf)
             tiles = ((int(min(height, rows)), int(min(width, columns))) for height, width in sizes)
@@ -241,7 +227,7 @@ class Predictor:
             raise ValueError("attention is shown of one network, not of an ensemble; give one of its runs as --workdir")
         normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
-        found = skips(self.model, self.variables, *_laid(normalised, own))
+        found = skips(self.model, self.variables, *laid(normalised, own))
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
 
     def describe(self) -> str:
@@ -268,115 +254,8 @@ class Predictor:
             return self._on(own, image)
 
     def _on(self, canvas: Size, image: np.ndarray) -> np.ndarray:
-        (height, width), laid = image.shape[:2], _laid(image, canvas)
         snug = all(own == canvas for own, shared in self._canvases.items() if shared == canvas)
-        with self._place() as variables:
-            program = self._program(canvas, snug, variables, *laid)
-            if canvas in self._fitting or _fits(program, self._places.sharing if self._places else 1):
-                self._fitting.add(canvas)
-                return np.asarray(program(variables, *laid))[0, :height, :width]
-        with self._places.all() if self._places else contextlib.nullcontext():  # what others hold is free then
-            if not _fits(program, 1):
-                raise TooLarge(
-                    f"{canvas[0]} x {canvas[1]} pixels at once take {counting.memory(_need(program))}, and "
-                    f"{counting.memory(_room() or 0)} are free; predict in tiles (--tile=512; of a training's val, "
-                    "--config.eval.tile='(512, 512)')"
-                )
-            return np.asarray(program(variables, *laid))[0, :height, :width]
-
-    def _program(self, canvas: Size, snug: bool, variables: Any, *laid: np.ndarray) -> Callable:
-        device = next((getattr(leaf, "device", None) for leaf in jax.tree.leaves(variables)), None)
-        known_by = canvas, snug, device
-        with self._compiling.setdefault(known_by, threading.Lock()):
-            if known_by not in self._programs:
-                self._programs[known_by] = Program(
-                    "probabilities", _probabilities, variables, *laid,
-                    made_of=self._made_of, model=self.model, snug=snug, foreground=not self.classes,
-                ).compiled()  # fmt: skip
-            return self._programs[known_by]
-
-    def _place(self) -> contextlib.AbstractContextManager[Any]:
-        return self._places.one() if self._places else contextlib.nullcontext(self.variables)
-
-
-class Places:
-    """The variables on each device that computes images, as often as it computes several at once.
-
-    Attributes:
-        sharing: images at once in the memory of one device.
-    """
-
-    def __init__(self, variables: Any):
-        if jax.default_backend() == "cpu":  # the devices of a CPU are one: its cores
-            self.sharing, held = AT_ONCE, [variables] * AT_ONCE
-        else:
-            self.sharing, held = 1, [jax.device_put(variables, device) for device in jax.local_devices()]
-        self._free: queue.SimpleQueue = queue.SimpleQueue()
-        self._number, self._gathering = len(held), threading.Lock()
-        for one in held:
-            self._free.put(one)
-
-    @contextlib.contextmanager
-    def one(self) -> Iterator[Any]:
-        """Give variables on a device that is free, once there is one."""
-        variables = self._free.get()
-        try:
-            yield variables
-        finally:
-            self._free.put(variables)
-
-    @contextlib.contextmanager
-    def all(self) -> Iterator[None]:
-        """Hold every place, once the images in work are done, so that one may have all the memory."""
-        with self._gathering:  # two that gather would wait for each other
-            held = [self._free.get() for _ in range(self._number)]
-        try:
-            yield
-        finally:
-            for one in held:
-                self._free.put(one)
-
-
-def _fits(program: Callable, together: int) -> bool:
-    """Return whether so many images at once fit the memory, as far as anything tells: a CPU's kills who takes more."""
-    there = _room()
-    return there is None or not hasattr(program, "memory_analysis") or _need(program) * together <= there
-
-
-def _need(program: Any) -> int:
-    found = program.memory_analysis()
-    return found.temp_size_in_bytes + found.output_size_in_bytes
-
-
-def _room() -> int | None:
-    return counting.room(jax.local_devices()[0])
-
-
-@functools.partial(jax.jit, static_argnames=("model", "snug", "foreground"))
-def _probabilities(
-    variables: Any,
-    images: Float[Array, "batch height width channels"],
-    sizes: Int32[Array, "batch 2"],
-    *,
-    model: nn.Module,
-    snug: bool,
-    foreground: bool,
-) -> Float32[Array, "batch height width *classes"]:
-    """Return the probability of every class, or of class 1 where there is one ``foreground``."""
-    known: dict[str, Any] = {"snug": snug} if isinstance(model, Network) else {}
-    logits = model.apply(variables, images, train=False, sizes=sizes, **known)
-    found = jax.nn.softmax(jnp.asarray(logits, jnp.float32), axis=-1)
-    return found[..., 1] if foreground else found
-
-
-def _laid(
-    image: Float32[np.ndarray, "height width channels"], canvas: Size
-) -> tuple[Float32[np.ndarray, "1 rows columns channels"], Int32[np.ndarray, "1 2"]]:
-    """Return the image at the top left of a canvas, zeros around it, and its real height and width."""
-    height, width = image.shape[:2]
-    laid = np.zeros((1, *canvas, image.shape[2]), np.float32)
-    laid[0, :height, :width] = image
-    return laid, np.array([[height, width]], np.int32)
+        return self._compiled(image, canvas, snug, self._places or Places([self.variables]))
 
 
 def _check(image: np.ndarray, seen_by: Preprocess | None = None) -> None:

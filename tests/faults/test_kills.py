@@ -41,7 +41,8 @@ def killed(process, ready, more):
 
 
 @pytest.mark.slow
-def test_any_number_of_kills_changes_nothing(alone, tmp_path, kills=45):
+def test_any_number_of_kills_changes_nothing(alone, tmp_path):
+    kills = 45
     draw, moments, done, finished = random.Random(kills), itertools.cycle(MOMENTS.items()), 0, 0
     while done < kills:
         run, cache = tmp_path / f"run{finished}", tmp_path / f"cache{finished}"

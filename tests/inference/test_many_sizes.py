@@ -110,7 +110,7 @@ def test_several_images_at_once_give_what_one_at_a_time_gives(predictor, folder,
     predict_folder(predictor, folder, tmp_path / "many", progress=False)
     rows = score(predictor, records(), progress=False).rows
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    monkeypatch.setattr(inference.predictor, "AT_ONCE", 1)
+    monkeypatch.setattr(inference.places, "AT_ONCE", 1)
     written = predict_folder(predictor, folder, tmp_path / "one", progress=False)
     assert [path.stem for path in written] == [f"{k:02d}" for k in range(20)]
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.png"))
@@ -181,13 +181,13 @@ from unittest import mock
 import jax, numpy as np
 sys.path[:0] = [{tests!r}, {tests!r} + "/inference"]
 from fakes import GREEN, PLAIN, Pixels
-from jaxseg.inference import Predictor, predict_folder, predictor
-used, real = [], predictor._probabilities
+from jaxseg.inference import Predictor, compiled, predict_folder
+used, real = [], compiled._probabilities
 def record(*args, **options):
     found = real(*args, **options)
     used.append(*found.devices())
     return found
-with mock.patch.object(predictor, "_probabilities", record), mock.patch("jax.default_backend", lambda: "gpu"):
+with mock.patch.object(compiled, "_probabilities", record), mock.patch("jax.default_backend", lambda: "gpu"):
     predict_folder(Predictor(Pixels(), GREEN, PLAIN), {images!r}, {output!r}, progress=False)
 print(len(used), sorted(device.id for device in set(used)))
 """

@@ -12,7 +12,8 @@ from PIL import Image
 from jaxseg import counting
 from jaxseg.data import decode
 from jaxseg.data.images import read_image, write_png
-from jaxseg.inference import Predictor, predict_folder
+from jaxseg.inference import predict_folder
+from jaxseg.inference.compiled import Compiled
 from jaxseg.inference.predict_folder import PROBABILITY_SCALE, overlay
 
 
@@ -136,12 +137,12 @@ class Counted:
 @pytest.fixture
 def small_memory(monkeypatch):
     """Room for two images of 260 x 260 pixels."""
-    program = Predictor._program
+    program = Compiled._program
 
     def counted(self, canvas, *arguments):
         return Counted(program(self, canvas, *arguments), canvas[0] * canvas[1])
 
-    monkeypatch.setattr(Predictor, "_program", counted)
+    monkeypatch.setattr(Compiled, "_program", counted)
     monkeypatch.setattr(counting, "room", lambda device: 2 * 100 * 260**2)
 
 
@@ -170,7 +171,7 @@ def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_i
     """Two images in work at once would not fit; neither is tiled, and the one waits for the other."""
     monkeypatch.setattr(counting, "room", lambda device: int(1.5 * 100 * 288 * 320))
     at_work, most = [], []
-    program = Predictor._program
+    program = Compiled._program
 
     def noted(self, canvas, *arguments):
         counted = program(self, canvas, *arguments)
@@ -185,7 +186,7 @@ def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_i
         run.memory_analysis = counted.memory_analysis
         return run
 
-    monkeypatch.setattr(Predictor, "_program", noted)
+    monkeypatch.setattr(Compiled, "_program", noted)
     images = [make_image(288, 320, seed=seed) for seed in range(4)]
     predictor = green.expecting([(288, 320)])
     with ThreadPoolExecutor(4) as pool:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from fakes import COLOURS, GREEN, NAMES, PLAIN, Pixels, green_probability
 
-from jaxseg.inference import Predictor, predictor
+from jaxseg.inference import Predictor, compiled
 
 NONE = jax.tree.map(np.zeros_like, GREEN)  # one half everywhere
 
@@ -13,8 +13,8 @@ NONE = jax.tree.map(np.zeros_like, GREEN)  # one half everywhere
 @pytest.fixture
 def programs(monkeypatch):
     """The programs that were asked for, one entry each."""
-    made, program = [], predictor.Program
-    monkeypatch.setattr(predictor, "Program", lambda *given, **named: made.append(1) or program(*given, **named))
+    made, program = [], compiled.Program
+    monkeypatch.setattr(compiled, "Program", lambda *given, **named: made.append(1) or program(*given, **named))
     return made
 
 

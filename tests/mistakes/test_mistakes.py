@@ -15,8 +15,8 @@ from launches import launched
 from settings import TOGETHER, VALUES, wrong_types
 
 ROOT = Path(__file__).parents[2]
-# Also launched as a user does: one that absl, a config, a setting, a folder and a run end.
-PROCESSES = ("unknown flag", "config import", "model.attention=ja33", "workdir holds photographs", "pixel off the image")
+# Also launched as a user does: the parser of flags, a config, a setting, a folder and a run end them.
+PROCESSES = "unknown flag", "config import", "model.attention=ja33", "workdir holds photographs", "pixel off the image"
 
 WANTED = {
     **VALUES,
