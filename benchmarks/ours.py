@@ -83,7 +83,6 @@ class Training:
             loss=losses.build("cross_entropy"),
             optimizer=transform,
             sample=_sample,
-            seed=0,
             ema_decay=0.0,
         )
         made_of = [case, dtype, batch, self.adam]

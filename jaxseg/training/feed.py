@@ -1,4 +1,4 @@
-"""What a step takes: records on the devices, and which of them this step uses.
+"""What a step takes: the run's key, records on the devices, and which of them this step uses.
 
 Both feeds give ``feed(step, count)``, the arguments of the next ``count`` steps after the state, and the same images
 for the same (seed, step): only where the images wait differs. Arrays have a leading axis of devices.
@@ -30,11 +30,12 @@ def shapes(
 ) -> Feed:
     """Return the shapes and types of what ``Resident`` gives of these arguments, or ``Streamed``; no image is read."""
     share, size = batch_size // len(devices), stream.canvas_size(records)
+    key = jax.eval_shape(lambda: _key(0))
     arrays = stream.canvas_shapes(records if resident else records.take([0] * share), size, fov=fov)
     places = jax.ShapeDtypeStruct((share,), np.int32)
     if at_once == 1:
-        return on.shapes((arrays, places, places), devices)
-    return *on.shapes((arrays, jax.ShapeDtypeStruct((at_once, share), np.int32), places), devices), 1
+        return on.shapes((key, arrays, places, places), devices)
+    return *on.shapes((key, arrays, jax.ShapeDtypeStruct((at_once, share), np.int32), places), devices), 1
 
 
 class Resident:
@@ -54,6 +55,7 @@ class Resident:
     ):
         self._devices, self._seed, self._batch_size, self._at_once = devices, seed, batch_size, at_once
         self._count = len(records)
+        self._key = on.replicate(_key(seed), devices)
         self._arrays = on.replicate(stream.canvas(records, fov=fov), devices)
         self._places = on.split(_shares(np.arange(batch_size), devices), devices)
 
@@ -64,9 +66,9 @@ class Resident:
             for i in range(count)
         ]
         if self._at_once == 1:
-            return self._arrays, on.split(rows[0], self._devices), self._places
+            return self._key, self._arrays, on.split(rows[0], self._devices), self._places
         rows += rows[:1] * (self._at_once - count)  # never taken
-        return self._arrays, on.split(np.stack(rows, 1), self._devices), self._places, count
+        return self._key, self._arrays, on.split(np.stack(rows, 1), self._devices), self._places, count
 
     def close(self) -> None:
         """Nothing runs beside the steps."""
@@ -83,6 +85,7 @@ class Streamed:
         self._places = on.split(_shares(np.arange(batch_size), devices), devices)
         share = np.arange(batch_size // len(devices))
         self._indices = on.replicate(share, devices)
+        self._key = on.replicate(_key(seed), devices)
         self._next = start
 
     def __call__(self, step: int, count: int) -> Feed:
@@ -91,11 +94,15 @@ class Streamed:
             raise ValueError(f"a streamed feed gives its steps in order: {self._next} is next, {step} was asked for")
         self._next += 1
         arrays = jax.tree.map(lambda a: _shares(a, self._devices), next(self._batches))
-        return on.split(arrays, self._devices), self._indices, self._places
+        return self._key, on.split(arrays, self._devices), self._indices, self._places
 
     def close(self) -> None:
         """Stop reading ahead."""
         self._batches.close()  # type: ignore[attr-defined]
+
+
+def _key(seed: int) -> jax.Array:
+    return jax.random.key_data(jax.random.key(seed))
 
 
 def _shares(batch: np.ndarray, devices: on.Devices) -> np.ndarray:

@@ -72,7 +72,6 @@ class Run:
             loss=losses.build(config.loss.name, **config.loss.options.to_dict()),
             optimizer=self.optimizer,
             sample=_sample(config, splits),
-            seed=config.seed,
             ema_decay=train.ema_decay,
         )
 
@@ -259,7 +258,7 @@ def _of_the_programs(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that may change what is compiled: all but the few that surely do not."""
     data = {name: value for name, value in settings["data"].items() if name not in ("dir", "cache_dir")}
     train = {name: value for name, value in settings["train"].items() if name not in ("log_every", "eval_every")}
-    return {**settings, "data": data, "train": train, "eval": None}
+    return {**settings, "data": data, "train": train, "eval": None, "seed": None}
 
 
 def _items(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -88,6 +88,7 @@ def gradients(
 
 def train_step(
     state: TrainState,
+    key: jax.Array,
     arrays: Arrays,
     indices: jax.Array,
     places: jax.Array,
@@ -96,13 +97,13 @@ def train_step(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     sample: Sample,
-    seed: int,
     ema_decay: float,
 ) -> tuple[TrainState, Metrics]:
     """Take one step on this device's share of the batch.
 
     Args:
         state: the state, the same on every device.
+        key: uint32, ``jax.random.key_data`` of the run's key. It is data, so that runs of other seeds share a program.
         arrays: the records that ``indices`` point into: the whole training set, or this step's share of it.
         indices: int32 [share], which records this device takes.
         places: int32 [share], their places in the global batch; the draws of augmentation depend on these alone.
@@ -110,16 +111,15 @@ def train_step(
         loss: from ``losses.build``.
         optimizer: from ``optimizer.build``.
         sample: augmentation and normalisation.
-        seed: of the run.
         ema_decay: of the moving average, per step (not per update, where steps accumulate); unused without
             ``state.ema``.
 
     Returns:
         The next state, and float32 scalars: ``loss`` (auxiliary losses included) and ``gradient_norm``.
     """
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
-    batch = sample(arrays.take(indices), key, places)
-    dropout = jax.random.fold_in(key, DROPOUT)
+    drawn = jax.random.fold_in(jax.random.wrap_key_data(key), state.step)
+    batch = sample(arrays.take(indices), drawn, places)
+    dropout = jax.random.fold_in(drawn, DROPOUT)
     grads, batch_stats, value = gradients(model, loss, state.params.tree(), state.batch_stats, batch, dropout)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -135,8 +135,10 @@ def train_step(
 def parallel_step(devices: list[Any], **arguments: Any) -> Callable[..., tuple[TrainState, Metrics]]:
     """Return ``train_step`` for ``devices``: every argument and result carries a leading axis of devices."""
 
-    def step(state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array) -> tuple[TrainState, Metrics]:
-        return train_step(state, arrays, indices, places, **arguments)
+    def step(
+        state: TrainState, key: jax.Array, arrays: Arrays, indices: jax.Array, places: jax.Array
+    ) -> tuple[TrainState, Metrics]:
+        return train_step(state, key, arrays, indices, places, **arguments)
 
     return jax.pmap(step, axis_name=DEVICES, devices=devices, donate_argnums=0)
 
@@ -158,13 +160,13 @@ def parallel_steps(devices: list[Any], **arguments: Any) -> Callable[..., tuple[
     """
 
     def steps(
-        state: TrainState, arrays: Arrays, indices: jax.Array, places: jax.Array, count: jax.Array
+        state: TrainState, key: jax.Array, arrays: Arrays, indices: jax.Array, places: jax.Array, count: jax.Array
     ) -> tuple[TrainState, Metrics]:
         def one(i: jax.Array, carried: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
-            state, figures = train_step(carried[0], arrays, indices[i], places, **arguments)
+            state, figures = train_step(carried[0], key, arrays, indices[i], places, **arguments)
             return state, jax.tree.map(lambda row, figure: row.at[i].set(figure), carried[1], figures)
 
         figures = {name: jnp.zeros(indices.shape[0]) for name in ("loss", "gradient_norm")}
         return jax.lax.fori_loop(0, count, one, (state, figures))
 
-    return jax.pmap(steps, axis_name=DEVICES, devices=devices, in_axes=(0, 0, 0, 0, None), donate_argnums=0)
+    return jax.pmap(steps, axis_name=DEVICES, devices=devices, in_axes=(0, 0, 0, 0, 0, None), donate_argnums=0)

@@ -45,6 +45,14 @@ def test_each_run_is_an_ordinary_one_and_its_output_is_kept(done):
     assert [one["name"] for one in record["models"]] == ["plain", "diverges"]
 
 
+@pytest.mark.slow
+def test_a_second_seed_takes_up_the_programs_of_the_first(tmp_path):
+    reproduce(small(tmp_path / "cache", {"plain": {}}, seeds=(0, 1)), tmp_path / "W", parallel=1)
+    first, second = ((tmp_path / "W" / "logs" / "plain" / f"{seed}.txt").read_text() for seed in (0, 1))
+    assert "the first step compiles" in first
+    assert "the first step compiles" not in second
+
+
 @pytest.mark.parametrize(
     "chosen",
     [[], ["--only=A"], ["--only", "A", "--shard", "0/4"], ["-parallel=1", "--submit=3", "--submit_option", "a=b"]],

@@ -17,6 +17,7 @@ from jaxseg.training.packed import Packed
 from jaxseg.training.step import DEVICES, initial_state, parallel_step
 
 BATCH, STEPS, SIDE = 8, 3, 32
+KEY = jax.random.key_data(jax.random.key(0))
 
 
 def filled(shapes, rng):
@@ -60,7 +61,7 @@ def largest(a, b):
 
 def step_of(devices, model, variables, transform, loss="dice_ce"):
     step = parallel_step(
-        devices, model=model, loss=losses.build(loss), optimizer=transform, sample=sample, seed=0, ema_decay=0.0
+        devices, model=model, loss=losses.build(loss), optimizer=transform, sample=sample, ema_decay=0.0
     )
     return step, on.replicate(initial_state(variables, transform, ema=False), devices)
 
@@ -71,7 +72,7 @@ def with_dropout(devices, records):
     variables = filled(jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3))), np.random.default_rng(1))
     step, state = step_of(devices, model, variables, transform)
     places = on.split(np.arange(BATCH).reshape(len(devices), -1), devices)
-    state, figures = step(state, on.replicate(records, devices), places, places)
+    state, figures = step(state, on.replicate(KEY, devices), on.replicate(records, devices), places, places)
     return on.first(state.opt_state), float(on.first(figures)["loss"])
 
 
@@ -91,10 +92,11 @@ def main():
             return on.split(per_sample.reshape(len(devices), -1), devices)
 
         records, places = on.replicate(data, devices), shared(np.arange(BATCH))
+        run_key = on.replicate(KEY, devices)
         step, state = step_of(devices, model, variables, transform)
         states, losses = [], []
         for k in range(STEPS):
-            state, figures = step(state, records, shared(stream.indices(0, k, BATCH, 12)), places)
+            state, figures = step(state, run_key, records, shared(stream.indices(0, k, BATCH, 12)), places)
             copies_equal = all(bool((p == p[:1]).all()) for p in jax.tree.leaves(jax.device_get(state.params)))
             states.append(on.first(state))
             losses.append(float(on.first(figures)["loss"]))

@@ -8,7 +8,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
-from eight_devices import BATCH, arrays, filled, kept, largest, step_of
+from eight_devices import BATCH, KEY, arrays, filled, kept, largest, step_of
 from small import smallest
 
 from jaxseg.training import devices as on
@@ -30,7 +30,7 @@ def one_step(name, devices, records):
     )
     step, state = step_of(devices, smallest(name, **options, axis_name=DEVICES), variables, transform, loss)
     places = on.split(np.arange(BATCH).reshape(len(devices), -1), devices)
-    state, figures = step(state, on.replicate(records, devices), places, places)
+    state, figures = step(state, on.replicate(KEY, devices), on.replicate(records, devices), places, places)
     state = on.first(state)
     return state.opt_state, state.batch_stats, float(on.first(figures)["loss"])
 

@@ -17,6 +17,7 @@ from jaxseg.training import devices as on
 from jaxseg.training.step import DEVICES, DROPOUT, gradients, initial_state, parallel_step, parallel_steps
 
 SIDE, BATCH = 8, 2
+KEY = jax.random.key_data(jax.random.key(7))[None]
 
 
 def sample(records, key, places):
@@ -43,7 +44,6 @@ def step_of(devices, transform, ema_decay, steps=parallel_step):
         loss=losses.build("cross_entropy"),
         optimizer=transform,
         sample=sample,
-        seed=7,
         ema_decay=ema_decay,
     )
 
@@ -57,7 +57,7 @@ def taken(arrays, variables):
     records, places = on.replicate(arrays, devices), on.split(np.arange(BATCH)[None], devices)
     states, values = [on.first(state)], []
     for _ in range(4):
-        state, figures = step(state, records, places, places)
+        state, figures = step(state, KEY, records, places, places)
         states.append(on.first(state))
         values.append(float(on.first(figures)["loss"]))
     return states, values
@@ -129,10 +129,13 @@ def test_every_step_drops_something_else(arrays, variables):
         state = on.replicate(initial_state(variables, transform, ema=False), devices)
         seen.append([])
         for _ in range(2):
-            state, figures = step(state, records, places, places)
+            state, figures = step(state, KEY, records, places, places)
             seen[-1].append(float(on.first(figures)["loss"]))
     assert seen[0] == seen[1]
     assert seen[0][0] != seen[0][1]
+    state = on.replicate(initial_state(variables, transform, ema=False), devices)
+    other = jax.random.key_data(jax.random.key(8))[None]
+    assert float(on.first(step(state, other, records, places, places)[1])["loss"]) not in seen[0]
 
 
 def test_steps_sent_together_are_the_same_steps(arrays, variables, taken):
@@ -144,7 +147,7 @@ def test_steps_sent_together_are_the_same_steps(arrays, variables, taken):
     indices = on.split(np.tile(np.arange(BATCH), (1, 4, 1)), devices)
     states, values = taken
     for count, first, last in ((3, 0, 3), (1, 3, 4)):
-        state, figures = steps(state, records, indices, places, count)
+        state, figures = steps(state, KEY, records, indices, places, count)
         np.testing.assert_allclose(on.first(figures)["loss"][:count], values[first:last], rtol=1e-6)
         for found, expected in zip(jax.tree.leaves(on.first(state)), jax.tree.leaves(states[last]), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)

@@ -40,8 +40,7 @@ def step_and_arguments(network, side, *, batch=2, ema=False, at_once=1, seen=Non
         return stream.sample(arrays, key, places, Augment(), (), (90.0,) * 3, (50.0,) * 3)
 
     step = (parallel_step if at_once == 1 else parallel_steps)(
-        devices, model=network, loss=losses.build("cross_entropy"), optimizer=transform, sample=sample, seed=0,
-        ema_decay=0.5,
+        devices, model=network, loss=losses.build("cross_entropy"), optimizer=transform, sample=sample, ema_decay=0.5,
     )  # fmt: skip
     state = jax.eval_shape(
         lambda key: initial_state(models.initial_variables(network, key), transform, ema=ema), jax.random.key(0)
@@ -97,8 +96,8 @@ def test_the_trace_is_that_of_the_first_step():
     seen = []
     devices, step, arguments = step_and_arguments(Line(), 8, seen=seen)
     memory.of_step(step, arguments)
-    state, arrays, indices, places = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), arguments)
-    step(*(on.split(tree, devices) for tree in (state, arrays, indices, places)))
+    state, key, arrays, indices, places = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), arguments)
+    step(*(on.split(tree, devices) for tree in (state, key, arrays, indices, places)))
     assert seen == [(2,)]
 
 
