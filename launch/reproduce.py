@@ -48,8 +48,11 @@ def main() -> None:
     if SUBMIT.value:
         from jaxseg.jobs.submit import submit
 
+        if SHARD.present:
+            raise ValueError("--submit makes the shards itself; leave --shard out, or --submit")
         options = cli.named_values("submit_option", SUBMIT_OPTION.value)
-        submit(STUDY.value, WORKDIR.value, shards=SUBMIT.value, names=ONLY.value, options=options)
+        given = {"names": ONLY.value, "parallel": PARALLEL.value, "options": options}
+        submit(STUDY.value, WORKDIR.value, shards=SUBMIT.value, **given)
         return
     from jaxseg.jobs.reproduce import reproduce
 

@@ -29,7 +29,9 @@ def main(folder: str) -> None:
     target = HERE / study.workdir.resolve().name
     shutil.rmtree(target, ignore_errors=True)
     (target / "tables").mkdir(parents=True)
-    shutil.copy(study.workdir / "study.json", target)
+    told = json.loads((study.workdir / "study.json").read_text())
+    told["data_dir"] = "FOLDER" if told["data_dir"] else ""  # this machine's folders are nobody else's
+    (target / "study.json").write_text(json.dumps(told, indent=2) + "\n")
     for path in sorted((study.workdir / "tables").glob("*.csv")):
         if path.stem in ("runs", "splits") or path.stem.rpartition("_")[0] in study.runs:  # not those of a page before
             shutil.copy(path, target / "tables")

@@ -47,17 +47,21 @@ def read(folder: Path, name: str) -> list[dict[str, str]]:
 
 def measured(row: dict[str, str], name: str) -> str:
     """Return a mean with its interval."""
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{float(row[name]):.4f} [{float(low):.4f}, {float(high):.4f}]" if low else f"{float(row[name]):.4f}"
+    mean, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    if not mean:
+        return "–"
+    return f"{float(mean):.4f} [{float(low):.4f}, {float(high):.4f}]" if low and high else f"{float(mean):.4f}"
 
 
 def difference(row: dict[str, str]) -> list[str]:
     """Return a difference to the first model with its interval, and its p after Holm's correction."""
     if not row.get("mean"):
         return ["", ""]
-    low, high = float(row["mean_low"]), float(row["mean_high"])
-    p = float(row["holm_p"])
-    return [f"{float(row['mean']):+.4f} [{low:+.4f}, {high:+.4f}]", f"{p:.3f}" if p >= 0.001 else "< .001"]
+    mean = f"{float(row['mean']):+.4f}"
+    if row.get("mean_low"):
+        mean += f" [{float(row['mean_low']):+.4f}, {float(row['mean_high']):+.4f}]"
+    p = row.get("holm_p")
+    return [mean, "–" if not p else f"{float(p):.3f}" if float(p) >= 0.001 else "< .001"]
 
 
 def told(folder: Path) -> str:

@@ -14,8 +14,9 @@ IDS = tuple(f"{person:02}{side}" for person in range(6) for side in "LR")
 
 
 def scored_run(
-    folder, *, seed=0, noise=0.2, ids=IDS, digests=None, groups=True, classes=(), jax="0.10", wider=(), **changes
-):
+    folder, *, seed=0, noise=0.2, ids=IDS, digests=None, groups=True, classes=(), jax="0.10", processor="EPYC",
+    wider=(), **changes
+):  # fmt: skip
     """Write a run's settings, images, environment and scores on test; return its folder.
 
     Args:
@@ -27,6 +28,7 @@ def scored_run(
         groups: whether both sides of a person are one group; None as an earlier run, which does not tell.
         classes: names of classes.
         jax: the version that it was trained with.
+        processor: likewise.
         wider: images without a foreground: recall is undefined.
         changes: of settings, by their names with __ for a dot.
     """
@@ -38,7 +40,8 @@ def scored_run(
     data["splits"] = {"test": {"num_images": len(ids), "ids": list(ids), "digests": files_of}}
     if groups is not None:
         data["groups"] = {"test": {name: name[:2] for name in ids} if groups else {}}
-    start = {"python": "3.11", "packages": {"jax": jax}, "devices": ["cpu:cpu"], "time": str(folder)}
+    start = {"python": "3.11", "packages": {"jax": jax}, "processor": processor, "devices": ["cpu:cpu"]}
+    start["time"] = str(folder)
     folder.mkdir(parents=True)
     files.write_json(folder / "config.json", seal(json.loads(config.to_json())))
     files.write_json(folder / "data.json", seal(data))

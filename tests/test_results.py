@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def test_differences_over_seeds_are_those_of_the_scores(folder):
 
 def test_there_are_results():
     assert FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_folder_of_the_machine_is_named(folder):
+    for path in folder.rglob("*.json"):
+        assert not re.findall(r"[\"= ]/[\w.]+/", path.read_text()), path
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

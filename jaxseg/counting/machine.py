@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path("/")
+SIDE_BY_SIDE = "JAXSEG_SIDE_BY_SIDE"  # a variable of the environment: how many runs share this memory
 
 
 def room(device: Any) -> int | None:
     """Return how many bytes a device has, and of the CPU how many are free; None where nothing tells.
 
     The devices of a CPU share its memory. What is free there is the least that the machine, its control groups
-    (containers, batch systems) and ``ulimit -v`` leave.
+    (containers, batch systems) and ``ulimit -v`` leave; where several runs work side by side, this one's part of it.
 
     Args:
         device: a ``jax.Device``.
     """
     if device.platform != "cpu":  # an allocator may tell nothing
         return (device.memory_stats() or {}).get("bytes_limit")
-    return min((*_of_the_machine(), *_of_control_groups(), *_of_the_process()), default=None)
+    free = min((*_of_the_machine(), *_of_control_groups(), *_of_the_process()), default=None)
+    return None if free is None else free // int(os.environ.get(SIDE_BY_SIDE, "1"))
 
 
 def _of_the_machine() -> Iterator[int]:

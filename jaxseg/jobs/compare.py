@@ -32,7 +32,8 @@ def compare(
     differ by ``data.fold`` alone are one run: each image has the score of the fold that did not train on it.
 
     Args:
-        workdirs: the runs' folders.
+        workdirs: the runs' folders, or FOLDER:NAME for another evaluation than that of the split's name, such as
+            ``runs/a:test_flips`` of ``runs/a/eval/test_flips.json``.
         split: train, val, test, shifted_val or shifted_test, on which ``launch/evaluate.py`` has scored all of them.
         metric: a column of ``eval/<split>.csv``.
         region: full or fov.
@@ -53,7 +54,7 @@ def compare(
     if len(workdirs) < 2:
         raise ValueError(f"compare takes two runs or more, and {len(workdirs)} came; name their folders")
     _refuse_to_overwrite(output)
-    runs = joined([read_scored(workdir, split) for workdir in workdirs])
+    runs = joined([_read(workdir, split) for workdir in workdirs])
     for run in runs[1:]:
         if told := first_difference(runs[0], run):
             raise ValueError(f"{told}: scores of other {split} images cannot be compared; name runs of the same")
@@ -67,6 +68,13 @@ def compare(
     if output is not None:
         report.write_comparison(Path(output), found)
     return found
+
+
+def _read(workdir: str | Path, split: str) -> Scored:
+    folder, _, name = str(workdir).rpartition(":")
+    if folder and not Path(workdir).exists():
+        return read_scored(folder, split, name)
+    return read_scored(workdir, split)
 
 
 def _refuse_to_overwrite(output: str | Path | None) -> None:
@@ -85,7 +93,7 @@ def _models(runs: Sequence[Scored], metric: str, region: str, label: str) -> lis
             alike.append((own, [run]))
         elif same := [other for other in held if other.config["seed"] == run.config["seed"]]:
             raise ValueError(
-                f"{same[0].workdir} and {run.workdir} are one model with seed {run.config['seed']}; name one of them"
+                f"{same[0].place} and {run.place} are one model with seed {run.config['seed']}; name one of them"
             )
         else:
             held.append(run)
@@ -95,12 +103,12 @@ def _models(runs: Sequence[Scored], metric: str, region: str, label: str) -> lis
 
 
 def _names(alike: Sequence[tuple[dict[str, Any], list[Scored]]]) -> list[str]:
-    """Return names of models: the few settings in which they differ, else their first runs' folders."""
-    folders = [str(held[0].workdir) for _, held in alike]
-    told = differing(dict(zip(folders, (own for own, _ in alike), strict=True)))
+    """Return names of models: the few settings in which they differ, else their first runs' places."""
+    places = [held[0].place for _, held in alike]
+    told = differing(dict(zip(places, (own for own, _ in alike), strict=True)))
     if not 0 < len(told) <= _NAMED:
-        return folders
+        return places
     if len(told) == 1 and all(isinstance(value, str) for value in next(iter(told.values())).values()):
         return list(next(iter(told.values())).values())
     short = {name: name.rpartition(".")[2] for name in told}
-    return [", ".join(f"{short[name]}={values[folder]}" for name, values in told.items()) for folder in folders]
+    return [", ".join(f"{short[name]}={values[place]}" for name, values in told.items()) for place in places]

@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxseg.counting.machine import SIDE_BY_SIDE
 from jaxseg.interrupt import ask_to_stop, leave_at_once
 
 _GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each that the driver sees
@@ -72,7 +73,10 @@ def places(count: int) -> list[Place]:
     if count > most:
         raise ValueError(f"--parallel is {count}, and there are {most} {what}; a run needs one at least")
     return [
-        Place(tuple(cores[place::count] or cores), {_VISIBLE: ",".join(gpus[place::count])} if gpus else {})
+        Place(
+            tuple(cores[place::count] or cores),
+            {_VISIBLE: ",".join(gpus[place::count])} if gpus else {SIDE_BY_SIDE: str(count)},
+        )
         for place in range(count)
     ]
 

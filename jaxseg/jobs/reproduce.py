@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxseg import data, files
 from jaxseg.config import Settings, plain, resolved, validate
 from jaxseg.data.layout import SHIFTED
@@ -55,6 +57,8 @@ def reproduce(
         ValueError: a setting or the folder is not as it must be, or runs failed.
         Stopped: after SIGINT or SIGTERM, when the runs at work have saved their state.
     """
+    # The runs have processes of their own; this one would take the memory of the GPUs that they need.
+    jax.config.update("jax_platforms", "cpu")
     workdir = Path(workdir)
     found, splits = trials(study), scored_on(study)
     places = pool.places(parallel)
@@ -90,7 +94,8 @@ def _asked(trial: Trial, workdir: Path) -> dict[str, Any]:
 def _done(trial: Trial, asked: dict[str, Any], workdir: Path, splits: Sequence[str]) -> bool:
     """Return whether a trial was trained and scored, to its end, by the settings that are asked for."""
     record, folder = workdir / DONE / f"{trial.name}.json", workdir / RUNS / trial.name / "eval"
-    if not record.is_file() or not all((folder / f"{split}.csv").exists() for split in splits):
+    left = [folder / name for split in splits for name in (f"{split}.csv", f"curves/{split}.json")]
+    if not record.is_file() or not all(path.exists() for path in left):
         return False
     remedy = "delete it, and its run is looked at anew"
     known, scored = files.read_json(

@@ -21,12 +21,13 @@ class Shard(NamedTuple):
     study: Settings
     workdir: str
     names: tuple[str, ...]
+    parallel: int
     command: tuple[str, ...]  # that submitted it: what its runs say they were made by
 
     def __call__(self, part: str) -> None:
         """Do the shard."""
         sys.argv = list(self.command)
-        reproduce(self.study, self.workdir, names=self.names, part=part)
+        reproduce(self.study, self.workdir, names=self.names, part=part, parallel=self.parallel)
 
     def checkpoint(self, part: str) -> Any:
         """Return what submitit submits in place of a job that reached its time limit: the same once more."""
@@ -36,7 +37,13 @@ class Shard(NamedTuple):
 
 
 def submit(
-    study: Settings, workdir: str | Path, *, shards: int, names: Sequence[str] = (), options: Mapping[str, Any] = {}
+    study: Settings,
+    workdir: str | Path,
+    *,
+    shards: int,
+    names: Sequence[str] = (),
+    parallel: int = 0,
+    options: Mapping[str, Any] = {},
 ) -> list[Any]:
     """Submit the runs of a study as an array of jobs, print their numbers, and return submitit's jobs without waiting.
 
@@ -48,6 +55,7 @@ def submit(
         workdir: the study's folder, which all machines see.
         shards: the number of jobs.
         names: submit only these runs, as ``reproduce`` takes them.
+        parallel: runs at a time in each job, likewise.
         options: of submitit's ``update_parameters``, such as ``slurm_partition``, ``gpus_per_node`` and
             ``timeout_min`` (four hours where it is not given); and ``cluster``: "local" runs the jobs on this machine.
 
@@ -72,7 +80,7 @@ def submit(
     if executor.cluster == "local" and cluster is None:
         raise ValueError("no Slurm is found here; --submit_option=cluster=local runs the jobs on this machine")
     parts = [f"{shard}/{shards}" for shard in range(shards)]
-    jobs = executor.map_array(Shard(study, str(workdir), tuple(names), tuple(sys.argv)), parts)
+    jobs = executor.map_array(Shard(study, str(workdir), tuple(names), parallel, tuple(sys.argv)), parts)
     numbers = [str(job.job_id) for job in jobs]
     print(f"{shards} jobs on {executor.cluster}: {', '.join(numbers)}; they print to {workdir}-jobs", flush=True)
     return jobs

@@ -14,6 +14,7 @@ from jaxseg.runs.differing import differing, settings
 from jaxseg.runs.scored import Scored
 
 _EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
+_UNKNOWN = "launch/compare.py takes --group_pattern"
 _UNIT = "each group is one unit of the statistics"
 
 
@@ -80,7 +81,7 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
         return groups, f"images grouped by --group_pattern={pattern}; {_UNIT}"
     known = [run for run in runs if run.groups is not None]
     if not known:
-        return None, "images treated as independent: no groups (patients) are recorded; see --group_pattern"
+        return None, f"images treated as independent: no groups (patients) are recorded; {_UNKNOWN}"
     first = known[0].groups or {}
     for run in known[1:]:
         if run.groups != first:
@@ -102,7 +103,7 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
             **place,
             **{name: model.runs[0].facts.get(name) for name in _EVALUATED},
             "folds": len(model.runs[0].folds),
-            "runs": [str(part.workdir) for run in model.runs for part in run.parts],
+            "runs": [part.place for run in model.runs for part in run.parts],
             "seeds": model.seeds,
             **_plain(statistics.mean(model.scores, groups)),
         }

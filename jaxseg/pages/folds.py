@@ -73,7 +73,9 @@ def _one(runs: list[Scored]) -> Scored:
         facts=_facts(runs, rows),
         ids=tuple(ids),
         digests=digests,
-        groups={name: group for run in runs for name, group in (run.groups or {}).items()},
+        groups=None
+        if all(run.groups is None for run in runs)
+        else {name: group for run in runs for name, group in (run.groups or {}).items()},
         rows=rows,
         folds=tuple(runs),
     )

@@ -13,6 +13,7 @@ from jaxseg.runs.folder import read, read_config, read_starts
 
 Json = dict[str, Any]
 PLACES = ("id", "region", "class")  # columns of the table that are no numbers
+_COUNTS = ("tp", "fp", "fn", "tn")  # columns that are numbers of pixels, and no scores
 _FORMULA = ("'=", "'+", "'-", "'@")  # how the table writes a name that a spreadsheet would compute
 
 
@@ -30,6 +31,7 @@ class Scored(NamedTuple):
         groups: the group of an image, where it is not one of its own; None where an earlier run does not tell.
         rows: ``eval/<split>.csv``: a row an image, region and class; numbers as text.
         folds: the runs of a whole cross-validation, see ``pages.folds``; () for a run of its own.
+        place: as it is named: the folder, or FOLDER:NAME for another evaluation than that of the split's name.
     """
 
     workdir: Path
@@ -42,6 +44,7 @@ class Scored(NamedTuple):
     groups: dict[str, str] | None
     rows: list[dict[str, str]]
     folds: tuple[Scored, ...] = ()
+    place: str = ""
 
     @property
     def parts(self) -> tuple[Scored, ...]:
@@ -61,7 +64,7 @@ class Scored(NamedTuple):
         Raises:
             ValueError: the table has no such metric, region or class.
         """
-        one_of("--metric", metric, [name for name in self.rows[0] if name not in PLACES])
+        one_of("--metric", metric, [name for name in self.rows[0] if name not in (*PLACES, *_COUNTS)])
         one_of("--region", region, sorted({row["region"] for row in self.rows}))
         if label:
             one_of("--class", label, sorted({row.get("class", "") for row in self.rows}))
@@ -121,4 +124,5 @@ def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
         digests=images["digests"],
         groups=data["groups"][split] if "groups" in data else None,
         rows=rows,
+        place=f"{workdir}:{name}" if name else str(workdir),
     )

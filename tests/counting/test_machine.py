@@ -57,6 +57,12 @@ def test_what_is_free_of_the_machine(write):
     assert counting.room(Cpu()) == 50 * MIB
 
 
+def test_runs_side_by_side_share_it(write, monkeypatch):
+    write("proc/meminfo", "MemAvailable:  51200 kB\n")
+    monkeypatch.setenv("JAXSEG_SIDE_BY_SIDE", "2")
+    assert counting.room(Cpu()) == 25 * MIB
+
+
 @pytest.mark.parametrize(
     ("line", "folder", "names"),
     [

@@ -167,6 +167,14 @@ def test_what_is_passed_over_is_told(green, folder, tmp_path, capsys):
     assert f"note: {folder}: 2 other files passed over (more/, notes.txt)\n" in capsys.readouterr().out
 
 
+def test_pictures_of_superpixels_beside_their_photographs_are_passed_over(green, folder, tmp_path, capsys):
+    (folder / "b_superpixels.png").write_bytes((folder / "b.png").read_bytes())
+    (folder / "c_superpixels.png").write_bytes((folder / "b.png").read_bytes())  # no photograph has this name
+    written = predict_folder(green, folder, tmp_path / "out", progress=False)
+    assert [path.stem for path in written] == ["a", "b", "c_superpixels"]
+    assert "1 pictures of superpixels passed over (b_superpixels.png ...)" in capsys.readouterr().out
+
+
 def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_image, monkeypatch, small_memory):
     """Two images in work at once would not fit; neither is tiled, and the one waits for the other."""
     monkeypatch.setattr(counting, "room", lambda device: int(1.5 * 100 * 288 * 320))

@@ -120,6 +120,25 @@ def test_the_order_of_images_does_not_matter(runs, tmp_path):
     assert (row["mean"], row["zeros"], row["p"]) == (0, 6, 1)  # its scores are those of the first
 
 
+def test_two_evaluations_of_a_run_are_compared(tmp_path):
+    run = scored_run(tmp_path / "run")
+    for suffix in (".json", ".csv"):
+        (run / "eval" / f"test_flips{suffix}").write_bytes((run / "eval" / f"test{suffix}").read_bytes())
+    path = run / "eval" / "test_flips.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction": "mean over four flips"}))
+    found = compare([run, f"{run}:test_flips"])
+    assert [row["model"] for row in found["models"]] == ["whole images", "mean over four flips"]
+    assert found["over_images"][0]["mean"] == 0
+    with pytest.raises(FileNotFoundError, match=r"eval/test_latest.json: no such file"):
+        compare([run, f"{run}:test_latest"])
+
+
+def test_counts_are_no_metrics(runs):
+    with pytest.raises(ValueError, match="--metric is 'tp'.*dice") as told:
+        compare(runs, metric="tp")
+    assert "fn" not in str(told.value)
+
+
 def test_where_runs_differ_is_told(tmp_path, capsys):
     first = scored_run(tmp_path / "first", jax="0.10")
     other = scored_run(tmp_path / "other", jax="0.11", eval__threshold=0.4, train__steps=7, model__attention="sa")

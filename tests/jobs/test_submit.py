@@ -6,9 +6,19 @@ import sys
 import pytest
 from test_reproduce import small
 
-from jaxseg.jobs.submit import submit
+from jaxseg.jobs.submit import Shard, submit
 
-pytest.importorskip("submitit", reason="the extra 'cluster' is not installed")
+pytest.importorskip("submitit", reason="submitit is not installed")
+
+
+def test_a_job_does_its_shard_as_the_command_says(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr("jaxseg.jobs.submit.reproduce", lambda *given, **named: done.append((given, named)))
+    monkeypatch.setattr(sys, "argv", ["its own"])
+    made = small(tmp_path)
+    Shard(made, "W", ("plain",), 3, ("launch/reproduce.py", "--submit=2"))("1/2")
+    assert done == [((made, "W"), {"names": ("plain",), "part": "1/2", "parallel": 3})]
+    assert sys.argv == ["launch/reproduce.py", "--submit=2"]
 
 
 @pytest.mark.slow

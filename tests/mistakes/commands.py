@@ -161,6 +161,7 @@ LINES = {
         [*STUDY, "--submit=9"],
         ["submitit is not installed; pip install -e '.[cluster]'"] if find_spec("submitit") is None else ["1 to 8"],
     ),
+    "study to a cluster by shards": ([*STUDY, "--submit=2", "--shard=0/4"], ["--submit makes the shards itself"]),
     "study to a cluster by half": ([*STUDY, "--submit=2", "--submit_option=gpu"], ["write --submit_option=NAME=VALUE"]),
     "too many at a time": ([*STUDY, "--parallel=4000"], ["--parallel is 4000, and there are"]),
     "study in a file": ([*STUDY[:-1], "--workdir=PHOTO"], ["photo.png is a file", "name a folder"]),

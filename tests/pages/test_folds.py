@@ -23,6 +23,8 @@ def test_the_folds_are_one_run_over_all_images(tmp_path):
     assert one.ids == IDS
     assert [part.workdir for part in one.parts] == paths
     assert one.groups == {name: name[:2] for name in IDS}
+    (earlier,) = joined(read(folds(tmp_path / "earlier", groups=None)))
+    assert earlier.groups is None
     # as a single run with these images and predictions is scored
     whole = read_scored(scored_run(tmp_path / "whole"), "test")
     assert one.scores("dice", "full") == whole.scores("dice", "full")

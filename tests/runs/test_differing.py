@@ -35,10 +35,22 @@ def test_how_it_was_scored_is_part_of_it(first):
     }
 
 
+def test_ensembles_of_other_checkpoints_are_other_models(first):
+    path = first / "eval" / "test.json"
+    facts, found = json.loads(path.read_text()), {}
+    for which in ("best", "latest"):
+        path.write_text(json.dumps(facts | {"members": [{"run": run, "checkpoint": which} for run in "ab"]}))
+        found[which] = settings(read_scored(first, "test"))
+    assert differing(found) == {"checkpoints": {"best": ["best"], "latest": ["latest"]}}
+
+
 def test_software_differs_and_what_is_not_there_is_absent(first, tmp_path):
-    other = scored_run(tmp_path / "other", jax="0.11")
+    other = scored_run(tmp_path / "other", jax="0.11", processor="Xeon")
     told = [environment(read_scored(run, "test")) for run in (first, other)]
-    assert differing(dict(zip("ab", told, strict=True))) == {"packages.jax": {"a": "0.10", "b": "0.11"}}
+    assert differing(dict(zip("ab", told, strict=True))) == {
+        "packages.jax": {"a": "0.10", "b": "0.11"},
+        "processor": {"a": "EPYC", "b": "Xeon"},
+    }
     (other / "environment.json").unlink()
     assert environment(read_scored(other, "test")) == {}
     assert differing({"a": {"x": None}, "b": {}}) == {"x": {"a": None, "b": "absent"}}
