@@ -12,7 +12,6 @@ from jaxseg.study import study
 
 def get_config(words="isic-small"):
     name, _, budget = words.partition("-")
-    config = protocol.data(name)
-    return study(
-        f"The systems of one protocol, {name}, budget {budget}", config, protocol.models(budget), seeds=range(3)
-    )
+    models = protocol.models(budget)
+    models["denseunet_ja9"] = models.pop("denseunet_ja9")  # the page shows images of the first and the last model
+    return study(f"The systems of one protocol, {name}, budget {budget}", protocol.data(name), models, seeds=range(3))
