@@ -1,6 +1,8 @@
 """What docs/shift.md says of data.shift is true: the sets, their rules, the counts, and its arithmetic."""
 
+import csv
 import re
+from pathlib import Path
 
 from documents import Document
 
@@ -22,6 +24,18 @@ def test_every_set_stands_there_with_its_rules():
 
 def test_every_file_that_the_page_names_exists():
     assert not PAGE.missing()
+
+
+def test_statistics_are_those_of_the_script():
+    with (Path(__file__).parents[1] / "results" / "isic_sources.csv").open(newline="") as lines:
+        measured = {row["division"]: row for row in csv.DictReader(lines)}
+    by_name = {"ids below": "early and late ids", "the same, in reverse": "early and late ids"}
+    by_name |= {"bright corners": "dark corners", "little hair": "hair"}
+    for row in DIVISIONS:
+        name = next((name for start, name in by_name.items() if row["division"].startswith(start)), row["division"])
+        assert float(row["statistics"]) == float(measured[name]["auc"]), name
+        told = sorted(int(re.match(r"\d+", row[side])[0]) for side in ("own side", "other side"))
+        assert told == sorted(int(measured[name][side]) for side in ("own", "other"))
 
 
 def test_gaps_are_the_differences_of_the_scores_beside_them():
