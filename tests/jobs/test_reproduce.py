@@ -161,3 +161,23 @@ def test_a_study_that_is_stopped_goes_on(tmp_path, number):
         assert steps == sorted(set(steps))
         assert steps[-1] == 300
         assert len(json.loads((log.parent / "environment.json").read_text())) == 2  # the second start went on
+
+
+@pytest.mark.slow
+def test_the_demo_study_takes_minutes_and_goes_on_after_a_kill(tmp_path):
+    """As it is shipped: DenseUNet with four kinds of attention, two seeds each; on two cores."""
+    command = [sys.executable, ROOT / "launch" / "reproduce.py", f"--study={ROOT / 'configs/studies/demo.py'}"]
+    command += [f"--workdir={tmp_path / 'W'}"]
+    began = time.monotonic()
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XLA_FLAGS": ""}  # as a user's
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    while not list((tmp_path / "W").glob("done/*/*.json")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.5)
+    first.kill()
+    first.communicate()
+    again = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "8 runs, 1 of them done" in again.stdout
+    assert (tmp_path / "W" / "report.html").stat().st_size > 100_000
+    assert time.monotonic() - began < 15 * 60
