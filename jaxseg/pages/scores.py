@@ -153,20 +153,22 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
         f"{drawn}), which reflects the sampling of {drawn}, not the variation between seeds."
     )
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
+    undefined: dict[str, dict[str, int]] = {}  # by metric and model, the most of a run
     for name, runs in split.runs.items():
         some = {one for run in runs for one in run.facts["full"]["image_mean"]}
         if unshared := sorted(some.difference(metrics_of(runs, split.select))):
             names = ", ".join(metric(one).heading for one in unshared)
             yield f"{names} of {name} left out: not every run is scored by it."
-        undefined: dict[str, int] = {}
         for run in runs:
             for one, number in run.facts["full"].get("undefined", {}).items():
-                undefined[one] = max(number, undefined.get(one, 0))
-        for one, number in undefined.items():
-            yield (
-                f"{metric(one).heading} of {name} in the full image is undefined for up to {number} "
-                f"image{'s' * (number != 1)} of a run; images undefined in any run are left out of the mean."
-            )
+                most = undefined.setdefault(one, {})
+                most[name] = max(number, most.get(name, 0))
+    for one, most in undefined.items():
+        told = ", ".join(f"{number} ({name})" for name, number in most.items())
+        yield (
+            f"{metric(one).heading} in the full image is undefined for some images, at most of a run: {told}; images "
+            "undefined in any run are left out of the mean."
+        )
     yield f"{report.UNDEFINED}: undefined, or not published."
 
 

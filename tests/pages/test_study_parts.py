@@ -59,7 +59,7 @@ def test_what_is_gone_is_told_and_the_rest_stands(study):
 
 def test_an_undefined_score_is_shown_as_such(study):
     page = text(study)
-    assert "Recall of DenseUNet in the full image is undefined for up to 1 image of a run" in page
+    assert "Recall in the full image is undefined for some images, at most of a run: 1 (DenseUNet)" in page
     for run in study.glob("runs/*/*/eval/test.csv"):
         rows = list(csv.DictReader(run.read_text().splitlines()))
         with run.open("w") as lines:
@@ -213,7 +213,7 @@ def test_a_page_tells_of_every_start(study):
     files.write_json(path, [seal(last | {"git": "earlier", "devices": ["gpu:H100"]}), seal(last | {"git": "later"})])
     page = text(study)
     assert "Commit: earlier; later" in page
-    assert "Devices: 1 x gpu:H100; 1 x cpu:cpu" in page
+    assert "Devices: 1 x gpu:H100, EPYC; 1 x cpu:cpu, EPYC" in page
 
 
 @pytest.mark.parametrize("fold", [0, 1])
