@@ -13,7 +13,7 @@ README = Document("README.md")
 def test_the_first_two_sh_blocks_make_the_demo_and_the_tests():
     demo, tests = README.blocks("sh")[:2]
     assert "configs/demo_ja9.py" in demo
-    assert demo.splitlines()[-1] == "python launch/evaluate.py --workdir=runs/demo --split=test"
+    assert demo.splitlines()[-1] == "python launch/evaluate.py --workdir=runs/demo --split=test --curves"
     assert tests.splitlines()[-1] == "python -m pytest"
     assert all("python3 -m venv" in block and "pip install -e" in block for block in (demo, tests))
 
