@@ -10,7 +10,7 @@ from typing import Any
 from jaxseg.runs.folder import FREE, flat
 from jaxseg.runs.scored import Scored
 
-_EVALUATED = ("scored_at", "prediction", "checkpoint_rule", "temperature_rule")  # of eval/<split>.json
+_EVALUATED = ("scored_at", "prediction", "temperature_rule")  # of eval/<split>.json
 _ENVIRONMENT = ("python", "platform", "processor", "packages", "git", "devices", "XLA_FLAGS")
 _DATA = ("name", "builder_version", "content_hash")
 _ABSENT = "absent"
@@ -25,6 +25,8 @@ def settings(run: Scored) -> dict[str, Any]:
     config = {name: value for name, value in flat(run.config).items() if name != "seed" and not name.startswith(FREE)}
     scored = {"eval/threshold": run.facts.get("threshold_rule", run.facts.get("threshold"))}
     scored |= {f"eval/{name}": run.facts.get(name) for name in _EVALUATED}
+    # What was asked for: by what a checkpoint was chosen may differ between seeds, where val gave one no score.
+    scored["eval/checkpoint"] = "latest" if "latest" in run.evaluation.split("_") else "best"
     members = run.facts.get("members", ())
     scored["networks"] = len(members) or 1  # more in an ensemble
     scored |= {"checkpoints": sorted({member["checkpoint"] for member in members})} if members else {}

@@ -31,7 +31,7 @@ class Scored(NamedTuple):
         groups: the group of an image, where it is not one of its own; None where an earlier run does not tell.
         rows: ``eval/<split>.csv``: a row an image, region and class; numbers as text.
         folds: the runs of a whole cross-validation, see ``pages.folds``; () for a run of its own.
-        place: as it is named: the folder, or FOLDER:NAME for another evaluation than that of the split's name.
+        evaluation: the name of another evaluation than that of the split's name; "" for that one.
     """
 
     workdir: Path
@@ -44,7 +44,12 @@ class Scored(NamedTuple):
     groups: dict[str, str] | None
     rows: list[dict[str, str]]
     folds: tuple[Scored, ...] = ()
-    place: str = ""
+    evaluation: str = ""
+
+    @property
+    def place(self) -> str:
+        """As it is named on a command line: the folder, or FOLDER:NAME."""
+        return f"{self.workdir}:{self.evaluation}" if self.evaluation else str(self.workdir)
 
     @property
     def parts(self) -> tuple[Scored, ...]:
@@ -124,5 +129,5 @@ def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
         digests=images["digests"],
         groups=data["groups"][split] if "groups" in data else None,
         rows=rows,
-        place=f"{workdir}:{name}" if name else str(workdir),
+        evaluation=name if name != split else "",
     )

@@ -131,6 +131,9 @@ def test_two_evaluations_of_a_run_are_compared(tmp_path):
     assert found["over_images"][0]["mean"] == 0
     with pytest.raises(FileNotFoundError, match=r"eval/test_latest.json: no such file"):
         compare([run, f"{run}:test_latest"])
+    for suffix in (".json", ".csv"):
+        (run / "eval" / f"test_latest{suffix}").write_bytes((run / "eval" / f"test{suffix}").read_bytes())
+    assert [row["model"] for row in compare([run, f"{run}:test_latest"])["models"]] == ["best", "latest"]
 
 
 def test_counts_are_no_metrics(runs):
