@@ -12,7 +12,7 @@ import pytest
 from little import little
 
 from jaxseg.jobs.pool import Ended
-from jaxseg.jobs.reproduce import Grid, command_of, reproduce
+from jaxseg.jobs.reproduce import Grid, _asked, _done, command_of, reproduce
 from jaxseg.study import study, trials
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,20 @@ def test_what_is_done_is_not_done_again(done, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+def test_a_run_is_done_where_it_has_the_scores_and_curves_that_are_asked_for(done):
+    made, workdir, _ = done
+    trial = trials(made)[0]
+    asked = _asked(trial, workdir)
+    assert _done(trial, asked, workdir, ["test"])
+    assert not _done(trial, asked, workdir, ["test", "val"])
+    assert not _done(trial, {**asked, "eval": {**asked["eval"], "metrics": ["hd95"]}}, workdir, ["test"])
+    curves = workdir / "runs" / trial.name / "eval" / "curves" / "test.json"
+    curves.rename(curves.with_suffix(".away"))  # as an evaluation without curves leaves it
+    assert not _done(trial, asked, workdir, ["test"])
+    curves.with_suffix(".away").rename(curves)
+
+
+@pytest.mark.slow
 def test_scores_by_other_settings_are_made_anew(done, capsys):
     _, workdir, _ = done
     other = small(workdir.parent / "cache", {"plain": {}})
