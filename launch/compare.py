@@ -1,11 +1,11 @@
 """Compare runs on the images of a split: ``python launch/compare.py RUN RUN... --split=test --metric=dice``.
 
 Each RUN is a folder that ``launch/evaluate.py`` has scored on the split; ``RUN:test_flips`` takes the scores in
-``RUN/eval/test_flips.json``. Runs that differ by their seed alone are one
-model, and the folds of a cross-validation (``data.fold``) are one run over all images. Each model is compared with that
-of the first RUN: means, standard deviations, bootstrap confidence intervals, paired differences and tests with Holm's
-correction, effect sizes, the minimum detectable difference, and ranks. Runs scored on different images are refused;
-differences in settings, training data and software are listed.
+``RUN/eval/test_flips.csv``. Runs that differ by their seed alone are one model, and the folds of a cross-validation
+(``data.fold``) are one run over all images. Each model is compared with that of the first RUN: means, standard
+deviations, bootstrap confidence intervals, paired differences and tests with Holm's correction, effect sizes, the
+minimum detectable difference, and ranks. Runs scored on different images are refused; differences in settings, training
+data and software are listed.
 """
 
 from absl import flags

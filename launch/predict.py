@@ -3,7 +3,8 @@
 Writes three PNG pictures per image, of the image's own size and file name, into subfolders of the output: ``masks/``
 (0 and 255), ``probabilities/`` (16-bit grey) and ``overlays/`` (the photograph with the mask drawn on it). Of a run
 with several classes, the masks hold the number of each pixel's class, in colour; each class has probabilities, in a
-subfolder of its name; and the overlays are taller, by a strip that names the colours.
+subfolder of its name; and the overlays are taller, by a strip that names the colours. ISIC's ``*_superpixels.png`` are
+passed over.
 """
 
 from absl import flags

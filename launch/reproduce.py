@@ -54,8 +54,9 @@ def main() -> None:
         given = {"names": ONLY.value, "parallel": PARALLEL.value, "options": options}
         submit(STUDY.value, WORKDIR.value, shards=SUBMIT.value, **given)
         return
-    from jaxseg.jobs.reproduce import reproduce
+    from jaxseg.jobs.reproduce import leave_the_gpus, reproduce
 
+    leave_the_gpus()
     reproduce(STUDY.value, WORKDIR.value, names=ONLY.value, part=SHARD.value, parallel=PARALLEL.value)
 
 

@@ -2,7 +2,7 @@
 
     python results/sources.py FOLDER
 
-``FOLDER`` holds the archives of the training images. For each division of the page: the area under the ROC curve of
+``FOLDER`` holds the training images, unpacked. For each division of the page: the area under the ROC curve of
 boosted trees in five-fold cross-validation, from pictures of 256 x 256. Written as ``results/isic_sources.csv``.
 """
 
@@ -42,6 +42,8 @@ def main(folder: str) -> None:
         sides = np.concatenate([seen[one], seen[other]])[:, kept]
         auc = told_apart(sides, np.repeat([0, 1], [one.sum(), other.sum()]))
         rows.append({"division": name, "own": int(one.sum()), "other": int(other.sum()), "auc": f"{auc:.3f}"})
+        for where, ends in {"first": FIRST, "third": THIRD, "last": LAST}.items():  # % of a block on the other side
+            rows[-1][where] = round(100 * other[block(ids, ends)].mean())
         print(rows[-1], flush=True)
     with (Path(__file__).parent / "isic_sources.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, rows[0], lineterminator="\n")
@@ -67,17 +69,18 @@ def numbers(path: Path) -> list[float]:
     ]
 
 
+def block(ids, ends):
+    """Return which ids are in a block."""
+    return (ids >= ends[0]) & (ids <= ends[1])
+
+
 def divisions(ids, seen):
     """Yield name, sides and the numbers that a division is made by, or that tell much of those."""
-
-    def block(ends):
-        return (ids >= ends[0]) & (ids <= ends[1])
-
-    late = block(LAST)
+    late = block(ids, LAST)
     yield "early and late ids", (~late, late), ()
-    yield "first block, and third", (block(FIRST), block(THIRD)), ()
-    yield "first block, and last", (block(FIRST), late), ()
-    yield "third block, and last", (block(THIRD), late), ()
+    yield "first block, and third", (block(ids, FIRST), block(ids, THIRD)), ()
+    yield "first block, and last", (block(ids, FIRST), late), ()
+    yield "third block, and last", (block(ids, THIRD), late), ()
     for name, number, sign, left_out in (
         ("dark corners", "corner", 1, ("corner",)),
         ("hair", "hair", -1, ("hair", "sharpness", "bytes")),

@@ -36,6 +36,9 @@ def test_statistics_are_those_of_the_script():
         assert float(row["statistics"]) == float(measured[name]["auc"]), name
         told = sorted(int(re.match(r"\d+", row[side])[0]) for side in ("own side", "other side"))
         assert told == sorted(int(measured[name][side]) for side in ("own", "other"))
+    shares = [f"{measured['dark corners'][of]} and {measured['hair'][of]} %" for of in ("first", "third", "last")]
+    words = " ".join(PAGE.text.split())
+    assert "{} of the first block, {} of the third, {} of the last".format(*shares) in words
 
 
 def test_gaps_are_the_differences_of_the_scores_beside_them():

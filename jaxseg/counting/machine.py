@@ -9,22 +9,26 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path("/")
-SIDE_BY_SIDE = "JAXSEG_SIDE_BY_SIDE"  # a variable of the environment: how many runs share this memory
+SHARE = "JAXSEG_MEMORY"  # a variable of the environment: the bytes of a process that has others beside it
 
 
 def room(device: Any) -> int | None:
     """Return how many bytes a device has, and of the CPU how many are free; None where nothing tells.
 
     The devices of a CPU share its memory. What is free there is the least that the machine, its control groups
-    (containers, batch systems) and ``ulimit -v`` leave; where several runs work side by side, this one's part of it.
+    (containers, batch systems), ``ulimit -v`` and the run's ``SHARE`` leave.
 
     Args:
         device: a ``jax.Device``.
     """
     if device.platform != "cpu":  # an allocator may tell nothing
         return (device.memory_stats() or {}).get("bytes_limit")
-    free = min((*_of_the_machine(), *_of_control_groups(), *_of_the_process()), default=None)
-    return None if free is None else free // int(os.environ.get(SIDE_BY_SIDE, "1"))
+    return free()
+
+
+def free() -> int | None:
+    """Return how many bytes of the CPU's memory are free; None where nothing tells."""
+    return min((*_of_the_machine(), *_of_control_groups(), *_of_the_process(), *_of_the_share()), default=None)
 
 
 def _of_the_machine() -> Iterator[int]:
@@ -63,6 +67,12 @@ def _of_the_process() -> Iterator[int]:
         if limit != resource.RLIM_INFINITY:
             pages = int((ROOT / "proc/self/statm").read_text().split()[0])
             yield max(limit - pages * resource.getpagesize(), 0)
+
+
+def _of_the_share() -> Iterator[int]:
+    with contextlib.suppress(KeyError, OSError, ValueError):
+        resident = int((ROOT / "proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        yield max(int(os.environ[SHARE]) - resident, 0)
 
 
 def _table(path: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ class TooLarge(ValueError):
     """An image takes more memory than there is, predicted at once; the message says how much."""
 
 
-class Compiled:
+class CompiledNetwork:
     """The compiled programs of a network. Threads, and the members of an ensemble, may share them."""
 
     def __init__(self, model: nn.Module, *, foreground: bool, made_of: Any):
@@ -33,7 +33,7 @@ class Compiled:
         Args:
             model: the network.
             foreground: give the probability of class 1 alone.
-            made_of: what the programs may be kept by; see ``Predictor``.
+            made_of: settings by which compiled programs are kept on disk, as plain data; None keeps none.
         """
         self.model = model
         self._foreground = foreground
@@ -56,12 +56,12 @@ class Compiled:
         Raises:
             TooLarge: there is no room for it, even alone.
         """
-        (height, width), placed = image.shape[:2], laid(image, canvas)
+        (height, width), given = image.shape[:2], on_canvas(image, canvas)
         with places.one() as variables:
-            program = self._program(canvas, snug, variables, *placed)
+            program = self._program(canvas, snug, variables, *given)
             if canvas in self._fitting or _fits(program, places.sharing):
                 self._fitting.add(canvas)
-                return np.asarray(program(variables, *placed))[0, :height, :width]
+                return np.asarray(program(variables, *given))[0, :height, :width]
         with places.all():  # what others hold is free then
             if not _fits(program, 1):
                 raise TooLarge(
@@ -69,21 +69,21 @@ class Compiled:
                     f"{counting.memory(_room() or 0)} are free; predict in tiles (--tile=512; of a training's val, "
                     "--config.eval.tile='(512, 512)')"
                 )
-            return np.asarray(program(variables, *placed))[0, :height, :width]
+            return np.asarray(program(variables, *given))[0, :height, :width]
 
-    def _program(self, canvas: Size, snug: bool, variables: Any, *placed: np.ndarray) -> Callable:
+    def _program(self, canvas: Size, snug: bool, variables: Any, *given: np.ndarray) -> Callable:
         device = next((getattr(leaf, "device", None) for leaf in jax.tree.leaves(variables)), None)
         known_by = canvas, snug, device
         with self._compiling.setdefault(known_by, threading.Lock()):
             if known_by not in self._programs:
                 self._programs[known_by] = Program(
-                    "probabilities", _probabilities, variables, *placed,
+                    "probabilities", _probabilities, variables, *given,
                     made_of=self._made_of, model=self.model, snug=snug, foreground=self._foreground,
                 ).compiled()  # fmt: skip
             return self._programs[known_by]
 
 
-def laid(
+def on_canvas(
     image: Float32[np.ndarray, "height width channels"], canvas: Size
 ) -> tuple[Float32[np.ndarray, "1 rows columns channels"], Int32[np.ndarray, "1 2"]]:
     """Return the image at the top left of a canvas, zeros around it, and its real height and width."""

@@ -31,7 +31,7 @@ _TINT = np.float32(0.15)  # how much of its colour a mask gets
 _TILES = (1024, 512, 256)  # sides of the tiles of an image that is too large to be predicted at once, tried in turn
 _ALONE = 2**25  # pixels from which on an image is in work alone, and its own memory is looked for first
 _BYTES, _BYTES_OF_A_CLASS = 50, 20  # a pixel, at most, beside the network's: photograph, probabilities, pictures
-_SUPERPIXELS = "_superpixels"  # ends the name of a drawing that ISIC's archives hold beside each photograph
+SUPERPIXELS = "_superpixels"  # ends the name of a drawing that ISIC's archives hold beside each photograph
 _COLOUR = np.array([0, 229, 255], np.float32)  # cyan: neither the retina nor the skin has it
 
 
@@ -53,7 +53,8 @@ def predict_folder(
 
     Args:
         predictor: the model.
-        images: a folder of pictures (see ``data.images.SUFFIXES``; subfolders are not searched), or one.
+        images: a folder of pictures (see ``data.images.SUFFIXES``; subfolders are not searched), or one. What ends in
+            ``SUPERPIXELS`` beside its photograph is passed over.
         output: a folder, made if it does not exist. Existing pictures are never overwritten.
         progress: show how many images are done.
 
@@ -202,10 +203,10 @@ def _images(source: Path) -> list[Path]:
     if others:
         print(f"note: {others}", flush=True)
     stems = set(map(stem, paths))
-    drawn = [path for path in paths if stem(path).removesuffix(_SUPERPIXELS) in stems - {stem(path)}]
+    drawn = stems.intersection(name + SUPERPIXELS for name in stems)
     if drawn:
-        print(f"note: {source}: {len(drawn)} pictures of superpixels passed over ({drawn[0].name} ...)", flush=True)
-    paths = [path for path in paths if path not in drawn]
+        print(f"note: {source}: superpixels of {len(drawn)} photographs passed over ({min(drawn)} ...)", flush=True)
+    paths = [path for path in paths if stem(path) not in drawn]
     by_stem: dict[str, Path] = {}
     for path in paths:
         if stem(path) in by_stem:

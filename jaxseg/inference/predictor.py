@@ -17,7 +17,7 @@ from jaxseg import checks
 from jaxseg.data.preprocess import RGB, Preprocess
 from jaxseg.inference import canvases
 from jaxseg.inference.canvases import Size
-from jaxseg.inference.compiled import Compiled, laid
+from jaxseg.inference.compiled import CompiledNetwork, on_canvas
 from jaxseg.inference.places import Places
 from jaxseg.inference.tiles import blend
 from jaxseg.metrics import FIXED, NONE, OFF, Walk, check_threshold, decide, tempered
@@ -108,7 +108,7 @@ class Predictor:
         self.temperature = 1.0
         self.temperature_rule = NONE
         self.others: tuple[Predictor, ...] = ()
-        self._compiled = Compiled(model, foreground=not classes, made_of=made_of)
+        self._compiled = CompiledNetwork(model, foreground=not classes, made_of=made_of)
 
     def __call__(self, image: np.ndarray) -> Float32[np.ndarray, "height width *classes"]:
         """Return the probabilities of every pixel of an RGB photograph, uint8 [h, w, 3], at its own size.
@@ -227,7 +227,7 @@ class Predictor:
             raise ValueError("attention is shown of one network, not of an ensemble; give one of its runs as --workdir")
         normalised = np.asarray(self.preprocess.normalise(self.preprocess.seen(image)), np.float32)
         own = canvases.frame(normalised.shape[:2], self.model.stride)
-        found = skips(self.model, self.variables, *laid(normalised, own))
+        found = skips(self.model, self.variables, *on_canvas(normalised, own))
         return {level: dataclasses.replace(skip, shown=image.shape[:2]) for level, skip in found.items()}
 
     def describe(self) -> str:

@@ -72,9 +72,8 @@ def compare(
 
 def _read(workdir: str | Path, split: str) -> Scored:
     folder, _, name = str(workdir).rpartition(":")
-    if folder and not Path(workdir).exists():
-        return read_scored(folder, split, name)
-    return read_scored(workdir, split)
+    named = folder and (name == split or name.startswith(f"{split}_")) and not Path(workdir).exists()
+    return read_scored(folder, split, name) if named else read_scored(workdir, split)
 
 
 def _refuse_to_overwrite(output: str | Path | None) -> None:

@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxseg.counting.machine import SIDE_BY_SIDE
+from jaxseg.counting.machine import SHARE, free
 from jaxseg.interrupt import ask_to_stop, leave_at_once
 
 _GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each that the driver sees
@@ -72,10 +72,12 @@ def places(count: int) -> list[Place]:
     most, what = (len(gpus), "GPUs") if gpus else (len(cores), "cores")
     if count > most:
         raise ValueError(f"--parallel is {count}, and there are {most} {what}; a run needs one at least")
+    memory = free()
+    shared = {} if memory is None else {SHARE: str(memory // count)}
     return [
         Place(
             tuple(cores[place::count] or cores),
-            {_VISIBLE: ",".join(gpus[place::count])} if gpus else {SIDE_BY_SIDE: str(count)},
+            shared | ({_VISIBLE: ",".join(gpus[place::count])} if gpus else {}),
         )
         for place in range(count)
     ]

@@ -41,9 +41,9 @@ def reproduce(
 ) -> None:
     """Train and score the runs of a study, each in a process and a folder of its own, and write ``report.html``.
 
-    A run is an ordinary run in ``runs/<model>/<seed>``, with ``fold<k>`` below it in cross-validation. What is done is
-    not done again, and a run that was stopped goes on. What a run prints is in ``logs/<model>/<seed>.txt``. A run that
-    fails stops no other.
+    A run is an ordinary run in ``runs/<model>/<seed>``, with ``fold<k>`` below it in cross-validation. What is trained
+    and has scores and curves of every split is not done again, and a run that was stopped goes on. What a run prints is
+    in ``logs/<model>/<seed>.txt``. A run that fails stops no other.
 
     Args:
         study: what ``jaxseg.study.study`` returns.
@@ -57,8 +57,6 @@ def reproduce(
         ValueError: a setting or the folder is not as it must be, or runs failed.
         Stopped: after SIGINT or SIGTERM, when the runs at work have saved their state.
     """
-    # The runs have processes of their own; this one would take the memory of the GPUs that they need.
-    jax.config.update("jax_platforms", "cpu")
     workdir = Path(workdir)
     found, splits = trials(study), scored_on(study)
     places = pool.places(parallel)
@@ -79,6 +77,11 @@ def reproduce(
             told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
             said = f"{workdir / LOGS} holds what they printed"
             raise ValueError(f"{len(failed)} of {len(mine)} runs failed: {told}; {said}")
+
+
+def leave_the_gpus() -> None:
+    """Let this process compute on the CPU: it would take the memory of the GPUs that the runs, in theirs, need."""
+    jax.config.update("jax_platforms", "cpu")
 
 
 def _asked(trial: Trial, workdir: Path) -> dict[str, Any]:

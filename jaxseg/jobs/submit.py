@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jaxseg.checks import require
 from jaxseg.config import Settings
-from jaxseg.jobs.reproduce import reproduce
+from jaxseg.jobs.reproduce import leave_the_gpus, reproduce
 from jaxseg.study import only, trials
 
 _MINUTES, _TIMEOUTS = 240, 100  # of a job, and how often it is submitted again; submitit's own are 5 and 3
@@ -27,6 +27,7 @@ class Shard(NamedTuple):
     def __call__(self, part: str) -> None:
         """Do the shard."""
         sys.argv = list(self.command)
+        leave_the_gpus()
         reproduce(self.study, self.workdir, names=self.names, part=part, parallel=self.parallel)
 
     def checkpoint(self, part: str) -> Any:

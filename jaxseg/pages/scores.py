@@ -164,10 +164,10 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
                 most = undefined.setdefault(one, {})
                 most[name] = max(number, most.get(name, 0))
     for one, most in undefined.items():
-        told = ", ".join(f"{number} ({name})" for name, number in most.items())
+        told = ", ".join(f"{number} of {name}" for name, number in most.items())
         yield (
-            f"{metric(one).heading} in the full image is undefined for some images, at most of a run: {told}; images "
-            "undefined in any run are left out of the mean."
+            f"{metric(one).heading} in the full image is undefined for some images ({told}, at most, in a run); the "
+            "mean of a model leaves out images for which it is undefined in any of its runs."
         )
     yield f"{report.UNDEFINED}: undefined, or not published."
 

@@ -25,11 +25,11 @@ def settings(run: Scored) -> dict[str, Any]:
     config = {name: value for name, value in flat(run.config).items() if name != "seed" and not name.startswith(FREE)}
     scored = {"eval/threshold": run.facts.get("threshold_rule", run.facts.get("threshold"))}
     scored |= {f"eval/{name}": run.facts.get(name) for name in _EVALUATED}
-    # What was asked for: by what a checkpoint was chosen may differ between seeds, where val gave one no score.
-    scored["eval/checkpoint"] = "latest" if "latest" in run.evaluation.split("_") else "best"
     members = run.facts.get("members", ())
     scored["networks"] = len(members) or 1  # more in an ensemble
-    scored |= {"checkpoints": sorted({member["checkpoint"] for member in members})} if members else {}
+    # What was asked for: by what a checkpoint was chosen may differ between seeds, where val gave one no score.
+    own = "latest" if "latest" in run.evaluation.split("_") else "best"
+    scored["eval/checkpoint"] = ", ".join(sorted({member["checkpoint"] for member in members})) or own
     images = {f"data: {name}": run.data.get(name) for name in _DATA}
     images |= {f"data: {split}": _digest(held) for split, held in run.data["splits"].items()}
     return config | scored | images

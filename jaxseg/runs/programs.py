@@ -27,6 +27,7 @@ from jaxseg.runs import compilation
 MOST = 100  # files that are kept, those used last; each takes a few MB
 PACKAGE = Path(__file__).parents[1]
 FLAGS = ("XLA_", "JAX_", "CUDA_", "NVIDIA_", "TF_")  # environment variables that change what is compiled
+_VISIBLE = "_VISIBLE_DEVICES"  # ends those that choose devices, which are told by themselves
 _HIT = "/jax/compilation_cache/cache_hits"
 
 _allowed = False
@@ -158,7 +159,7 @@ def _devices(arguments: Any) -> list[Any]:
 
 
 def _platform() -> list[Any]:
-    flags = sorted((name, value) for name, value in os.environ.items() if name.startswith(FLAGS))
+    flags = sorted((k, v) for k, v in os.environ.items() if k.startswith(FLAGS) and not k.endswith(_VISIBLE))
     devices = [(device.device_kind, device.id, device.client.platform_version) for device in jax.local_devices()]
     return [devices, _processor(), flags, sorted(jax.config.values.items(), key=str)]
 

@@ -99,7 +99,9 @@ def read_scored(workdir: str | Path, split: str, name: str = "") -> Scored:
     for needed in (path, table):
         if not needed.is_file():
             again = f"python launch/evaluate.py --workdir={workdir} --split={split}"
-            raise FileNotFoundError(f"{needed}: no such file; {again} scores the run")
+            there = ", ".join(sorted(found.stem for found in path.parent.glob(f"{split}*.csv"))) or "none"
+            told = f"its evaluations on {split} are: {there}" if name else f"{again} scores the run"
+            raise FileNotFoundError(f"{needed}: no such file; {told}")
     data = read(workdir / "data.json", dict)
     starts = read_starts(workdir)
     try:

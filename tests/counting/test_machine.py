@@ -1,5 +1,7 @@
 """What is free, read from files that a test writes."""
 
+import os
+
 import pytest
 
 from jaxseg import counting
@@ -57,10 +59,13 @@ def test_what_is_free_of_the_machine(write):
     assert counting.room(Cpu()) == 50 * MIB
 
 
-def test_runs_side_by_side_share_it(write, monkeypatch):
+def test_a_run_beside_others_has_its_share_less_what_it_holds(write, monkeypatch):
     write("proc/meminfo", "MemAvailable:  51200 kB\n")
-    monkeypatch.setenv("JAXSEG_SIDE_BY_SIDE", "2")
-    assert counting.room(Cpu()) == 25 * MIB
+    write("proc/self/statm", f"99999 {3 * MIB // os.sysconf('SC_PAGE_SIZE')} 1 1 0 1 0\n")
+    monkeypatch.setenv("JAXSEG_MEMORY", str(25 * MIB))
+    assert counting.room(Cpu()) == 22 * MIB
+    write("proc/meminfo", "MemAvailable:  10240 kB\n")  # the others hold more than theirs
+    assert counting.room(Cpu()) == 10 * MIB
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from jaxseg import counting
 from jaxseg.data import decode
 from jaxseg.data.images import read_image, write_png
 from jaxseg.inference import predict_folder
-from jaxseg.inference.compiled import Compiled
+from jaxseg.inference.compiled import CompiledNetwork
 from jaxseg.inference.predict_folder import PROBABILITY_SCALE, overlay
 
 
@@ -137,12 +137,12 @@ class Counted:
 @pytest.fixture
 def small_memory(monkeypatch):
     """Room for two images of 260 x 260 pixels."""
-    program = Compiled._program
+    program = CompiledNetwork._program
 
     def counted(self, canvas, *arguments):
         return Counted(program(self, canvas, *arguments), canvas[0] * canvas[1])
 
-    monkeypatch.setattr(Compiled, "_program", counted)
+    monkeypatch.setattr(CompiledNetwork, "_program", counted)
     monkeypatch.setattr(counting, "room", lambda device: 2 * 100 * 260**2)
 
 
@@ -172,14 +172,14 @@ def test_pictures_of_superpixels_beside_their_photographs_are_passed_over(green,
     (folder / "c_superpixels.png").write_bytes((folder / "b.png").read_bytes())  # no photograph has this name
     written = predict_folder(green, folder, tmp_path / "out", progress=False)
     assert [path.stem for path in written] == ["a", "b", "c_superpixels"]
-    assert "1 pictures of superpixels passed over (b_superpixels.png ...)" in capsys.readouterr().out
+    assert "superpixels of 1 photographs passed over (b_superpixels ...)" in capsys.readouterr().out
 
 
 def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_image, monkeypatch, small_memory):
     """Two images in work at once would not fit; neither is tiled, and the one waits for the other."""
     monkeypatch.setattr(counting, "room", lambda device: int(1.5 * 100 * 288 * 320))
     at_work, most = [], []
-    program = Compiled._program
+    program = CompiledNetwork._program
 
     def noted(self, canvas, *arguments):
         counted = program(self, canvas, *arguments)
@@ -194,7 +194,7 @@ def test_an_image_that_fits_the_memory_alone_waits_until_it_has_it(green, make_i
         run.memory_analysis = counted.memory_analysis
         return run
 
-    monkeypatch.setattr(Compiled, "_program", noted)
+    monkeypatch.setattr(CompiledNetwork, "_program", noted)
     images = [make_image(288, 320, seed=seed) for seed in range(4)]
     predictor = green.expecting([(288, 320)])
     with ThreadPoolExecutor(4) as pool:

@@ -129,7 +129,7 @@ def test_two_evaluations_of_a_run_are_compared(tmp_path):
     found = compare([run, f"{run}:test_flips"])
     assert [row["model"] for row in found["models"]] == ["whole images", "mean over four flips"]
     assert found["over_images"][0]["mean"] == 0
-    with pytest.raises(FileNotFoundError, match=r"eval/test_latest.json: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"eval/test_latest.json: no such file; .* are: test, test_flips$"):
         compare([run, f"{run}:test_latest"])
     for suffix in (".json", ".csv"):
         (run / "eval" / f"test_latest{suffix}").write_bytes((run / "eval" / f"test{suffix}").read_bytes())

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from jaxseg.counting.machine import SIDE_BY_SIDE
 from jaxseg.interrupt import StopRequest, ask_to_stop
 from jaxseg.jobs.pool import Place, Pool, places
 
@@ -89,7 +88,8 @@ def test_places_share_the_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5})
     assert [place.cores for place in places(0)] == [(0, 4), (1, 5)]
     assert [place.cores for place in places(1)] == [(0, 1, 4, 5)]
-    assert [place.environment for place in places(4)] == [{SIDE_BY_SIDE: "4"}] * 4  # and the memory
+    monkeypatch.setattr("jaxseg.jobs.pool.free", lambda: 4000)
+    assert [place.environment for place in places(4)] == [{"JAXSEG_MEMORY": "1000"}] * 4  # and the memory
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(8))))
     assert all(place.cores for place in places(8))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -104,7 +104,7 @@ def test_places_share_the_gpus(monkeypatch):
     with pytest.raises(ValueError, match="there are 3 GPUs"):
         places(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert all(place.environment == {SIDE_BY_SIDE: "1"} for place in places(1))
+    assert all("CUDA_VISIBLE_DEVICES" not in place.environment for place in places(1))
 
 
 def test_who_was_asked_to_stop_is_not_asked_again():

@@ -179,7 +179,7 @@ def test_a_study_that_is_stopped_goes_on(tmp_path, number):
 
 @pytest.mark.slow
 def test_the_demo_study_takes_minutes_and_goes_on_after_a_kill(tmp_path):
-    """As it is shipped: DenseUNet with four kinds of attention, two seeds each; on two cores."""
+    """As it is shipped: DenseUNet alone and with three kinds of attention, two seeds each; on two cores."""
     command = [sys.executable, ROOT / "launch" / "reproduce.py", f"--study={ROOT / 'configs/studies/demo.py'}"]
     command += [f"--workdir={tmp_path / 'W'}"]
     began = time.monotonic()

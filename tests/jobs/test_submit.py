@@ -6,19 +6,25 @@ import sys
 import pytest
 from test_reproduce import small
 
-from jaxseg.jobs.submit import Shard, submit
+from jaxseg.jobs.submit import submit
 
 pytest.importorskip("submitit", reason="submitit is not installed")
 
 
 def test_a_job_does_its_shard_as_the_command_says(tmp_path, monkeypatch):
-    done = []
+    done, sent = [], []
+    monkeypatch.setattr("jaxseg.jobs.submit.leave_the_gpus", lambda: done.append("the GPUs are left"))
     monkeypatch.setattr("jaxseg.jobs.submit.reproduce", lambda *given, **named: done.append((given, named)))
-    monkeypatch.setattr(sys, "argv", ["its own"])
-    made = small(tmp_path)
-    Shard(made, "W", ("plain",), 3, ("launch/reproduce.py", "--submit=2"))("1/2")
-    assert done == [((made, "W"), {"names": ("plain",), "part": "1/2", "parallel": 3})]
-    assert sys.argv == ["launch/reproduce.py", "--submit=2"]
+    monkeypatch.setattr("submitit.AutoExecutor.map_array", lambda _, *given: sent.append(given) or [])
+    monkeypatch.setattr(sys, "argv", command := ["launch/reproduce.py", "--submit=2"])
+    made = small(tmp_path, seeds=(0, 1))
+    submit(made, "W", shards=2, names=["plain"], parallel=3, options={"cluster": "local"})
+    ((shard, parts),) = sent
+    assert parts == ["0/2", "1/2"]
+    monkeypatch.setattr(sys, "argv", ["submitit's own"])
+    shard("1/2")
+    assert done == ["the GPUs are left", ((made, "W"), {"names": ("plain",), "part": "1/2", "parallel": 3})]
+    assert sys.argv == command
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def test_ensembles_of_other_checkpoints_are_other_models(first):
     for which in ("best", "latest"):
         path.write_text(json.dumps(facts | {"members": [{"run": run, "checkpoint": which} for run in "ab"]}))
         found[which] = settings(read_scored(first, "test"))
-    assert differing(found) == {"checkpoints": {"best": ["best"], "latest": ["latest"]}}
+    assert differing(found) == {"eval/checkpoint": {"best": "best", "latest": "latest"}}
 
 
 def test_software_differs_and_what_is_not_there_is_absent(first, tmp_path):
