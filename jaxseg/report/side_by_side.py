@@ -17,9 +17,10 @@ from jaxseg.report.panels import MARK, aspect, thinned
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLUMNS = 6  # panels of a line
-_PANEL, _GAP, _LINE = 2.2, 0.06, 0.3  # inches
-_DPI = 90  # a line of six panels is as wide as the page
+_COLUMNS, _LARGE = 6, 3  # panels of a line, and of images that are large, whose detail would be lost
+_DETAILED = 256  # pixels from which on an image is large
+_WIDTH, _GAP, _LINE = 13.5, 0.06, 0.3  # inches
+_DPI = 90  # a line is as wide as the page
 _INK = "#7b838c"  # reads on a light page and on a dark one
 
 
@@ -45,15 +46,17 @@ def draw_side_by_side(
     image, truth = thinned(image), thinned(truth)
     drawn: list[tuple[str, Any]] = [("image", image), ("truth", None)]
     drawn += [(name, error_map(image, truth, thinned(found))) for name, found in predicted.items()]
-    columns, lines = min(len(drawn), _COLUMNS), math.ceil(len(drawn) / _COLUMNS)
-    panel = _PANEL * aspect(truth)
-    width = columns * _PANEL + (columns - 1) * _GAP
+    most = _LARGE if max(truth.shape) > _DETAILED else _COLUMNS
+    columns, lines = min(len(drawn), most), math.ceil(len(drawn) / most)
+    across = (_WIDTH - (most - 1) * _GAP) / most
+    panel = across * aspect(truth)
+    width = columns * across + (columns - 1) * _GAP
     height = lines * (panel + _LINE)
     figure = Figure(figsize=(width, height), facecolor="none")  # so that a page's own ground lies beneath
     for place, (name, shown) in enumerate(drawn):
-        line, column = divmod(place, _COLUMNS)
+        line, column = divmod(place, most)
         bottom = height - (line + 1) * (panel + _LINE)
-        box = (column * (_PANEL + _GAP) / width, bottom / height, _PANEL / width, panel / height)
+        box = (column * (across + _GAP) / width, bottom / height, across / width, panel / height)
         axis = figure.add_axes(box)
         if shown is None:
             _truth(axis, image, truth, classes)
