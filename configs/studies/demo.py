@@ -2,7 +2,8 @@ r"""Generated images of vessels: DenseUNet alone and with three kinds of attenti
 
     python launch/reproduce.py --study=configs/studies/demo.py --workdir=studies/demo
 
-Needs no download. It shows what a study is; its scores say nothing about images of patients.
+Needs no download, and under four minutes on two cores of an AMD EPYC (2026-11-29). It shows what
+a study is; its scores say nothing about images of patients.
 """
 
 from jaxseg import presets
