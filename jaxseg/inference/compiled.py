@@ -35,7 +35,7 @@ class CompiledNetwork:
             foreground: give the probability of class 1 alone.
             made_of: settings by which compiled programs are kept on disk, as plain data; None keeps none.
         """
-        self.model = model
+        self._model = model
         self._foreground = foreground
         self._made_of = made_of
         self._programs: dict[tuple[Any, ...], Callable] = {}
@@ -78,7 +78,7 @@ class CompiledNetwork:
             if known_by not in self._programs:
                 self._programs[known_by] = Program(
                     "probabilities", _probabilities, variables, *given,
-                    made_of=self._made_of, model=self.model, snug=snug, foreground=self._foreground,
+                    made_of=self._made_of, model=self._model, snug=snug, foreground=self._foreground,
                 ).compiled()  # fmt: skip
             return self._programs[known_by]
 

@@ -14,7 +14,6 @@ from jaxseg.runs.differing import differing, settings
 from jaxseg.runs.scored import Scored
 
 _EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
-_UNKNOWN = "launch/compare.py takes --group_pattern"
 _UNIT = "each group is one unit of the statistics"
 
 
@@ -81,7 +80,8 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
         return groups, f"images grouped by --group_pattern={pattern}; {_UNIT}"
     known = [run for run in runs if run.groups is not None]
     if not known:
-        return None, f"images treated as independent: no groups (patients) are recorded; {_UNKNOWN}"
+        told = "no groups (patients) are recorded; launch/compare.py takes --group_pattern"
+        return None, f"images treated as independent: {told}"
     first = known[0].groups or {}
     for run in known[1:]:
         if run.groups != first:

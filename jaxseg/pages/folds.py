@@ -65,6 +65,7 @@ def _one(runs: list[Scored]) -> Scored:
     shared = [name for name in runs[0].rows[0] if all(name in run.rows[0] for run in runs)]
     rows = [{name: row[name] for name in shared} for run in runs for row in run.rows]
     digests = {name: run.digests[name] for run in runs for name in run.ids}
+    groups = {name: group for run in runs for name, group in (run.groups or {}).items()}
     test = {"num_images": len(ids), "ids": ids, "digests": digests}
     return first._replace(
         workdir=runs[0].workdir,
@@ -73,9 +74,7 @@ def _one(runs: list[Scored]) -> Scored:
         facts=_facts(runs, rows),
         ids=tuple(ids),
         digests=digests,
-        groups=None
-        if all(run.groups is None for run in runs)
-        else {name: group for run in runs for name, group in (run.groups or {}).items()},
+        groups=groups if any(run.groups is not None for run in runs) else None,
         rows=rows,
         folds=tuple(runs),
     )
