@@ -13,7 +13,7 @@ from jaxseg.checks import require
 from jaxseg.config import Settings
 from jaxseg.data.layout import EVERY
 
-_PARTS = ("title", "config", "models", "seeds", "folds", "splits", "published")
+_PARTS = ("title", "config", "models", "seeds", "folds", "splits", "published", "note")
 
 
 class Trial(NamedTuple):
@@ -46,6 +46,7 @@ def study(
     folds: int = 0,
     splits: Sequence[str] = (),
     published: str = "",
+    note: str = "",
 ) -> Settings:
     """Return a study as settings, so that the command line can override them.
 
@@ -59,12 +60,13 @@ def study(
         splits: on which each run is scored; () for test, and for shifted_test where ``data.shift`` puts images apart
             and there are no folds.
         published: a table of ``jaxseg.published`` that the page sets beside; "" for none.
+        note: a sentence for the head of its page, on what its numbers say and what not; "" for none.
     """
     held = type(config)(sort_keys=False)
     for name, settings in models.items():
         held[name] = dict(settings)
     parts = dict(title=title, config=config, models=held, seeds=tuple(seeds), folds=folds)
-    return type(config)(parts | dict(splits=tuple(splits), published=published))
+    return type(config)(parts | dict(splits=tuple(splits), published=published, note=note))
 
 
 def trials(study: Settings) -> list[Trial]:

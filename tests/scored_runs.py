@@ -15,7 +15,7 @@ IDS = tuple(f"{person:02}{side}" for person in range(6) for side in "LR")
 
 def scored_run(
     folder, *, seed=0, noise=0.2, ids=IDS, digests=None, groups=True, classes=(), jax="0.10", processor="EPYC",
-    wider=(), **changes
+    wider=(), missed=(), **changes
 ):  # fmt: skip
     """Write a run's settings, images, environment and scores on test; return its folder.
 
@@ -30,6 +30,7 @@ def scored_run(
         jax: the version that it was trained with.
         processor: likewise.
         wider: images without a foreground: recall is undefined.
+        missed: images in which it predicts no foreground: Matthews's coefficient is undefined.
         changes: of settings, by their names with __ for a dot.
     """
     config = defaults()
@@ -53,7 +54,8 @@ def scored_run(
         shape = (8, 8, 1 + len(classes)) if classes else (8, 8)
         errors = np.random.default_rng([seed, sum(map(ord, name))]).normal(0, noise, shape)
         right = np.eye(shape[-1])[truth] if classes else truth
-        tally.add(name, np.clip(right * 0.6 + 0.2 + errors, 0, 1).astype(np.float32), truth)
+        seen = 0.0 if name in missed else 1.0
+        tally.add(name, np.clip((right * 0.6 + 0.2 + errors) * seen, 0, 1).astype(np.float32), truth)
     threshold = () if classes else config.eval.threshold
     evaluation = Evaluation(tally.summary(), tally.rows, None, threshold=threshold, scored_at="prepared")
     write_scores(folder / "eval", "test", evaluation, {"seed": seed, "prediction": "whole images"}, name="test")

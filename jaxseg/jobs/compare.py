@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxseg import report
-from jaxseg.pages.comparison import Model, comparison, grouped, of_runs
+from jaxseg.pages.comparison import Model, comparison, grouped, models_of
 from jaxseg.pages.folds import joined
 from jaxseg.runs.differing import differing, environment, first_difference, settings
 from jaxseg.runs.scored import Scored, read_scored
@@ -98,7 +98,7 @@ def _models(runs: Sequence[Scored], metric: str, region: str, label: str) -> lis
             held.append(run)
     names = _names(alike)
     by_name = dict(zip(names, (held for _, held in alike), strict=True))
-    return [of_runs(name, held, runs[0].ids, metric, region, label) for name, held in by_name.items()]
+    return models_of(by_name, runs[0].ids, metric, region, label)
 
 
 def _names(alike: Sequence[tuple[dict[str, Any], list[Scored]]]) -> list[str]:

@@ -149,7 +149,7 @@ def _refuse_other_files(workdir: Path) -> None:
 def _record(study: Settings, found: Sequence[Trial], workdir: Path) -> None:
     """Write ``study.json``: what the study is, and where its runs lie."""
     settings = plain(study)
-    content: dict[str, Any] = {name: settings[name] for name in ("title", "published", "folds")}
+    content: dict[str, Any] = {name: settings[name] for name in ("title", "published", "note", "folds")}
     content["data_dir"] = settings["config"]["data"]["dir"]
     content["splits"] = scored_on(study)
     content["models"] = [{"name": name, "settings": own} for name, own in settings["models"].items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +23,14 @@ class Model(NamedTuple):
     Attributes:
         name: what tells it from the other models.
         runs: one for each seed.
-        scores: of every image, float [seeds, images].
+        scores: of every image, float [seeds, images]; NaN where one is undefined.
+        undefined: images for which the score of one of its runs is undefined.
     """
 
     name: str
     runs: list[Scored]
     scores: np.ndarray
+    undefined: int
 
     @property
     def seeds(self) -> list[int]:
@@ -39,8 +41,29 @@ class Model(NamedTuple):
 def of_runs(name: str, runs: Sequence[Scored], ids: Sequence[str], metric: str, region: str, label: str = "") -> Model:
     """Return the model of runs that differ by their seed alone, with its scores of the images ``ids``."""
     runs = sorted(runs, key=lambda run: run.config["seed"])
-    scores = [run.scores(metric, region, label) for run in runs]
-    return Model(name, runs, np.array([[of[image] for image in ids] for of in scores]))
+    of_runs = [run.scores(metric, region, label) for run in runs]
+    scores = np.array([[of[image] for image in ids] for of in of_runs])
+    return Model(name, runs, scores, int(np.isnan(scores).any(axis=0).sum()))
+
+
+def models_of(
+    runs: Mapping[str, Sequence[Scored]], ids: Sequence[str], metric: str, region: str, label: str = ""
+) -> list[Model]:
+    """Return models with their scores of the images for which no run of any of them is undefined, NaN for the others.
+
+    A model that predicts nothing has no Matthews coefficient and no distance there: a mean over the images that are
+    left to it would be of easier images than that of the model beside it.
+
+    Args:
+        runs: of each model by its name, one for each seed.
+        ids: of the images.
+        metric: a column of ``eval/<split>.csv``.
+        region: full or fov.
+        label: one of several classes; "" for the mean over all.
+    """
+    models = [of_runs(name, of, ids, metric, region, label) for name, of in runs.items()]
+    undefined = np.isnan(np.concatenate([model.scores for model in models])).any(axis=0)
+    return [model._replace(scores=np.where(undefined, np.nan, model.scores)) for model in models]
 
 
 def comparison(
@@ -105,6 +128,7 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
             "folds": len(model.runs[0].folds),
             "runs": [part.place for run in model.runs for part in run.parts],
             "seeds": model.seeds,
+            "undefined": model.undefined,
             **_plain(statistics.mean(model.scores, groups)),
         }
         for model in models
@@ -123,7 +147,7 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
 
 
 def _over_seeds(first: Model, other: Model) -> statistics.Difference:
-    """Compare the means of the runs whose seeds both models have, on the images that all of these have scores for."""
+    """Compare the means of the runs whose seeds both models have."""
     seeds = [seed for seed in first.seeds if seed in other.seeds]
     pairs = np.array([[model.scores[model.seeds.index(seed)] for seed in seeds] for model in (first, other)])
     kept = statistics.gather(pairs).means if seeds else pairs

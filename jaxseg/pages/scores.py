@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from jaxseg import report, statistics
 from jaxseg.data.layout import OWN
 from jaxseg.metrics import REGIONS, metric
-from jaxseg.pages.comparison import Model, comparison, grouped, of_runs
+from jaxseg.pages.comparison import Model, comparison, grouped, models_of
 from jaxseg.pages.study_runs import metrics_of
 from jaxseg.published import Table as Published
 from jaxseg.report import Line, Measured, Picture, Section
@@ -48,9 +49,15 @@ class Split(NamedTuple):
         """The names of the classes; [""] where there is one foreground."""
         return ["", *self.first.facts.get("classes", {})]
 
+    @property
+    def metrics(self) -> list[str]:
+        """The scores that some model has in all its runs, ``select`` first."""
+        return list(dict.fromkeys(one for runs in self.runs.values() for one in metrics_of(runs, self.select)))
+
     def models(self, metric: str, region: str, label: str = "") -> list[Model]:
-        """Return the models with their scores."""
-        return [of_runs(name, runs, self.first.ids, metric, region, label) for name, runs in self.runs.items()]
+        """Return the models that are scored by a metric, with their scores of the images that all of them have."""
+        scored = {name: runs for name, runs in self.runs.items() if metric in metrics_of(runs, self.select)}
+        return models_of(scored, self.first.ids, metric, region, label)
 
     def compared(self, region: str) -> dict[str, Any]:
         """Return the comparison by the metric that selects, as ``launch/compare.py`` does."""
@@ -81,6 +88,8 @@ def score_section(split: Split, found: dict[str, Any], published: Published | No
             section.blocks.append(_bars(split, found, published, folder))
     lines = [line for region in split.regions for line in _pooled(split, region)]
     notes = ["Mean over seeds ± SD over seeds. Pooled scores have no value per image, and so no interval over images."]
+    told = [note for runs in split.runs.values() for run in runs for note in run.facts.get("notes", ())]
+    notes += [f"Note: {note}." for note in dict.fromkeys(told)]
     section.blocks.append(
         report.scores_table(f"{split.name}_pooled", f"{split.name}, pooled pixels of all images", lines, notes)
     )
@@ -89,18 +98,20 @@ def score_section(split: Split, found: dict[str, Any], published: Published | No
 
 def _lines(split: Split, region: str) -> Iterator[Line]:
     groups, _ = grouped([run for runs in split.runs.values() for run in runs])
-    for name, runs in split.runs.items():
-        for label in split.classes:
-            scores: dict[str, Any] = {}
-            images = 0
-            for one in metrics_of(runs, split.select):
-                found = statistics.mean(of_runs(name, runs, split.first.ids, one, region, label).scores, groups)
-                low, high = found.interval[:2] if found.interval else (None, None)
-                scores[one] = Measured(found.mean, found.seed_sd, low, high)
-                images = max(images, found.num_images)
-            words = {"class": label or "mean over classes"} if len(split.classes) > 1 else {}
-            words |= {"images": images, "seeds": len(runs)}
-            yield Line(name, "this study", scores, words | _protocol(runs[0], region, "mean over images"))
+    found: dict[tuple[str, str], dict[str, statistics.Mean]] = {}
+    for one, label in itertools.product(split.metrics, split.classes):
+        for model in split.models(one, region, label):
+            found.setdefault((model.name, label), {})[one] = statistics.mean(model.scores, groups)
+    for (name, runs), label in itertools.product(split.runs.items(), split.classes):
+        means = found[name, label]
+        scores: dict[str, Any] = {one: Measured(of.mean, of.seed_sd, *_ends(of)) for one, of in means.items()}
+        words = {"class": label or "mean over classes"} if len(split.classes) > 1 else {}
+        words |= {"images": max(of.num_images for of in means.values()), "seeds": len(runs)}
+        yield Line(name, "this study", scores, words | _protocol(runs[0], region, "mean over images"))
+
+
+def _ends(found: statistics.Mean) -> tuple[float | None, float | None]:
+    return found.interval[:2] if found.interval else (None, None)
 
 
 def _pooled(split: Split, region: str) -> Iterator[Line]:
@@ -166,9 +177,12 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
     for one, most in undefined.items():
         told = ", ".join(f"{number} of {name}" for name, number in most.items())
         yield (
-            f"{metric(one).heading} in the full image is undefined for some images ({told}, at most, in a run); the "
-            "mean of a model leaves out images for which it is undefined in any of its runs."
+            f"{metric(one).heading} in the full image is undefined for some images ({told}, at most, in a run): its "
+            "means leave these out for all models. A model that fails on them is not marked down for it."
         )
+    for row in map(metric, split.metrics):
+        if row.says:
+            yield f"{row.heading}: {row.says}."
     yield f"{report.UNDEFINED}: undefined, or not published."
 
 

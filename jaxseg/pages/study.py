@@ -50,6 +50,7 @@ def write_page(workdir: str | Path) -> Path:
         sections += filter(None, [_curves(split, study.workdir), image_section(split, study.workdir, study.data_dir)])
     sections += filter(None, [_learning(study, made, select), _runs(study, made, found[0]["settings"])])
     lead = f"{len(study.models)} models, {len(made)} runs; compared by {metric(select).heading}."
+    lead += f" {study.note}" if study.note else ""
     told = list(facts(made))
     told += [("Not scored yet", ", ".join(study.missing))] if study.missing else []
     return report.write_page(study.workdir, Page("Study", study.title, lead, told, sections))
@@ -68,16 +69,16 @@ def _learning(study: Study, made: Sequence[Made], select: str) -> Section | None
 
 
 def _curves(split: Split, folder: Path) -> Section | None:
-    """Return ROC, precision-recall and calibration curves of each model's first run that has some.
-
-    Folds have none in common: probabilities of different networks make no curve together.
-    """
+    """Return ROC, precision-recall and calibration curves of each model's first run that has some."""
+    heading = f"Curves on {split.name}"
+    if split.first.folds:
+        return Section(heading, ["None: each fold has its own network, and their probabilities share no scale."])
     found: dict[str, dict[str, Any]] = {}
     seeds: dict[str, int] = {}
     for name, runs in split.runs.items():
         paths = {run.config["seed"]: run.workdir / "eval" / "curves" / f"{split.name}.json" for run in runs}
         seed = next((seed for seed, path in paths.items() if path.is_file()), None)
-        if runs[0].folds or seed is None:
+        if seed is None:
             continue
         seeds[name] = seed
         curves = files.read_json(paths[seed], "the evaluation", "score the run again", lambda told: told["curves"])
@@ -102,7 +103,7 @@ def _curves(split: Split, folder: Path) -> Section | None:
     caption = f"One run of each model (seed: {told}). Dots: the threshold in use."
     note = "ECE: expected calibration error of the foreground's probability. Foreground: its fraction of the pixels."
     table = Table(f"{split.name}_curves", title, columns, rows, (note,))
-    return Section(f"Curves on {split.name}", [Picture(path, alt, caption), table])
+    return Section(heading, [Picture(path, alt, caption), table])
 
 
 def _runs(study: Study, made: Sequence[Made], settings: dict[str, Any]) -> Section:

@@ -21,6 +21,7 @@ class Study(NamedTuple):
         workdir: its folder.
         title: what it is about.
         published: the name of a table of published rows; "" for none.
+        note: what its numbers say and what not; "" for nothing.
         data_dir: where its images lie now; "" for where each run found them.
         splits: on which the runs are scored.
         models: their names, the first being that which the others are compared with.
@@ -32,6 +33,7 @@ class Study(NamedTuple):
     workdir: Path
     title: str
     published: str
+    note: str
     data_dir: str
     splits: tuple[str, ...]
     models: tuple[str, ...]
@@ -52,7 +54,7 @@ def read_study(workdir: str | Path) -> Study:
     if not path.is_file():
         raise FileNotFoundError(f"{workdir} holds no study (no {RECORD}); name the --workdir of launch/reproduce.py")
     told = files.read_json(path, "launch/reproduce.py", "start it again", _parse)
-    title, published, data_dir, splits, models, places = told
+    title, published, note, data_dir, splits, models, places = told
     runs: dict[str, dict[str, list[Scored]]] = {}
     scored: dict[Path, tuple[str, Scored]] = {}
     missing: list[str] = []
@@ -80,14 +82,16 @@ def read_study(workdir: str | Path) -> Study:
             runs[split] = {model: held for model, held in of.items() if held}
     if not runs:
         raise ValueError(f"{workdir}: no run is scored on {', '.join(splits)} yet; run launch/reproduce.py to resume")
-    return Study(workdir, title, published, data_dir, splits, models, runs, list(scored.values()), missing)
+    return Study(workdir, title, published, note, data_dir, splits, models, runs, list(scored.values()), missing)
 
 
-def _parse(told: dict[str, Any]) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...], list[tuple[str, int, str]]]:
-    """Return title, published table, images' folder, splits, models, and model, seed and folder of each run."""
+def _parse(
+    told: dict[str, Any],
+) -> tuple[str, str, str, str, tuple[str, ...], tuple[str, ...], list[tuple[str, int, str]]]:
+    """Return title, published table, note, images' folder, splits, models, and model, seed and folder of each run."""
     models = tuple(str(model["name"]) for model in told["models"])
     runs = [(str(run["model"]), int(run["seed"]), str(run["workdir"])) for run in told["runs"]]
-    named = str(told["title"]), str(told["published"]), str(told.get("data_dir", ""))
+    named = str(told["title"]), str(told["published"]), str(told.get("note", "")), str(told.get("data_dir", ""))
     return *named, tuple(map(str, told["splits"])), models, runs
 
 

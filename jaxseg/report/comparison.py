@@ -153,15 +153,12 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
             f"With so few {drawn(found)} the bootstrap interval is too narrow: for normally distributed scores its "
             f"coverage is about {covers}, not {wanted}."
         )
-    for row in models:
-        if row["left_out"]:
-            yield f"{row['model']}: {row['left_out']} images left out: their score is undefined in at least one run."
-    for row in over_images:
-        if row["left_out"]:
-            yield (
-                f"{row['model']} minus {row['to']}: {row['left_out']} images left out: undefined in at least one "
-                "run of either model."
-            )
+    if left_out := models[0]["left_out"]:
+        whose = ", ".join(f"{row['undefined']} of {row['model']}" for row in models if row["undefined"])
+        yield (
+            f"{left_out} images are left out of all numbers, since their score is undefined in at least one run "
+            f"({whose}): images on which a model fails may be among them."
+        )
     if over_images:
         one = over_images[0]
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])

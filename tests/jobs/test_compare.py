@@ -19,6 +19,12 @@ def column(*runs, metric="dice"):
     return np.array([[float(row[metric]) for row in table if row["region"] == "full"] for table in tables])
 
 
+def column_of_text(run, metric):
+    """A score as the table of a run has it, "" where it is undefined."""
+    rows = csv.DictReader((run / "eval" / "test.csv").read_text().splitlines())
+    return [row[metric] for row in rows if row["region"] == "full"]
+
+
 @pytest.fixture
 def runs(tmp_path):
     """Two models of two and three seeds, and a third of one."""
@@ -102,7 +108,27 @@ def test_undefined_scores_are_left_out_and_told(tmp_path, capsys):
     runs = [scored_run(tmp_path / name, wider=IDS[:2], model__attention=name) for name in ("none", "sa")]
     found = compare(runs, metric="recall")
     assert [(row["num_images"], row["left_out"]) for row in found["models"]] == [(10, 2)] * 2
-    assert "2 images left out" in capsys.readouterr().out
+    told = (
+        "2 images are left out of all numbers, since their score is undefined in at least one run (2 of none, 2 of sa)"
+    )
+    assert told in capsys.readouterr().out
+
+
+def test_all_means_are_over_the_images_that_every_model_has(tmp_path, capsys):
+    runs = [
+        scored_run(tmp_path / name, missed=missed, model__attention=name)
+        for name, missed in (("none", IDS[:1]), ("sa", ()), ("ja9", IDS[2:4]))
+    ]
+    found = compare(runs, metric="mcc", group_pattern="(.*)")
+    for row, run in zip(found["models"], runs, strict=True):
+        scores = dict(zip(IDS, column_of_text(run, "mcc"), strict=True))
+        kept = [float(scores[name]) for name in (IDS[1], *IDS[4:])]
+        assert (row["num_images"], row["left_out"]) == (9, 3)
+        assert row["mean"] == pytest.approx(np.mean(kept))
+    for row, model in zip(found["over_images"], found["models"][1:], strict=True):
+        assert row["mean"] == pytest.approx(model["mean"] - found["models"][0]["mean"])
+    assert [row["undefined"] for row in found["models"]] == [1, 0, 2]
+    assert "3 images are left out of all numbers" in capsys.readouterr().out
 
 
 def test_runs_of_other_images_are_refused(runs, tmp_path):

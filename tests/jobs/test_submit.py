@@ -17,6 +17,7 @@ def test_a_job_does_its_shard_as_the_command_says(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxseg.jobs.submit.reproduce", lambda *given, **named: done.append((given, named)))
     monkeypatch.setattr("submitit.AutoExecutor.map_array", lambda _, *given: sent.append(given) or [])
     monkeypatch.setattr(sys, "argv", command := ["launch/reproduce.py", "--submit=2"])
+    monkeypatch.chdir(tmp_path)
     made = small(tmp_path, seeds=(0, 1))
     submit(made, "W", shards=2, names=["plain"], parallel=3, options={"cluster": "local"})
     ((shard, parts),) = sent

@@ -12,7 +12,7 @@ from browser import look
 from little import little
 from scipy import stats
 
-from jaxseg import data, files, statistics
+from jaxseg import data, files, report, statistics
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.train import train
 from jaxseg.pages.study import write_page
@@ -28,8 +28,8 @@ def settings(attention, seed, cache):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """The folder of a study of two models and two seeds, whose page is written."""
+def made(tmp_path_factory):
+    """The folder of a study of two models and two seeds, whose page is written, and what its pictures were drawn of."""
     workdir = tmp_path_factory.mktemp("study")
     runs = [(model, seed, f"runs/{model}/{seed}") for seed in SEEDS for model in MODELS]
     for model, seed, folder in runs:
@@ -39,8 +39,16 @@ def study(tmp_path_factory):
     told["models"] = [{"name": name, "settings": {"model": {"attention": at}}} for name, at in MODELS.items()]
     told["runs"] = [{"model": model, "seed": seed, "fold": None, "workdir": at} for model, seed, at in runs]
     files.write_json(workdir / "study.json", told)
-    write_page(workdir)
-    return workdir
+    drawn, draw = [], report.draw_side_by_side
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "draw_side_by_side", lambda *of, **how: (drawn.append(of), draw(*of, **how)))
+        write_page(workdir)
+    return workdir, drawn
+
+
+@pytest.fixture(scope="module")
+def study(made):
+    return made[0]
 
 
 def table(study, name):
@@ -48,46 +56,60 @@ def table(study, name):
         return {row["model"]: row for row in csv.DictReader(lines) if row.get("source") != "published"}
 
 
-COUNTED = ("dice", "recall", "precision", "jaccard", "tnr", "accuracy")
+COUNTED = ("dice", "recall", "precision", "jaccard", "tnr", "accuracy", "balanced_accuracy", "mcc", "isic_jaccard")
 
 
-def from_predictions(study, model, seed, region="full"):
-    """The scores ``COUNTED`` of every image, from the saved masks and the truth: [images, scores]."""
+def scores_of(counts):
+    """The scores ``COUNTED`` [..., scores] of counts [..., 4]: true and false positives, false and true negatives."""
+    tp, fp, fn, tn = np.moveaxis(counts.astype(float), -1, 0)
+    dice, recall, jaccard, tnr = 2 * tp / (2 * tp + fp + fn), tp / (tp + fn), tp / (tp + fp + fn), tn / (tn + fp)
+    with np.errstate(invalid="ignore"):
+        precision = np.where(tp + fp > 0, tp / np.maximum(tp + fp, 1), 0)
+        mcc = (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    accuracy = (tp + tn) / counts.sum(axis=-1)
+    others = (recall + tnr) / 2, mcc, np.where(jaccard >= 0.65, jaccard, 0)
+    return np.stack([dice, recall, precision, jaccard, tnr, accuracy, *others], axis=-1)
+
+
+def counted(study, model, seed, region="full"):
+    """The counts of every image, from the saved masks and the truth: [images, 4]."""
     run = study / "runs" / model / str(seed)
     found = []
     for record in data.load(read_config(run)["data"]).test:
         path = run / "eval" / "test_predictions" / "masks" / f"{record.id}.png"
         inside = record.fov > 0 if region == "fov" else np.ones(record.mask.shape, bool)
         predicted, truth = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[inside] == 255, record.mask[inside] == 1
-        tp, fp, fn = (predicted & truth).sum(), (predicted & ~truth).sum(), (~predicted & truth).sum()
-        tn = (~predicted & ~truth).sum()
-        precision = tp / (tp + fp) if predicted.any() else 0.0
-        scores = 2 * tp / (2 * tp + fp + fn), tp / (tp + fn), precision, tp / (tp + fp + fn), tn / (tn + fp)
-        found.append([*scores, (tp + tn) / inside.sum()])
+        found.append([(predicted & truth).sum(), (predicted & ~truth).sum(), (~predicted & truth).sum()])
+        found[-1].append((~predicted & ~truth).sum())
     return np.array(found)
+
+
+def from_predictions(study, model, seed):
+    """The Dice of every image, from the saved masks and the truth."""
+    return scores_of(counted(study, model, seed))[:, 0]
 
 
 @pytest.mark.parametrize("region", ["full", "fov"])
 def test_every_score_is_that_of_the_predictions(study, region):
     rows = table(study, f"test_{region}")
-    for model in MODELS:
+    counts = np.array([[counted(study, model, seed, region) for seed in SEEDS] for model in MODELS])
+    of_models = scores_of(counts)  # [models, seeds, images, scores]
+    shared = ~np.isnan(of_models).any(axis=(0, 1))
+    for model, of_model in zip(MODELS, of_models, strict=True):
         row = rows[model]
-        scores = np.array([from_predictions(study, model, seed, region) for seed in SEEDS])  # [seeds, images, scores]
         for place, name in enumerate(COUNTED):
-            of_seeds = scores[..., place].mean(axis=1)
-            assert float(row[name]) == pytest.approx(of_seeds.mean())
-            assert float(row[f"{name}_spread"]) == pytest.approx(of_seeds.std(ddof=1))
-            interval = statistics.mean(scores[..., place]).interval
+            scores = of_model[:, shared[:, place], place]
+            assert float(row[name]) == pytest.approx(scores.mean())
+            assert float(row[f"{name}_spread"]) == pytest.approx(scores.mean(axis=1).std(ddof=1))
+            interval = statistics.mean(scores).interval
             assert [float(row[f"{name}_low"]), float(row[f"{name}_high"])] == pytest.approx(interval[:2])
         told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text())[region] for seed in SEEDS]
-        for name in told[0]["image_mean"]:
-            means = [one["image_mean"][name] for one in told]
-            if not any(one.get("undefined", {}).get(name) for one in told):
-                assert float(row[name]) == pytest.approx(np.mean(means)), name
+        assert set(told[0]["image_mean"]) == {*COUNTED, "auc"}
+        assert float(row["auc"]) == pytest.approx(np.mean([one["image_mean"]["auc"] for one in told]))
 
 
 def test_differences_over_seeds_are_those_of_the_means(study):
-    means = [[from_predictions(study, model, seed)[:, 0].mean() for seed in SEEDS] for model in MODELS]
+    means = [[from_predictions(study, model, seed).mean() for seed in SEEDS] for model in MODELS]
     row = table(study, "test_seeds")["UNet-PWA"]
     assert float(row["mean"]) == pytest.approx(np.mean(means[1]) - np.mean(means[0]))
     assert float(row["p"]) == pytest.approx(stats.ttest_rel(means[1], means[0]).pvalue)
@@ -102,24 +124,50 @@ def test_curves_are_those_of_the_evaluations(study):
 
 
 def test_differences_are_those_of_the_predictions(study):
-    first, other = (
-        np.array([from_predictions(study, model, seed)[:, 0] for seed in SEEDS]).mean(axis=0) for model in MODELS
-    )
+    first, other = (np.array([from_predictions(study, model, seed) for seed in SEEDS]).mean(axis=0) for model in MODELS)
     row = table(study, "test_differences")["UNet-PWA"]
     assert float(row["mean"]) == pytest.approx((other - first).mean())
     assert float(row["p"]) == pytest.approx(stats.wilcoxon(other - first, zero_method="pratt").pvalue)
     assert row["holm_p"] == row["p"]
     assert float(row["dz"]) == pytest.approx((other - first).mean() / (other - first).std(ddof=1))
+    interval = statistics.over_images(first[None], other[None]).interval
+    assert [float(row["mean_low"]), float(row["mean_high"])] == pytest.approx(interval[:2])
+    ranks = stats.rankdata(np.abs(other - first))
+    assert float(row["rank_biserial"]) == pytest.approx((ranks * np.sign(other - first)).sum() / ranks.sum())
+    quantile = stats.t.ppf(0.975, len(first) - 1)
+    noncentral = stats.nct(len(first) - 1, float(row["smallest"]) / (other - first).std(ddof=1) * len(first) ** 0.5)
+    assert noncentral.sf(quantile) + noncentral.cdf(-quantile) == pytest.approx(0.8, abs=1e-4)
+    of_ranks = {name: float(row["rank"]) for name, row in table(study, "test_differences").items()}
+    assert of_ranks == pytest.approx(
+        dict(zip(MODELS, stats.rankdata([-first, -other], axis=0).mean(axis=1), strict=True))
+    )
 
 
-def test_pooled_scores_are_those_of_the_evaluations(study):
+def test_pooled_scores_are_those_of_the_predictions(study):
     with (study / "tables" / "test_pooled.csv").open() as lines:
         rows = {(row["model"], row["region"]): row for row in csv.DictReader(lines)}
     for (model, region), row in rows.items():
         of = {"full image": "full", "field of view": "fov"}[region]
         told = [json.loads((study / f"runs/{model}/{seed}/eval/test.json").read_text()) for seed in SEEDS]
-        for name in ("dice", "auc", "tnr"):
-            assert float(row[name]) == pytest.approx(np.mean([one[of]["pooled"][name] for one in told]))
+        assert float(row["auc"]) == pytest.approx(np.mean([one[of]["pooled"]["auc"] for one in told]))
+        pooled = np.array([scores_of(counted(study, model, seed, of).sum(axis=0)) for seed in SEEDS])
+        for place, name in enumerate(COUNTED[:-1]):
+            assert float(row[name]) == pytest.approx(pooled[:, place].mean())
+        assert row["isic_jaccard"] == ""
+
+
+def test_panels_are_the_predictions_of_their_models(made):
+    study, drawn = made
+    records = data.load(read_config(study / "runs" / "UNet" / "0")["data"]).test
+    assert len(drawn) >= 4
+    for image, truth, panels, _ in drawn:
+        (place,) = (place for place, record in enumerate(records) if np.array_equal(record.image, image))
+        assert np.array_equal(truth, records[place].mask)
+        for (name, classes), model in zip(panels.items(), MODELS, strict=True):
+            masks = study / "runs" / model / "0" / "eval" / "test_predictions" / "masks"
+            saved = cv2.imread(str(masks / f"{records[place].id}.png"), cv2.IMREAD_GRAYSCALE)
+            assert np.array_equal(classes, saved == 255)
+            assert name == f"{model}  {from_predictions(study, model, 0)[place]:.4f}"
 
 
 class Tables(HTMLParser):

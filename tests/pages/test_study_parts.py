@@ -74,6 +74,27 @@ def test_an_undefined_score_is_shown_as_such(study):
     assert "nan" not in page.lower().split()
 
 
+def test_means_of_models_are_over_the_same_images(study):
+    """Matthews's coefficient is undefined where nothing is predicted: a model's failures leave no mean but all."""
+    run = study / "runs" / "DenseUNet-JA" / "1"
+    shutil.rmtree(run)
+    scored_run(run, seed=1, noise=0.3, wider=IDS[:1], missed=IDS[4:6], model__attention="ja9", data__name="isic2017")
+    page = text(study)
+    assert "MCC in the full image is undefined for some images (1 of DenseUNet, 3 of DenseUNet-JA, at most" in page
+    means = {}
+    for name in NOISE:
+        found = []
+        for seed in (0, 1):
+            with (study / "runs" / name / str(seed) / "eval" / "test.csv").open() as lines:
+                rows = {row["id"]: row for row in csv.DictReader(lines)}
+            found += [float(rows[image]["mcc"]) for image in (*IDS[1:4], *IDS[6:])]
+            means[name] = sum(found) / len(found)
+    for row in table(study, "test_full"):
+        assert float(row["mcc"]) == pytest.approx(means[row["model"]])
+    assert "means leave these out for all models. A model that fails on them is not marked down for it." in page
+    assert "ISIC Jaccard: the Jaccard of an image where it is 0.65 or more, else 0 (ISIC 2018)." in page
+
+
 def test_runs_that_are_not_scored_yet_are_told_and_left_out(study):
     shutil.rmtree(study / "runs" / "DenseUNet-JA" / "1")
     page = text(study)
@@ -248,6 +269,8 @@ def test_folds_are_one_set_once_all_are_scored(tmp_path):
             scores += [float(row["dice"]) for row in csv.DictReader(lines)]
     assert float(table(tmp_path, "test_full")[0]["dice"]) == pytest.approx(sum(scores) / 12)
     assert "DenseUNet: 2 folds; each image is scored by the one that was not trained on it." in page
+    assert "Note: pooled auc left out: every fold has a model of its own." in page
+    assert "None: each fold has its own network, and their probabilities share no scale." in page
     shutil.rmtree(tmp_path / runs[-1]["workdir"])
     page = text(tmp_path)
     assert "Not scored yet: runs/DenseUNet-JA/0/fold1 on test" in page
