@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxseg import published
 from jaxseg.checks import require
 from jaxseg.config import Settings
 from jaxseg.data.layout import EVERY
@@ -84,17 +85,23 @@ def trials(study: Settings) -> list[Trial]:
     whole = all(isinstance(seed, int) and seed >= 0 for seed in study.seeds)
     distinct = len(set(study.seeds)) == len(study.seeds) > 0
     require(whole and distinct, "study.seeds", study.seeds, "different whole numbers, such as (0, 1, 2)")
+    if study.published:
+        published.table(study.published)
     require(study.folds == 0 or study.folds > 1, "study.folds", study.folds, "0, or 2 and more")
     require(set(study.splits) <= set(EVERY), "study.splits", study.splits, f"some of {EVERY}")
     alone = "('test',): the folds of a cross-validation are one set of images on test alone"
     require(not study.folds or scored_on(study) == ("test",), "study.splits", study.splits, alone)
     folds: Sequence[int | None] = range(study.folds) if study.folds else (None,)
-    return [
+    found = [
         Trial(model, seed, fold, _settings(study, model, seed, fold))
         for seed in study.seeds
         for model in study.models
         for fold in folds
     ]
+    selecting = {trial.model: trial.config.eval.select for trial in found}
+    alike = len(set(selecting.values())) == 1
+    require(alike, "eval.select of the models", selecting, "one metric: the models are compared by it")
+    return found
 
 
 def _settings(study: Settings, model: str, seed: int, fold: int | None) -> Settings:

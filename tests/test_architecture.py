@@ -31,7 +31,7 @@ ALLOWED = {
     "report": {"data", "files", "metrics", "models", "progress", "runs"},
     "config": {"attention", "data", "losses", "metrics", "models", "optimizer"},
     "presets": {"config"},
-    "study": {"config", "data"},
+    "study": {"config", "data", "published"},
     "protocol": {"config", "presets"},
     "inference": {"ahead", "counting", "data", "files", "metrics", "models", "progress", "runs"},
     "training": {

@@ -125,3 +125,11 @@ def test_shards_are_a_partition():
 def test_what_is_no_shard_is_told(part):
     with pytest.raises(ValueError, match="--shard"):
         shard(trials(small()), part)
+
+
+def test_what_only_the_page_needs_is_checked_before_any_run():
+    with pytest.raises(ValueError, match="'isic_table'.*isic_table1"):
+        trials(small(published="isic_table"))
+    models = {"one": {}, "other": {"eval": {"select": "recall"}}}
+    with pytest.raises(ValueError, match="eval.select of the models is .*'other': 'recall'.*one metric"):
+        trials(small(models=models))

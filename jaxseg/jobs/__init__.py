@@ -1,1 +1,1 @@
-"""Whole commands, one per module: train, evaluate, inspect. Nothing is imported here; take the one that is meant."""
+"""Whole commands, one per module. Nothing is imported here; take the one that is meant."""

@@ -90,10 +90,9 @@ def _models(runs: Sequence[Scored], metric: str, region: str, label: str) -> lis
         held = next((held for known, held in alike if known == own), None)
         if held is None:
             alike.append((own, [run]))
-        elif same := [other for other in held if other.config["seed"] == run.config["seed"]]:
-            raise ValueError(
-                f"{same[0].place} and {run.place} are one model with seed {run.config['seed']}; name one of them"
-            )
+        elif same := [other for other in held if other.seeds == run.seeds]:
+            seed = " and ".join(map(str, run.seeds))
+            raise ValueError(f"{same[0].place} and {run.place} are one model with seed {seed}; name one of them")
         else:
             held.append(run)
     names = _names(alike)

@@ -40,7 +40,7 @@ def evaluate(
         data_dir: where the images lie now, if not where the run found them.
         scored_at: "prepared" or "original" size, in place of the run's ``eval.scored_at``.
         masks: save the predictions too, as ``inference.predict_folder`` does, in ``eval/<name>_predictions/``.
-        metrics: in place of the run's ``eval.metrics``; see ``metrics.chosen``.
+        metrics: in place of the run's ``eval.metrics``, beside its ``eval.select``; see ``metrics.chosen``.
         curves: write ROC, precision-recall and calibration curves too: ``eval/curves/<name>.json``,
             ``figures/<name>_curves.png``.
         prediction: tile, overlap, flips, threshold, reconnect, in place of the run's; see ``inference.load``.
@@ -60,7 +60,8 @@ def evaluate(
         prediction["temperature"] = 1.0  # until it is fitted
     predictor = inference.load(workdir, checkpoint, **prediction)
     asked_for: Sequence[str] = config["eval"]["metrics"] if metrics is None else metrics
-    chosen(asked_for, "--metrics")  # what is wrong is told now, not after the first image
+    if config["eval"]["select"] not in chosen(asked_for, "--metrics"):  # what is wrong is told now, not at the end
+        asked_for = (*asked_for, config["eval"]["select"])  # pages and comparisons are by it
     if data_dir:
         name = config["data"]["name"]
         require(name != "synthetic", "--data_dir", data_dir, "nothing: the run's images are generated, not read")

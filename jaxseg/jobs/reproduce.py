@@ -71,7 +71,7 @@ def reproduce(
     failed = _run(grid, asked, splits, places)
     try:
         if _tellable(found, splits, workdir):
-            print(f"the page: {write_page(workdir)}", flush=True)
+            _tell(workdir, whole=len(mine) == len(found))
     finally:
         if failed:
             told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
@@ -136,6 +136,16 @@ def _tellable(found: Sequence[Trial], splits: Sequence[str], workdir: Path) -> b
         key = trial.model, trial.seed, split
         whole[key] = whole.get(key, True) and scored
     return any(whole.values())
+
+
+def _tell(workdir: Path, *, whole: bool) -> None:
+    """Write the page; where other runs are for others to do, what stands in its way is no fault of these."""
+    try:
+        print(f"the page: {write_page(workdir)}", flush=True)
+    except ValueError as error:
+        if whole:
+            raise
+        print(f"note: no page yet: {error}", flush=True)
 
 
 def _refuse_other_files(workdir: Path) -> None:

@@ -203,12 +203,21 @@ def chosen(names: Iterable[str] = (), setting: str = "eval.metrics") -> dict[str
     Raises:
         ValueError: a name is none of ``METRICS``, its option is not as it must be, or a package is missing.
     """
-    found = {name: metric for name, metric in METRICS.items() if not metric.asked}
-    return found | dict(_named(name, setting) for name in names)
+    always = {name: metric for name, metric in METRICS.items() if not metric.asked}
+    asked = dict(_named(name, setting) for name in names)
+    for name, found in asked.items():
+        if found.needs and find_spec(found.needs[0]) is None:
+            module, extra = found.needs
+            raise ValueError(f"{setting} has {name!r}, which takes {module}; pip install 'jaxseg[{extra}]'")
+    return always | asked
 
 
 def metric(name: str) -> Metric:
-    """Return the metric of a name in files, such as ``surface_dice@2``; raises as ``chosen``."""
+    """Return the metric of a name in files, such as ``surface_dice@2``; what it needs to be computed may be missing.
+
+    Raises:
+        ValueError: the name is none of ``METRICS``, or its option is not as it must be.
+    """
     return _named(name, "the metric")[1]
 
 
@@ -217,9 +226,6 @@ def _named(name: str, setting: str) -> tuple[str, Metric]:
     if plain not in METRICS:
         raise ValueError(f"{setting} is {name!r}{nearest(plain, METRICS)}; want one of {', '.join(METRICS)}")
     found = METRICS[plain]
-    if found.needs and find_spec(found.needs[0]) is None:
-        module, extra = found.needs
-        raise ValueError(f"{setting} has {name!r}, which takes {module}; pip install 'jaxseg[{extra}]'")
     if found.option is None:
         require(not at, setting, name, f"{plain!r}, which takes no number")
         return name, found
@@ -247,4 +253,4 @@ def _value(metric: Metric, evidence: Evidence) -> float | None:
 
 def scores(counts: Counts) -> dict[str, float | None]:
     """Return the metrics of ``SCORES``, those that follow from counts, or None where one is undefined."""
-    return values({name: metric for name, metric in METRICS.items() if metric.of == "counts"}, Evidence(counts))
+    return values({name: METRICS[name] for name in SCORES}, Evidence(counts))

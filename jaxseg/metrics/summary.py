@@ -83,6 +83,8 @@ class Tally:
         Raises:
             ValueError: a probability is NaN.
         """
+        if np.isnan(probability).any():
+            raise ValueError("probabilities hold NaN: the model's output is broken")
         truth = truth.astype(np.uint8)
         prediction = decide(probability, self._at, self._reconnect)
         regions = {"full": known}

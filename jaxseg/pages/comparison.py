@@ -33,14 +33,14 @@ class Model(NamedTuple):
     undefined: int
 
     @property
-    def seeds(self) -> list[int]:
-        """The seeds of its runs."""
-        return [run.config["seed"] for run in self.runs]
+    def seeds(self) -> list[tuple[int, ...]]:
+        """The seeds of its runs, more than one of each ensemble."""
+        return [run.seeds for run in self.runs]
 
 
 def of_runs(name: str, runs: Sequence[Scored], ids: Sequence[str], metric: str, region: str, label: str = "") -> Model:
     """Return the model of runs that differ by their seed alone, with its scores of the images ``ids``."""
-    runs = sorted(runs, key=lambda run: run.config["seed"])
+    runs = sorted(runs, key=lambda run: run.seeds)
     of_runs = [run.scores(metric, region, label) for run in runs]
     scores = np.array([[of[image] for image in ids] for of in of_runs])
     return Model(name, runs, scores, int(np.isnan(scores).any(axis=0).sum()))
@@ -109,7 +109,8 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
     for run in known[1:]:
         if run.groups != first:
             raise ValueError(
-                f"{known[0].workdir} and {run.workdir} put the images into different groups; give --group_pattern"
+                f"{known[0].workdir} and {run.workdir} put the images into different groups; launch/compare.py takes "
+                "--group_pattern"
             )
     groups = [first.get(name, name) for name in ids]
     if len(set(groups)) == len(groups):
@@ -127,7 +128,7 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
             **{name: model.runs[0].facts.get(name) for name in _EVALUATED},
             "folds": len(model.runs[0].folds),
             "runs": [part.place for run in model.runs for part in run.parts],
-            "seeds": model.seeds,
+            "seeds": [seeds[0] if len(seeds) == 1 else list(seeds) for seeds in model.seeds],
             "undefined": model.undefined,
             **_plain(statistics.mean(model.scores, groups)),
         }

@@ -66,11 +66,12 @@ def image_section(split: Split, folder: Path, data_dir: str) -> Section | None:
     heading, first, last = metric(split.select).heading, next(iter(models)), list(models)[-1]
     seeds = ", ".join(f"{name} {runs[0].config['seed']}" for name, runs in split.runs.items())
     differing = f"; up to {_APART} images each with the largest gain and the largest loss of {last} against {first}"
+    wrong = ", pink = wrong class" if split.first.config["data"]["classes"] else ""
     rule = (
         f"Images selected by {heading} of the full image, mean over seeds: the {_APART} worst, the median and the best "
         f"of {first}{differing if len(models) > 1 else ''}. Predictions and scores are from one run of each model "
-        f"(seed: {seeds}). Colours on the darkened photograph: pale = true positive, blue = false negative, orange = "
-        f"false positive{', pink = wrong class' if split.first.config['data']['classes'] else ''}."
+        f"(seed: {seeds}), shown at the size of {first}. Colours on the darkened photograph: pale = true positive, "
+        f"blue = false negative, orange = false positive{wrong}."
     )
     section = Section(f"Images of {split.name}", [rule])
     try:
@@ -81,7 +82,7 @@ def image_section(split: Split, folder: Path, data_dir: str) -> Section | None:
     scores = {name: runs[0].scores(split.select, "full") for name, runs in split.runs.items()}
     for number, (image, reasons) in enumerate(shown.items()):
         record = drawn[first][image][0]
-        own = {f"{name}  {_score(scores[name][image])}": of[image][1] for name, of in drawn.items()}
+        own = {f"{name}  {_score(scores[name][image])}": _fit(of[image][1], record) for name, of in drawn.items()}
         path, told = f"{FIGURES}/{split.name}_image{number}.png", f"{image}: {', '.join(reasons)}"
         classes = len(split.first.config["data"]["classes"])
         report.draw_side_by_side(record.image, record.mask, own, folder / path, classes=classes)
@@ -89,6 +90,14 @@ def image_section(split: Split, folder: Path, data_dir: str) -> Section | None:
         alt = f"{image}: the photograph, the truth, and the errors of each model. {heading}: {values}."
         section.blocks.append(Picture(path, alt, f"{told}. {heading}: {values}.", photographs=True))
     return section
+
+
+def _fit(classes: np.ndarray, record: data.Record) -> np.ndarray:
+    """Return predicted classes at a record's size: models may be scored at sizes of their own."""
+    rows, columns = (
+        np.arange(wanted) * given // wanted for wanted, given in zip(record.mask.shape, classes.shape, strict=True)
+    )
+    return classes[rows[:, None], columns]
 
 
 def _score(value: float) -> str:
@@ -111,7 +120,8 @@ def _predicted_by(run: Scored, split: str, ids: list[str], data_dir: str) -> dic
     predictor, prepared = inference.load(run.workdir), run.facts["scored_at"] == "prepared"
     settings = run.config["data"] | ({"dir": data_dir} if data_dir else {})
     found = data.load(settings)
-    if json.loads(json.dumps(found.description["splits"][split]["digests"])) != run.digests:
+    held = found.description["splits"].get(split) or {}  # whose images are gone
+    if json.loads(json.dumps(held.get("digests"))) != run.digests:
         raise ValueError(f"the images of {settings['name']} are no longer those that {run.workdir} was scored on")
     records = getattr(found, split) if prepared else data.load_split(settings, split)
     predictor = inference.expecting(predictor, records, prepared=prepared)

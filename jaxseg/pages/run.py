@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from jaxseg.data.layout import EVERY
 from jaxseg.metrics import metric
 from jaxseg.pages.comparison import grouped, of_runs
 from jaxseg.pages.facts import Made, facts
-from jaxseg.report import Code, Measured, Page, Picture, Section
+from jaxseg.report import Code, Page, Picture, Section
 from jaxseg.runs.scored import read_scored
 
 _PICTURES = {
@@ -91,8 +92,8 @@ def _scores(workdir: Path, name: str, select: str) -> Section:
     return section
 
 
-def _intervals(workdir: Path, name: str, split: str, select: str) -> tuple[dict[str, Measured], list[str]]:
-    """Return the mean with its interval of the metric that selects, by region, and what is to be said of it."""
+def _intervals(workdir: Path, name: str, split: str, select: str) -> tuple[dict[str, tuple[float, float]], list[str]]:
+    """Return the interval of the mean of the metric that selects, by region, and what is to be said of it."""
     try:
         run = read_scored(workdir, split, name)
         groups, about = grouped([run])
@@ -102,11 +103,14 @@ def _intervals(workdir: Path, name: str, split: str, select: str) -> tuple[dict[
         }
     except (OSError, ValueError) as error:
         return {}, [f"No interval: {error}."]
+    # The mean over classes of images is another number where a class is undefined in some, and has no interval here.
+    own = {region: run.facts[region]["image_mean"][select] for region in regions}
     found = {
-        region: Measured(one.mean, one.image_sd, *(one.interval[:2] if one.interval else (None, None)))
+        region: one.interval[:2]
         for region, one in means.items()
+        if one.interval and math.isclose(one.mean or 0.0, own[region] or 0.0, abs_tol=1e-9)
     }
-    return found, list(_told(select, about, means["full"]))
+    return found, list(_told(select, about, means["full"])) if found else []
 
 
 def _told(select: str, about: str, found: statistics.Mean) -> Iterator[str]:

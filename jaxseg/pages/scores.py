@@ -27,7 +27,7 @@ class Split(NamedTuple):
     Attributes:
         name: of the split.
         runs: of each model, one for each seed.
-        select: the metric that the models are compared by, which selected their checkpoints.
+        select: the metric that selected the checkpoints of all models, by which they are compared.
     """
 
     name: str
@@ -164,21 +164,25 @@ def _score_notes(split: Split, found: dict[str, Any]) -> Iterator[str]:
         f"{drawn}), which reflects the sampling of {drawn}, not the variation between seeds."
     )
     yield f"{found['groups'][:1].upper()}{found['groups'][1:]}."
-    undefined: dict[str, dict[str, int]] = {}  # by metric and model, the most of a run
+    if len(split.classes) > 1:
+        yield "Mean over classes: of each image over the classes for which its score is defined, then over images."
+    undefined: dict[tuple[str, str], dict[str, int]] = {}  # by metric, class and model, the most of a run
     for name, runs in split.runs.items():
         some = {one for run in runs for one in run.facts["full"]["image_mean"]}
         if unshared := sorted(some.difference(metrics_of(runs, split.select))):
             names = ", ".join(metric(one).heading for one in unshared)
             yield f"{names} of {name} left out: not every run is scored by it."
         for run in runs:
-            for one, number in run.facts["full"].get("undefined", {}).items():
-                most = undefined.setdefault(one, {})
-                most[name] = max(number, most.get(name, 0))
-    for one, most in undefined.items():
+            for label, of in run.facts.get("classes", {"": run.facts}).items():
+                for one, number in of["full"].get("undefined", {}).items():
+                    most = undefined.setdefault((one, label), {})
+                    most[name] = max(number, most.get(name, 0))
+    for (one, label), most in undefined.items():
         told = ", ".join(f"{number} of {name}" for name, number in most.items())
         yield (
-            f"{metric(one).heading} in the full image is undefined for some images ({told}, at most, in a run): its "
-            "means leave these out for all models. A model that fails on them is not marked down for it."
+            f"{metric(one).heading}{f' of {label}' if label else ''} in the full image is undefined for some images "
+            f"({told}, at most, in a run): its means leave these out for all models. A model that fails on them is not "
+            "marked down for it."
         )
     for row in map(metric, split.metrics):
         if row.says:

@@ -29,7 +29,6 @@ from jaxseg.report.document import Picture as Picture
 from jaxseg.report.document import Section as Section
 from jaxseg.report.document import Table as Table
 from jaxseg.report.figures import save as save
-from jaxseg.report.learning_curves import draw_curves as draw_curves
 from jaxseg.report.model_curves import draw_learning as draw_learning
 from jaxseg.report.model_curves import draw_model_curves as draw_model_curves
 from jaxseg.report.model_tables import Line as Line
@@ -38,9 +37,6 @@ from jaxseg.report.model_tables import images_table as images_table
 from jaxseg.report.model_tables import scores_table as scores_table
 from jaxseg.report.model_tables import seeds_table as seeds_table
 from jaxseg.report.model_tables import splits_table as splits_table
-from jaxseg.report.overlays import ERRORS as ERRORS
-from jaxseg.report.overlays import Example as Example
-from jaxseg.report.overlays import draw_examples as draw_examples
 from jaxseg.report.page_files import write_page as write_page
 from jaxseg.report.run_report import LEARNING_CURVES as LEARNING_CURVES
 from jaxseg.report.run_report import loss_told as loss_told

@@ -154,7 +154,7 @@ def _scores(axis: Axes, rows: Sequence[dict[str, Any]], select: str, classes: Se
             shown += values.tolist()
     span_scores(axis, shown)
     steps, values = series(rows, selection_key(select))
-    best = int(values.argmax())
+    best = values.size - 1 - int(values[::-1].argmax())  # of equals the newest, as the checkpoint is chosen
     axis.plot(steps[best], values[best], marker="*", markersize=16, color=BLUE, markeredgecolor="white", zorder=3)
     axis.set_title("Validation", loc="left", fontweight="bold")
     title = f"★ best {metric(select).heading} {values[best]:.4f} at step {steps[best]:,}"

@@ -104,7 +104,8 @@ def draw_model_curves(curves: Mapping[str, dict[str, Any]], path: Path, *, title
             roc.plot(used["false_positive_rate"], used["recall"], "o", **dot)
             if used["precision"] is not None:
                 precision.plot(used["recall"], used["precision"], "o", **dot)
-    precision.axhline(next(iter(curves.values()))["prevalence"], color=GREY, linestyle=":", linewidth=1)
+    for prevalence in {curve["prevalence"] for curve in curves.values()}:  # of each class its own
+        precision.axhline(prevalence, color=GREY, linestyle=":", linewidth=1)
     for axis, heading, x, y in (
         (roc, "ROC (dotted: chance)", "false positive rate, 1 - TNR", "recall"),
         (precision, "Precision and recall (dotted: chance)", "recall", "precision"),

@@ -97,7 +97,7 @@ def write_run(
     if evaluation.curves:
         title = f"{split}: pooled pixels of {len(evaluation.ids)} images ({evaluation.scored_at} size)"
         title += "; dots: the threshold in use" if evaluation.curves[0]["used"] else ""
-        draw_score_curves(evaluation.curves, picture, title=title)
+        draw_score_curves(evaluation.curves, picture, title=title, classes=classes)
     else:  # that of an evaluation before would stand beside these scores
         picture.unlink(missing_ok=True)
 

@@ -22,13 +22,14 @@ _STYLES: dict[str, dict[str, Any]] = {
 _DASHES = {"full": "-", "fov": (0, (2, 1.5))}  # of classes, which have colours of their own
 
 
-def draw_score_curves(curves: Sequence[dict[str, Any]], path: Path, *, title: str) -> None:
+def draw_score_curves(curves: Sequence[dict[str, Any]], path: Path, *, title: str, classes: Sequence[str] = ()) -> None:
     """Draw the curves of ``Evaluation.curves`` and write a PNG; rates and probabilities go from 0 to 1.
 
     Args:
         curves: one or more.
         path: the picture's file.
         title: which images these are.
+        classes: all names, some of which may have no curve; () for one foreground.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
@@ -40,7 +41,7 @@ def draw_score_curves(curves: Sequence[dict[str, Any]], path: Path, *, title: st
     number = figure.add_subplot(grid[1, 2], sharex=calibration)
     for axis in (roc, calibration):
         axis.plot([0, 1], [0, 1], color=GREY, linestyle=":")
-    for curve, style in zip(curves, _styles(curves), strict=True):
+    for curve, style in zip(curves, _styles(curves, classes), strict=True):
         _draw(curve, style, roc, precision, calibration, number)
     for axis, heading, x, y in (
         (roc, "ROC (dotted: chance)", "false positive rate, 1 - TNR", "recall"),
@@ -87,14 +88,13 @@ def _draw(
             precision.plot(used["recall"], used["precision"], "o", zorder=3, **dot)
 
 
-def _styles(curves: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _styles(curves: Sequence[dict[str, Any]], classes: Sequence[str]) -> list[dict[str, Any]]:
     """Return how each curve is drawn: regions in two colours, or classes in theirs with the field of view dashed."""
     from matplotlib.patheffects import withStroke
 
-    names = list(dict.fromkeys(curve.get("class") for curve in curves))
-    if names == [None]:
+    if not classes:
         return [_STYLES[curve["region"]] for curve in curves]
-    palette = dict(zip(names, colours(len(names)) / 255, strict=True))
+    palette = dict(zip(classes, colours(len(classes)) / 255, strict=True))
     edge = {"path_effects": [withStroke(linewidth=2.8, foreground="#555555")]}  # so that a light colour shows on white
     return [
         {

@@ -148,7 +148,12 @@ _KNOWN = (
 
 
 def evaluation_table(
-    name: str, title: str, told: dict[str, Any], intervals: dict[str, Measured], select: str, notes: Sequence[str]
+    name: str,
+    title: str,
+    told: dict[str, Any],
+    intervals: dict[str, tuple[float, float]],
+    select: str,
+    notes: Sequence[str],
 ) -> Table:
     """Return an evaluation's scores as a table of a page: a row a region and reduction, of model and observer.
 
@@ -156,7 +161,7 @@ def evaluation_table(
         name: of its files.
         title: what it shows.
         told: ``eval/<name>.json``.
-        intervals: by region the model's mean of the metric that selects.
+        intervals: by region that of the model's mean of the metric that selects.
         select: that metric.
         notes: sentences beneath it.
     """
@@ -170,11 +175,11 @@ def evaluation_table(
             found = summary[region]
             place: dict[str, Cell] = dict(zip(words, [*what, REGION_NAMES[region]], strict=False))
             place["images"] = found.get("num_images", summary["num_images"])
+            own = {select: intervals[region]} if summary is told and region in intervals else {}
             means: dict[str, Cell] = {
-                one: Measured(mean, found["image_sd"][one]) for one, mean in found["image_mean"].items()
+                one: Measured(mean, found["image_sd"][one], *own.get(one, ()))
+                for one, mean in found["image_mean"].items()
             }
-            if summary is told and region in intervals:
-                means[select] = intervals[region]
             rows.append(place | {"reduction": "mean ± SD of images"} | means)
             rows.append(place | {"reduction": "pooled pixels"} | found["pooled"])
     return Table(name, title, tuple(columns), rows, tuple(notes))

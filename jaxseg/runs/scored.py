@@ -52,6 +52,11 @@ class Scored(NamedTuple):
         return f"{self.workdir}:{self.evaluation}" if self.evaluation else str(self.workdir)
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed that it was trained with; of an ensemble those of its members."""
+        return tuple(member["seed"] for member in self.facts.get("members", ())) or (self.config["seed"],)
+
+    @property
     def parts(self) -> tuple[Scored, ...]:
         """The runs that it is made of, each in a folder."""
         return self.folds or (self,)
@@ -69,10 +74,10 @@ class Scored(NamedTuple):
         Raises:
             ValueError: the table has no such metric, region or class.
         """
-        one_of("--metric", metric, [name for name in self.rows[0] if name not in (*PLACES, *_COUNTS)])
-        one_of("--region", region, sorted({row["region"] for row in self.rows}))
+        one_of("metric", metric, [name for name in self.rows[0] if name not in (*PLACES, *_COUNTS)])
+        one_of("region", region, sorted({row["region"] for row in self.rows}))
         if label:
-            one_of("--class", label, sorted({row.get("class", "") for row in self.rows}))
+            one_of("class", label, sorted({row.get("class", "") for row in self.rows}))
         found: dict[str, list[float]] = {name: [] for name in self.ids}
         for row in self.rows:
             if row["region"] == region and label in ("", row.get("class")) and row[metric]:

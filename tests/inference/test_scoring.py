@@ -98,10 +98,13 @@ def test_a_broken_mask_is_refused_by_the_images_name(green, make_image, field):
         score(green, [record._replace(**{field: np.ones((3, 3), np.uint8)})])
 
 
-def test_a_model_that_answers_nan_is_named_with_the_image(green, make_image, monkeypatch):
+@pytest.mark.parametrize("foreground", [True, False])
+def test_a_model_that_answers_nan_is_named_with_the_image(green, make_image, monkeypatch, foreground):
     monkeypatch.setattr(green, "prepared", lambda image: np.full(image.shape[:2], np.nan, np.float32))
+    record = _record(make_image, "a", 1)
+    record = record if foreground else record._replace(mask=np.zeros_like(record.mask))
     with pytest.raises(ValueError, match="image a: probabilities hold NaN"):
-        score(green, [_record(make_image, "a", 1)])
+        score(green, [record])
 
 
 def test_the_walk_acts_in_scores_saved_masks_and_a_folders_masks_alike(green, tmp_path):

@@ -96,9 +96,9 @@ def test_another_metric_region_and_class(tmp_path, capsys):
     assert "Jaccard, full image" in told
     assert "Jaccard of class cup, full image" in told
     for wrong, words in (
-        ({"metric": "dise"}, "--metric is 'dise' (did you mean 'dice'?)"),
-        ({"region": "fov"}, "--region is 'fov'; choose one of full"),
-        ({"label": "cap"}, "--class is 'cap' (did you mean 'cup'?)"),
+        ({"metric": "dise"}, "metric is 'dise' (did you mean 'dice'?)"),
+        ({"region": "fov"}, "region is 'fov'; choose one of full"),
+        ({"label": "cap"}, "class is 'cap' (did you mean 'cup'?)"),
     ):
         with pytest.raises(ValueError, match=re.escape(words)):
             compare(runs, **wrong)
@@ -163,7 +163,7 @@ def test_two_evaluations_of_a_run_are_compared(tmp_path):
 
 
 def test_counts_are_no_metrics(runs):
-    with pytest.raises(ValueError, match="--metric is 'tp'.*dice") as told:
+    with pytest.raises(ValueError, match="metric is 'tp'.*dice") as told:
         compare(runs, metric="tp")
     assert "fn" not in str(told.value)
 
@@ -196,7 +196,7 @@ def test_groups_by_a_pattern_by_the_runs_or_none(tmp_path, capsys):
     assert compare(alone)["models"][0]["num_groups"] is None
     grouped = scored_run(tmp_path / "grouped", model__attention="pwa")
     assert compare([runs[0], grouped])["models"][0]["num_groups"] == 6  # an earlier run tells none
-    with pytest.raises(ValueError, match="into different groups; give --group_pattern"):
+    with pytest.raises(ValueError, match="into different groups; launch/compare.py takes --group_pattern"):
         compare([alone[0], grouped])
     with pytest.raises(ValueError, match=re.escape("--group_pattern '(' is no regular expression")):
         compare(runs, group_pattern="(")
@@ -266,3 +266,21 @@ def test_a_metric_that_is_better_when_lower_ranks_the_other_way_round(runs):
             writer.writerows({**row, "assd": 1 - float(row["dice"])} for row in rows)
     dice, assd = (compare(runs, metric=metric)["ranks"]["mean_ranks"] for metric in ("dice", "assd"))
     assert dice == assd
+
+
+def test_an_ensemble_is_of_the_seeds_of_its_members_and_paired_with_no_single_run(tmp_path):
+    def combined(name, seeds, **changes):
+        run = scored_run(tmp_path / name, seed=seeds[0], **changes)
+        path = run / "eval" / "test.json"
+        told = json.loads(path.read_text())
+        members = [{"run": "r", "seed": seed, "checkpoint": "best", "step": 1} for seed in seeds]
+        path.write_text(json.dumps(told | {"members": members}))
+        return run
+
+    single = [scored_run(tmp_path / f"single{seed}", seed=seed) for seed in (0, 1)]
+    both = [combined("two", (0, 1)), combined("other", (0, 2))]
+    found = compare([*single, *both])
+    assert [row["seeds"] for row in found["models"]] == [[0, 1], [[0, 1], [0, 2]]]
+    assert found["over_seeds"][0]["num_seeds"] == (0, 0)
+    with pytest.raises(ValueError, match="are one model with seed 0 and 1; name one of them"):
+        compare([both[0], combined("again", (0, 1))])

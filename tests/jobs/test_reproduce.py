@@ -12,7 +12,7 @@ import pytest
 from little import little
 
 from jaxseg.jobs.pool import Ended
-from jaxseg.jobs.reproduce import Grid, _asked, _done, command_of, reproduce
+from jaxseg.jobs.reproduce import Grid, _asked, _done, _tell, command_of, reproduce
 from jaxseg.study import study, trials
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +118,14 @@ def test_scores_by_other_settings_are_made_anew(done, capsys):
         "hd95"
         in json.loads((workdir / "runs" / "plain" / "0" / "eval" / "test.json").read_text())["full"]["image_mean"]
     )
+
+
+def test_what_stands_in_the_way_of_a_page_is_no_fault_of_a_part_of_the_study(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("jaxseg.jobs.reproduce.write_page", lambda workdir: (_ for _ in ()).throw(ValueError("why")))
+    _tell(tmp_path, whole=False)
+    assert "note: no page yet: why" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="why"):
+        _tell(tmp_path, whole=True)
 
 
 def test_a_split_that_is_not_there_is_told_before_any_work(tmp_path):

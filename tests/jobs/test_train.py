@@ -16,6 +16,7 @@ from jaxseg.data.images import read_image, write_png
 from jaxseg.jobs.evaluate import evaluate
 from jaxseg.jobs.inspect import layer_table
 from jaxseg.jobs.train import train
+from jaxseg.runs.folder import read_config
 
 
 def demo(cache):
@@ -177,6 +178,23 @@ def test_metrics_that_take_time_are_computed_where_they_are_asked_for(run):
     assert "hd95" not in json.loads((run / "eval" / "test.json").read_text())["full"]["image_mean"]
     with pytest.raises(ValueError, match="--metrics is 'hd59'"):
         evaluate(run, "test", metrics=("hd59",))
+
+
+def test_the_metric_that_selects_is_computed_whatever_is_asked_for(run, monkeypatch):
+    config = read_config(run)
+    config["eval"] |= {"select": "average_precision", "metrics": ["average_precision"]}
+    asked = []
+
+    def stop(*given, metrics, **named):
+        asked.append(list(metrics))
+        raise InterruptedError
+
+    monkeypatch.setattr("jaxseg.jobs.evaluate.read_config", lambda _: config)
+    monkeypatch.setattr("jaxseg.jobs.evaluate.evaluate_split", stop)
+    for metrics in (("hd95",), ("average_precision", "hd95"), None):
+        with pytest.raises(InterruptedError):
+            evaluate(run, "test", metrics=metrics)
+    assert asked == [["hd95", "average_precision"], ["average_precision", "hd95"], ["average_precision"]]
 
 
 def test_curves_stand_beside_the_scores_they_are_of_and_go_with_them(run):

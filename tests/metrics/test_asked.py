@@ -154,3 +154,8 @@ def test_a_missing_package_is_named_before_anything_is_scored(monkeypatch):
         ValueError, match=r"--metrics has 'cldice', which takes skimage; pip install 'jaxseg\[topology\]'"
     ):
         chosen(("cldice",), "--metrics")
+
+
+def test_the_heading_of_a_score_needs_no_package_that_computes_it(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("jaxseg.metrics.scores"), "find_spec", lambda name: None)
+    assert metric("cldice").heading == "clDice"

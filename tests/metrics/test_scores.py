@@ -67,19 +67,18 @@ def test_isics_jaccard_keeps_what_reaches_its_limit(counts, wanted):
 # isic-challenge-scoring@cf264bcc (Apache-2), segmentation.py, as facts: what it gives where a denominator is zero, and
 # what stands here instead. All else agrees.
 ISIC = [
-    ("jaccard", Counts(0, 0, 0, 9), 1.0, 1.0),
-    ("isic_jaccard", Counts(0, 0, 0, 9), 1.0, 1.0),
-    ("dice", Counts(0, 0, 0, 9), 1.0, 1.0),
-    ("recall", Counts(0, 4, 0, 5), 1.0, None),
-    ("tnr", Counts(4, 0, 5, 0), 1.0, None),
-    ("precision", Counts(0, 0, 4, 5), 1.0, 0.0),
+    ("jaccard", Counts(0, 0, 0, 9), 1.0),  # there too
+    ("isic_jaccard", Counts(0, 0, 0, 9), 1.0),  # there too
+    ("dice", Counts(0, 0, 0, 9), 1.0),  # there too
+    ("recall", Counts(0, 4, 0, 5), None),  # 1 there
+    ("tnr", Counts(4, 0, 5, 0), None),  # 1 there
+    ("precision", Counts(0, 0, 4, 5), 0.0),  # 1 there
 ]
 
 
-@pytest.mark.parametrize(("name", "counts", "theirs", "ours"), ISIC)
-def test_where_isics_scoring_differs(name, counts, theirs, ours):
+@pytest.mark.parametrize(("name", "counts", "ours"), ISIC)
+def test_where_isics_scoring_differs(name, counts, ours):
     assert scores(counts)[name] == ours
-    assert (ours == theirs) == (name in ("jaccard", "isic_jaccard", "dice"))
 
 
 @given(NUMBER, NUMBER, NUMBER, NUMBER)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from jaxseg.pages.images import chosen
+from jaxseg.data import Record
+from jaxseg.pages.images import _fit, chosen
 
 IDS = tuple("abcdefgh")
 
@@ -36,3 +37,13 @@ def test_ties_go_by_the_order_of_the_images_and_no_change_is_no_gain():
 def test_one_model_and_one_image():
     assert chosen({"one": scores(0.5)}, ("a",)) == {"a": ["worst of one", "median of one", "best of one"]}
     assert chosen({"one": scores(None)}, ("a",)) == {}
+
+
+def test_predictions_of_another_size_are_shown_at_that_of_the_first():
+    record = Record("a", np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), None, None, "a")
+    small = np.array([[0, 1, 2], [2, 0, 1]], np.uint8)
+    np.testing.assert_array_equal(_fit(small, record), small.repeat(2, axis=0).repeat(2, axis=1))
+    own = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    np.testing.assert_array_equal(_fit(own, record), own)
+    large = own.repeat(3, axis=0).repeat(3, axis=1)
+    np.testing.assert_array_equal(_fit(large, record), own)

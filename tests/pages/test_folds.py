@@ -78,7 +78,7 @@ def test_missing_and_doubled_folds_and_other_splits_are_refused(tmp_path):
         joined([on_val])
 
 
-def test_a_threshold_that_val_chose_may_differ_between_folds_and_seeds(tmp_path, capsys):
+def test_a_threshold_that_val_chose_may_differ_between_folds(tmp_path):
     runs = read(folds(tmp_path))
     for run, at in zip(runs, (0.4, 0.5, 0.6), strict=True):
         run.facts.update(threshold=at, threshold_rule="dice")

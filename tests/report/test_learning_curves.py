@@ -95,3 +95,11 @@ def test_the_log_is_read_where_there_is_one(tmp_path):
     rows = read_metrics(tmp_path)
     assert [row["step"] for row in rows] == [1, 2]
     assert curves.series(rows, "val/full/pooled/dice")[0].size == 0
+
+
+def test_of_equal_scores_the_newest_is_marked_as_it_is_the_checkpoint(metrics_rows, tmp_path, drawn):
+    rows = [
+        row | ({"val/full/image_mean/dice": 0.5} if "val/full/image_mean/dice" in row else {}) for row in metrics_rows
+    ]
+    curves.draw_curves(rows, tmp_path / "curves.png", select="dice")
+    assert drawn["curves.png"].axes[1].get_title(loc="right") == "★ best Dice 0.5000 at step 300"

@@ -38,10 +38,16 @@ def test_the_lines_are_the_points_and_the_axes_whole(tmp_path, drawn):
 
 
 def test_classes_have_colours_of_their_own_and_dashes_for_the_field_of_view(tmp_path, drawn):
-    draw_score_curves(tallied(("vessel", "disc")), tmp_path / "curves.png", title="test")
+    classes = ("vessel", "disc")
+    draw_score_curves(tallied(classes), tmp_path / "curves.png", title="test", classes=classes)
     lines = [line for line in drawn["curves.png"].axes[0].lines if not line.get_label().startswith("_")]
     assert [line.get_label().split(":")[0] for line in lines] == [
         "vessel, full image", "vessel, field of view", "disc, full image", "disc, field of view"
     ]  # fmt: skip
-    assert len({tuple(line.get_color()) for line in lines}) == 2
+    colours = [tuple(line.get_color()) for line in lines]
+    assert len(set(colours)) == 2
+    alone = [curve for curve in tallied(classes) if curve["class"] == "disc"]  # no pixel of the other
+    draw_score_curves(alone, tmp_path / "alone.png", title="test", classes=classes)
+    lines_alone = [line for line in drawn["alone.png"].axes[0].lines if not line.get_label().startswith("_")]
+    assert [tuple(line.get_color()) for line in lines_alone] == colours[2:]
     assert [line.is_dashed() for line in lines] == [False, True, False, True]
