@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from jaxseg.runs.scored import Scored
 
 _EVALUATED = ("threshold", "threshold_rule", "scored_at", "prediction")  # what a model's row tells of its evaluation
 _UNIT = "each group is one unit of the statistics"
+_IN_PAIRS = 5  # models up to which all are compared in pairs; ranks compare more
 
 
 class Model(NamedTuple):
@@ -119,7 +121,7 @@ def grouped(runs: Sequence[Scored], pattern: str = "") -> tuple[list[str] | None
 
 
 def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str, str]) -> dict[str, Any]:
-    """Return the numbers: of each model, of its difference to the first over images and over seeds, and the ranks."""
+    """Return the numbers: of models, of differences to the first over images and seeds and among others, and ranks."""
     first, *others = models
     of_models = [
         {
@@ -134,17 +136,22 @@ def _compared(models: Sequence[Model], groups: list[str] | None, place: dict[str
         }
         for model in models
     ]
-    over_images = [statistics.over_images(first.scores, model.scores, groups) for model in others]
-    over_seeds = [_over_seeds(first, model) for model in others]
+    to_first = [(first, model) for model in others]
+    rest = list(itertools.combinations(others, 2)) if len(models) <= _IN_PAIRS else []
     means = np.array([model.scores.mean(axis=0) for model in models])
     ranks = statistics.ranks(means, groups, higher=not metrics.metric(place["metric"]).lower)
     about_ranks = place | {"models": [model.name for model in models], "alpha": statistics.ALPHA}
     return {
         "models": of_models,
-        "over_images": _with_holm(first, others, over_images, place),
-        "over_seeds": _with_holm(first, others, over_seeds, place),
+        "over_images": _with_holm(to_first, _over_images(to_first, groups), place),
+        "over_seeds": _with_holm(to_first, [_over_seeds(*pair) for pair in to_first], place),
+        "among_others": _with_holm(rest, _over_images(rest, groups), place),
         "ranks": None if ranks is None else about_ranks | ranks._asdict(),
     }
+
+
+def _over_images(pairs: Sequence[tuple[Model, Model]], groups: list[str] | None) -> list[statistics.Difference]:
+    return [statistics.over_images(first.scores, other.scores, groups) for first, other in pairs]
 
 
 def _over_seeds(first: Model, other: Model) -> statistics.Difference:
@@ -156,13 +163,13 @@ def _over_seeds(first: Model, other: Model) -> statistics.Difference:
 
 
 def _with_holm(
-    first: Model, others: Sequence[Model], found: Sequence[statistics.Difference], place: dict[str, str]
+    pairs: Sequence[tuple[Model, Model]], found: Sequence[statistics.Difference], place: dict[str, str]
 ) -> list[dict[str, Any]]:
     corrected = statistics.holm([one.p for one in found])
     tests = sum(one.p is not None for one in found)
     return [
         {"model": model.name, "to": first.name, **place, **_plain(one), "holm_p": holm_p, "compared": tests}
-        for model, one, holm_p in zip(others, found, corrected, strict=True)
+        for (first, model), one, holm_p in zip(pairs, found, corrected, strict=True)
     ]
 
 

@@ -34,6 +34,7 @@ from jaxseg.report.model_curves import draw_model_curves as draw_model_curves
 from jaxseg.report.model_tables import Line as Line
 from jaxseg.report.model_tables import around as around
 from jaxseg.report.model_tables import images_table as images_table
+from jaxseg.report.model_tables import pairs_table as pairs_table
 from jaxseg.report.model_tables import scores_table as scores_table
 from jaxseg.report.model_tables import seeds_table as seeds_table
 from jaxseg.report.model_tables import splits_table as splits_table

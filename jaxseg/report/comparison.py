@@ -62,6 +62,8 @@ def comparison_text(found: dict[str, Any]) -> str:
     lines = [_title(found), "", *_models(found), ""]
     if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
         lines += [*_seeds(found), ""]
+    if found["among_others"]:
+        lines += [*_others(found), ""]
     lines += [f"- {note}" for note in comparison_notes(found)]
     differing = [
         *differing_lines("Models differ in", found["settings"]),
@@ -122,9 +124,19 @@ def _seeds(found: dict[str, Any]) -> list[str]:
     return _table(rows)
 
 
-def _difference(other: dict[str, Any], level: str) -> dict[str, str]:
+def _others(found: dict[str, Any]) -> list[str]:
+    level = _level(found)
+    return _table(
+        [
+            {"model": row["model"], "minus": row["to"]} | _difference(row, level, "difference")
+            for row in found["among_others"]
+        ]
+    )
+
+
+def _difference(other: dict[str, Any], level: str, heading: str = "") -> dict[str, str]:
     return {
-        f"difference to {other['to']}": _number(other["mean"], "+"),
+        heading or f"difference to {other['to']}": _number(other["mean"], "+"),
         f"{level} of the difference": _interval(other, "+"),
         "p": _p(other["p"]),
         "Holm p": _p(other["holm_p"]),
@@ -164,6 +176,8 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         zeros = ", ".join(f"{row['zeros']} zeros for {row['model']}" for row in over_images if row["zeros"])
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
         yield f"{corrected(one)} with {one['to']}."
+        if rest := found["among_others"]:
+            yield f"Among the other models: {corrected(rest[0])}."
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
             few = f"With so few {drawn(found)} the signed-rank test cannot reach"
             yield f"{few} p < {found['alpha']:g}, whatever the scores."

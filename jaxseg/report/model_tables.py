@@ -93,6 +93,17 @@ def images_table(name: str, title: str, found: dict[str, Any], notes: Iterable[s
     return Table(name, title, tuple(columns), rows, tuple(notes))
 
 
+def pairs_table(name: str, title: str, found: dict[str, Any], notes: Iterable[str] = ()) -> Table:
+    """Return the differences over images among the models but the first; arguments as of ``images_table``."""
+    columns = [Column("model", "Model"), Column("to", "Minus"), Column("mean", "Difference", DIGITS, sign=True)]
+    rows = [
+        {"model": row["model"], "to": row["to"], "mean": around(row)}
+        | {column.name: row[column.name] for column in _OF_DIFFERENCES}
+        for row in found["among_others"]
+    ]
+    return Table(name, title, (*columns, *_OF_DIFFERENCES), rows, tuple(notes))
+
+
 def seeds_table(name: str, title: str, found: dict[str, Any], notes: Iterable[str] = ()) -> Table:
     """Return the differences over seeds to the first model; arguments as of ``images_table``."""
     kept = [column for column in _OF_DIFFERENCES if column.name != "rank_biserial"]

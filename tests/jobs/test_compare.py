@@ -52,6 +52,9 @@ def test_models_are_runs_that_differ_by_their_seed_alone(runs, tmp_path, capsys)
     assert [row["p"] for row in found["over_images"]] == [one.p for one in wanted]
     assert [row["holm_p"] for row in found["over_images"]] == statistics.holm([one.p for one in wanted])
     assert [row["num_seeds"] for row in found["over_seeds"]] == [(1, 1), (1, 1)]
+    (rest,) = found["among_others"]
+    wanted = statistics.over_images(ja9, plain, people)
+    assert (rest["model"], rest["to"], rest["p"], rest["mean"]) == ("none", "ja9", wanted.p, wanted.mean)
     ranks = statistics.ranks(np.array([scores.mean(axis=0) for scores in (first, ja9, plain)]), people)
     assert ranks is not None
     assert found["ranks"]["mean_ranks"] == ranks.mean_ranks
@@ -61,6 +64,7 @@ def test_models_are_runs_that_differ_by_their_seed_alone(runs, tmp_path, capsys)
     for words in (
         "Images grouped as in data.json; each group is one unit of the statistics.",
         "Holm p: corrected for 2 comparisons with sa.",
+        "Among the other models: Holm p: corrected for 1 comparison.",
         "coverage is about 87 %",
         "No test over seeds",
         "Models differ in model.attention: sa (sa); ja9 (ja9); none (none)",

@@ -254,6 +254,20 @@ def test_latex_is_booktabs(study):
     assert text.endswith("\\bottomrule\n\\end{tabular}\n")
 
 
+FITS = """
+return {over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        broken: [...document.images].filter(image => !image.naturalWidth).length, images: document.images.length};
+"""
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_page_of_a_run_in_a_browser(study, tmp_path, width):
+    seen, console = look(study / "runs" / "UNet-PWA" / "1" / "report.html", FITS, tmp_path, width=width, dark=False)
+    assert console == []
+    assert seen["over"] <= 0
+    assert (seen["broken"], seen["images"]) == (0, 6)  # examples, ranking and curves of test; those of val; learning
+
+
 SEEN = """
 const root = document.documentElement, rows = () => [...document.querySelector("table").tBodies[0].rows];
 const heads = [...document.querySelectorAll("table:first-of-type th button")];

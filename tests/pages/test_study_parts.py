@@ -227,6 +227,10 @@ def test_tests_that_were_not_made_are_not_corrected_for(study):
     assert "with the same seeds, each the mean over its images. Holm p: corrected for 1 comparison." in page
     assert "Holm p: corrected for 2 comparisons with DenseUNet." in page
     assert "DenseUNet over groups of images" in page
+    (row,) = table(study, "test_pairs")
+    assert (row["model"], row["to"]) == ("DenseUNet-SA", "DenseUNet-JA")
+    to_first = {row["model"]: float(row["mean"] or 0) for row in table(study, "test_differences")}
+    assert float(row["mean"]) == pytest.approx(to_first["DenseUNet-SA"] - to_first["DenseUNet-JA"])
 
 
 def test_a_page_tells_of_every_start(study):
