@@ -4,7 +4,8 @@
     python launch/evaluate.py --workdir=runs/drive_ja9 --split=test
 
 The paper's settings (60,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
-The paper reports, on the full image as means over images: Dice .8164, accuracy .9690, AUC .9845. No result of ours yet.
+The paper reports Dice .8164, accuracy .9690, AUC .9845, which fit means over images of the full image (docs/audit.md).
+No result of ours yet.
 Another structure: ``--config.model.attention=ja3``.
 
 ``chase_ja9.py`` shows overrides for two CPU cores.

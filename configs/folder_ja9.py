@@ -8,8 +8,8 @@ First ``python launch/doctor.py --data_dir=FOLDER``: it reads everything once an
 An image (png, jpg, tif, gif, bmp, ppm, webp) and its mask (a lossless file of 0 and 255, or 0 and 1) have the same
 name, up to the ending; or the masks' have one addition, as in ``a_segmentation.png``: it is found, or named by
 ``data.mask_name="{id}_segmentation"``. Several masks of one image, ``a_mask_1.png`` and on, are united. Images of one
-person stay together by ``groups.txt`` (a line is a name, a comma, the person) or by ``data.group_pattern``, a regular
-expression that finds the person in a name. Files ``train.txt``, ``val.txt`` and ``test.txt`` may list the names of a
+patient stay together by ``groups.txt`` (a line is a name, a comma, the patient) or by ``data.group_pattern``, a regular
+expression that finds the patient in a name. Files ``train.txt``, ``val.txt`` and ``test.txt`` may list the names of a
 split's images, one per line; without them ``data.test`` images are drawn as test and ``data.holdout`` as val, by
 ``data.split_seed``.
 
@@ -40,6 +40,6 @@ def get_config():
     config.data.augment.flips = True
     config.data.augment.quarter_turns = True
     config.train.steps = 20_000
-    config.update(presets.PAYS)
+    config.update(presets.SELECTED)
     config.eval.scored_at = "original"
     return config

@@ -4,7 +4,7 @@
     python launch/evaluate.py --workdir=runs/isic_baseline --split=test
 
 The paper's settings (100,000 steps of batch 4, on a GPU) and our choices where it is silent: ``jaxseg/presets.py``.
-The paper reports, as means over images: Dice .8363, accuracy .9300. No result of ours yet.
+The paper reports Dice .8363, accuracy .9300, which fit means over images (docs/audit.md). No result of ours yet.
 
 The argument ``:reduced``, as in ``isic_baseline.py:reduced``, is for two CPU cores; see ``isic_ja9.py``.
 """

@@ -18,7 +18,7 @@ JOINT_MODELS = {"DenseUNet": MODELS["DenseUNet"]} | {
 SCALES = ("paper", "reduced")
 
 # What paid on images of another source, beside twice the steps (docs/shift.md).
-PAYS = {"loss": {"name": "dice_ce"}, "eval": {"flips": True}}
+SELECTED = {"loss": {"name": "dice_ce"}, "eval": {"flips": True}}
 
 
 def demo(attention: str) -> Settings:
@@ -85,7 +85,7 @@ def recipe(scale: str, config: Settings) -> Settings:
     """Return an experiment at a scale to train by: "reduced" with what paid on images of another source."""
     config = at(scale, config)
     if scale == "reduced":
-        config.update(PAYS)
+        config.update(SELECTED)
         config.train.steps *= 2
     return config
 

@@ -2,8 +2,9 @@
 
 Into ``results/<name of the study's folder>/`` go ``study.json``, the tables of its page, ``scores_<split>.csv`` with
 the Dice of every image (full image, a column a run; of a cross-validation each image by the fold that did not see it),
-and ``made.json``: commands, commits, software, devices, processor, dates, hours. The page is
-written anew first. A folder that is there is replaced.
+``evaluations.json`` with what each run's evaluation says of all metrics, regions and reductions, and ``made.json``:
+commands, commits, software, devices, processor, dates, hours. The page is written anew first. A folder that is there is
+replaced.
 """
 
 import csv
@@ -19,11 +20,12 @@ from jaxseg.runs.folder import read_starts
 from jaxseg.runs.log import read_metrics
 
 HERE = Path(__file__).parent
+KEPT = {"full", "fov", "threshold", "scored_at", "prediction", "checkpoint_step", "checkpoint_rule"}
 
 
 def main(folder: str) -> None:
     """Copy what ``folder`` holds."""
-    write_page(folder)  # its tables are then of the runs that are scored now
+    page = write_page(folder).read_text()  # its tables are then of the runs that are scored now
     study = read_study(folder)
     facts = made(study)  # before anything is removed
     target = HERE / study.workdir.resolve().name
@@ -32,11 +34,14 @@ def main(folder: str) -> None:
     told = json.loads((study.workdir / "study.json").read_text())
     told["data_dir"] = "FOLDER" if told["data_dir"] else ""  # this machine's folders are nobody else's
     (target / "study.json").write_text(json.dumps(told, indent=2) + "\n")
-    for path in sorted((study.workdir / "tables").glob("*.csv")):
-        if path.stem in ("runs", "splits") or path.stem.rpartition("_")[0] in study.runs:  # not those of a page before
-            shutil.copy(path, target / "tables")
+    for table in re.findall(r'href="(tables/[^"]+\.csv)"', page):  # a page before may have left others
+        shutil.copy(study.workdir / table, target / "tables")
+    evaluations: dict[str, dict[str, dict]] = {}
     for split, of in study.runs.items():
         columns = {f"{model}/{run.config['seed']}": run for model, runs in of.items() for run in runs}
+        evaluations[split] = {
+            name: {kind: run.facts[kind] for kind in KEPT & run.facts.keys()} for name, run in columns.items()
+        }
         scores = {name: run.scores("dice", "full") for name, run in columns.items()}
         first = next(iter(columns.values()))
         groups = first.groups or {}  # images of one person
@@ -46,6 +51,8 @@ def main(folder: str) -> None:
             for image in first.ids:
                 dice = [f"{of_run[image]:.6f}" for of_run in scores.values()]
                 rows.writerow([image, groups.get(image, image), *dice])
+    lines = [f'"{split}": {json.dumps(of, sort_keys=True)}' for split, of in evaluations.items()]
+    (target / "evaluations.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     (target / "made.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 

@@ -13,6 +13,7 @@ import pytest
 from jaxseg import statistics
 
 ROOT = Path(__file__).parents[1]
+KINDS = ("full", "fov", "pooled")
 FOLDERS = sorted(path.parent for path in (ROOT / "results").glob("*/study.json"))
 
 
@@ -86,4 +87,35 @@ def test_no_folder_of_the_machine_is_named(folder):
 def test_a_page_shows_the_table(folder):
     command = [sys.executable, ROOT / "results" / "table.py", folder.name]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert any(printed in (ROOT / page).read_text() for page in ("README.md", "docs/shift.md"))
+    pages = [(ROOT / page).read_text() for page in ("README.md", "docs/shift.md", "docs/systems.md")]
+    first, *quality = printed.split("\n\n| split |")
+    assert any(first in page for page in pages)
+    assert all(f"| split |{table}" in pages[0] for table in quality)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_all_tables_of_scores_are_those_of_the_evaluations(folder):
+    evaluations = json.loads((folder / "evaluations.json").read_text())
+    assert list(evaluations) == json.loads((folder / "study.json").read_text())["splits"]
+    regions = {"full image": "full", "field of view": "fov"}
+    for split, runs in evaluations.items():
+        models: dict[str, list] = {}
+        for name, facts in runs.items():
+            models.setdefault(name.rsplit("/", 1)[0], []).append(facts)
+        tables = [path for path in (folder / "tables").glob(f"{split}_*.csv") if path.stem.split("_")[-1] in KINDS]
+        assert len(tables) >= 2
+        for path in tables:
+            for row in rows(path):
+                if row["source"] != "this study":
+                    continue
+                kind = "pooled" if row["reduction"] == "pooled" else "image_mean"
+                own = [facts[regions[row["region"]]] for facts in models[row["model"]]]
+                undefined = {
+                    name for facts in runs.values() for name in facts[regions[row["region"]]].get("undefined", {})
+                }
+                for name in own[0][kind]:
+                    values = [facts[kind][name] for facts in own]
+                    if None in values:
+                        assert row[name] == ""
+                    elif kind == "pooled" or name not in undefined:
+                        assert float(row[name]) == pytest.approx(np.mean(values), abs=1e-9), (path, name)

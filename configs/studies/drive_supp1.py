@@ -4,7 +4,8 @@ r"""The paper's supplementary Table 1: DRIVE, DenseUNet alone and with self-, po
         --workdir=studies/drive_supp1
 
 The argument ``:reduced``, as in ``drive_supp1.py:reduced``, selects a version for two CPU cores: a smaller network on
-smaller crops, the same 20 test images, whose labels the present archive withholds.
+smaller crops, the same 20 test images. The present archive has no labels of these: ``--study.config.data.test=4`` takes
+four training images as test, whose scores are not comparable with the paper's.
 """
 
 from jaxseg import presets

@@ -1,4 +1,4 @@
-r"""What helps on images of another source: training choices, each alone and together.
+r"""What helps under domain shift: training choices, each alone and together.
 
     python launch/reproduce.py --study=configs/studies/recipe.py --study.config.data.dir=FOLDER \
         --workdir=studies/isic_recipe
@@ -7,24 +7,24 @@ r"""What helps on images of another source: training choices, each alone and tog
         --workdir=studies/isic_chosen
 
 ISIC-2017 at the reduced scale, and generated retinas of which 32 are val, DenseUNet ``tiny`` without attention, three
-seeds. Scored on val and shifted_val, which choose. ``chosen`` scores on test and shifted_test what they chose, without
-and with joint attention (docs/shift.md).
+seeds. val and shifted_val select the choices; ``:chosen`` scores the selected ones once on test and shifted_test,
+without and with joint attention (docs/shift.md).
 """
 
 from jaxseg import presets
 from jaxseg.checks import one_of
 from jaxseg.study import study
 
-LIGHT = {"colour": 0.2, "brightness": 0.1, "contrast": 0.2}
-GEOMETRY = {"rotate": 45.0, "scale": 0.2}
-AUGMENTED = {"data": {"augment": LIGHT | GEOMETRY | {"blur": 1.5}}}
+JITTER = {"colour": 0.2, "brightness": 0.1, "contrast": 0.2}
+ROTATION_AND_ZOOM = {"rotate": 45.0, "scale": 0.2}
+AUGMENTATION = {"data": {"augment": JITTER | ROTATION_AND_ZOOM | {"blur": 1.5}}}
 STEPS = {
-    "light": {"data": {"augment": LIGHT}},
+    "colour jitter": {"data": {"augment": JITTER}},
     "blur": {"data": {"augment": {"blur": 1.5}}},
-    "geometry": {"data": {"augment": GEOMETRY}},
-    "dice_ce": {"loss": {"name": "dice_ce"}},
-    "average": {"train": {"ema_decay": 0.99}},
-    "flips": {"eval": {"flips": True}},
+    "rotation and zoom": {"data": {"augment": ROTATION_AND_ZOOM}},
+    "CE and Dice": {"loss": {"name": "dice_ce"}},
+    "EMA": {"train": {"ema_decay": 0.99}},
+    "flips at prediction": {"eval": {"flips": True}},
 }
 
 
@@ -32,14 +32,15 @@ def get_config(which="isic"):
     one_of("the study", which, ("isic", "generated", "chosen"))
     config = _generated() if which == "generated" else presets.at("reduced", presets.isic("none"))
     longer = {"train": {"steps": 2 * config.train.steps}}
-    pays = presets.PAYS | longer
+    selected = presets.SELECTED | longer
     if which == "chosen":
-        models = {"as it is": {}, "what pays": pays, "and JA-9": pays | {"model": {"attention": "ja9"}}}
-        return study("ISIC-2017: what was chosen, on test images", config, models, seeds=range(3))
-    rest = pays | {"train": longer["train"] | {"ema_decay": 0.99}}
-    models = {"as it is": {}, **STEPS, "longer": longer, "augmented": AUGMENTED}
-    models |= {"all": AUGMENTED | rest, "all but augmented": rest, "what pays": pays}
-    title = f"{'Generated retinas' if which == 'generated' else 'ISIC-2017'}: what helps on images of another source"
+        models = {"baseline": {}, "selected": selected}
+        models["selected with JA-9"] = selected | {"model": {"attention": "ja9"}}
+        return study("ISIC-2017: the selected recipe, on test images", config, models, seeds=range(3))
+    rest = selected | {"train": longer["train"] | {"ema_decay": 0.99}}
+    models = {"baseline": {}, **STEPS, "twice the steps": longer, "all augmentation": AUGMENTATION}
+    models |= {"all": AUGMENTATION | rest, "all but augmentation": rest, "selected": selected}
+    title = f"{'Generated retinas' if which == 'generated' else 'ISIC-2017'}: what helps under domain shift"
     return study(title, config, models, seeds=range(3), splits=("val", "shifted_val"))
 
 
