@@ -140,17 +140,9 @@ class _Foreground:
         return "image", "outline of the truth", "probability", f"errors at threshold {self._threshold:g}"
 
     def draw(self, axes: Sequence[Axes], example: Example) -> None:
-        from matplotlib.patheffects import withStroke
-
-        image, truth = example.image, example.truth == 1
         for axis in axes[:2]:
-            _show(axis, image)
-        if truth.any():
-            rows, columns = truth.shape
-            around = np.arange(-1, columns + 1), np.arange(-1, rows + 1)  # so that it closes at the image's border
-            outline = axes[1].contour(*around, np.pad(truth, 1), levels=[0.5], colors=[MARK], linewidths=0.8)
-            axes[1].set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
-            outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
+            _show(axis, example.image)
+        draw_outline(axes[1], example.truth)
         self._shading = _show(axes[2], example.probability, cmap="viridis", vmin=0, vmax=1)
         _draw_errors(axes[3], example)
         _bare(axes)
@@ -189,6 +181,20 @@ class _Classes:
     def legend(self, figure: Figure) -> None:
         _chips(figure, self._shades, "left", 0.62 + self.more / 2)
         _chips(figure, CLASS_ERRORS, "right", 0.24)
+
+
+def draw_outline(axis: Axes, truth: np.ndarray) -> None:
+    """Draw the outline of the foreground, pixels of 1, over an image that is drawn already."""
+    from matplotlib.patheffects import withStroke
+
+    own = truth == 1
+    if not own.any():
+        return
+    rows, columns = own.shape
+    around = np.arange(-1, columns + 1), np.arange(-1, rows + 1)  # so that it closes at the image's border
+    outline = axis.contour(*around, np.pad(own, 1), levels=[0.5], colors=[MARK], linewidths=0.8)
+    axis.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
 
 
 def _show(axis: Axes, image: np.ndarray, **style: Any) -> AxesImage:

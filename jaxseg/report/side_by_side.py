@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from jaxseg.report.figures import save
-from jaxseg.report.overlays import class_map, error_map
-from jaxseg.report.panels import MARK, aspect, thinned
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from jaxseg.report.overlays import class_map, draw_outline, error_map
+from jaxseg.report.panels import aspect, thinned
 
 _COLUMNS, _LARGE = 6, 3  # panels of a line, and of images that are large, whose detail would be lost
 _DETAILED = 256  # pixels from which on an image is large
@@ -44,7 +40,7 @@ def draw_side_by_side(
     from matplotlib.figure import Figure
 
     image, truth = thinned(image), thinned(truth)
-    drawn: list[tuple[str, Any]] = [("image", image), ("truth", None)]
+    drawn = [("image", image), ("truth", class_map(image, truth, classes) if classes else image)]
     drawn += [(name, error_map(image, truth, thinned(found))) for name, found in predicted.items()]
     most = _LARGE if max(truth.shape) > _DETAILED else _COLUMNS
     columns, lines = min(len(drawn), most), math.ceil(len(drawn) / most)
@@ -58,24 +54,10 @@ def draw_side_by_side(
         bottom = height - (line + 1) * (panel + _LINE)
         box = (column * (across + _GAP) / width, bottom / height, across / width, panel / height)
         axis = figure.add_axes(box)
-        if shown is None:
-            _truth(axis, image, truth, classes)
-        else:
-            axis.imshow(shown)
+        axis.imshow(shown)
+        if name == "truth" and not classes:
+            draw_outline(axis, truth)
         axis.set_axis_off()
         axis.set_aspect("auto")
         axis.text(0, 1 + 0.09 / panel, name, transform=axis.transAxes, fontsize=9.5, color=_INK)
     save(figure, path, _DPI)
-
-
-def _truth(axis: Axes, image: np.ndarray, truth: np.ndarray, classes: int) -> None:
-    from matplotlib.patheffects import withStroke
-
-    if classes:
-        axis.imshow(class_map(image, truth, classes))
-        return
-    axis.imshow(image)
-    own = truth == 1
-    if own.any() and not own.all():
-        outline = axis.contour(own, levels=[0.5], colors=[MARK], linewidths=0.8)
-        outline.set_path_effects([withStroke(linewidth=1.6, foreground="#003B46")])  # so that it shows on pale skin
