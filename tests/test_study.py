@@ -72,7 +72,7 @@ def test_the_reduced_scale_of_the_table_is_the_protocols():
 def test_the_reduced_configs_of_isic_are_what_the_recipe_chose():
     made = module_of(FOLDER / "studies" / "recipe.py").get_config("chosen")
     chosen = {trial.model: config.plain(trial.config) for trial in trials(made) if trial.seed == 0}
-    for name, model in {"baseline": "what pays", "ja9": "and JA-9"}.items():
+    for name, model in {"baseline": "selected", "ja9": "selected with JA-9"}.items():
         assert config.plain(module_of(FOLDER / f"isic_{name}.py").get_config("reduced")) == chosen[model]
 
 
