@@ -70,7 +70,7 @@ def test_it_is_another_model_than_its_runs(home):
     evaluate(home / "both", "val")
     evaluate(home / "both", "test")
     found = compare([home / "runs" / "a", home / "runs" / "b", home / "both"])
-    assert [row["seeds"] for row in found["models"]] == [[0, 1], [0]]
+    assert [row["seeds"] for row in found["models"]] == [[0, 1], [[0, 1]]]
     assert set(found["settings"]["networks"].values()) == {1, 2}
 
 
