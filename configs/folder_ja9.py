@@ -14,7 +14,7 @@ split's images, one per line; without them ``data.test`` images are drawn as tes
 ``data.split_seed``.
 
 Images keep their own size, training takes crops of 256 x 256, and scores are those at the images' own size. The loss is
-cross entropy and Dice, and a prediction is the mean over four flips of the image: both paid on images of another source
+cross entropy and Dice, and a prediction is the mean over four flips of the image: both were selected under domain shift
 (docs/shift.md). Flips take four times the time; ``--config.eval.flips=False`` does without. Overrides for two CPU
 cores, with crops of 128 x 128:
 

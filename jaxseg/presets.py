@@ -17,7 +17,7 @@ JOINT_MODELS = {"DenseUNet": MODELS["DenseUNet"]} | {
 
 SCALES = ("paper", "reduced")
 
-# What paid on images of another source, beside twice the steps (docs/shift.md).
+# The recipe selected under domain shift, beside twice the steps (docs/shift.md).
 SELECTED = {"loss": {"name": "dice_ce"}, "eval": {"flips": True}}
 
 
@@ -82,7 +82,7 @@ def reduced(config: Settings) -> Settings:
 
 
 def recipe(scale: str, config: Settings) -> Settings:
-    """Return an experiment at a scale to train by: "reduced" with what paid on images of another source."""
+    """Return an experiment at a scale to train by: "reduced" with the recipe selected under domain shift."""
     config = at(scale, config)
     if scale == "reduced":
         config.update(SELECTED)

@@ -75,14 +75,17 @@ def own(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def detectable(folder: Path, splits: list[str]) -> str:
-    """Return the smallest differences that the tests would detect."""
+    """Return the smallest differences that paired t tests of so many images, groups and seeds would detect."""
     told = []
     for split in splits:
         over_images = ranged(read(folder, f"{split}_differences"))
         path = folder / "tables" / f"{split}_seeds.csv"
         over_seeds = ranged(read(folder, path.stem)) if path.exists() else ""
-        told.append(f"{split} {over_images} over images" + (f", {over_seeds} over seeds" if over_seeds else ""))
-    return f"Smallest difference detected with power 0.8: {'; '.join(told)}."
+        with (folder / f"scores_{split}.csv").open(newline="") as scores:
+            of = [row["group"] for row in csv.DictReader(scores)]
+        unit = "images" if len(set(of)) == len(of) else f"{len(set(of))} groups of images"
+        told.append(f"{split} {over_images} over {unit}" + (f", {over_seeds} over seeds" if over_seeds else ""))
+    return f"Smallest difference detectable by a paired t test with power 0.8: {'; '.join(told)}."
 
 
 def ranged(rows: list[dict[str, str]]) -> str:

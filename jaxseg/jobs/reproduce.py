@@ -71,7 +71,8 @@ def reproduce(
     failed = _run(grid, asked, splits, places)
     try:
         if _tellable(found, splits, workdir):
-            _tell(workdir, whole=len(mine) == len(found))
+            own = {trial.name for trial in mine}
+            _tell(workdir, whole=_all_done([trial for trial in found if trial.name not in own], workdir, splits))
     finally:
         if failed:
             told = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
@@ -138,8 +139,16 @@ def _tellable(found: Sequence[Trial], splits: Sequence[str], workdir: Path) -> b
     return any(whole.values())
 
 
+def _all_done(others: Sequence[Trial], workdir: Path, splits: Sequence[str]) -> bool:
+    """Return whether the runs of other shards are done; where a folder holds another run, its own shard says so."""
+    try:
+        return all(_done(trial, _asked(trial, workdir), workdir, splits) for trial in others)
+    except ValueError:
+        return False
+
+
 def _tell(workdir: Path, *, whole: bool) -> None:
-    """Write the page; where other runs are for others to do, what stands in its way is no fault of these."""
+    """Write the page; while other shards have runs to do (not ``whole``), what stands in its way is a note."""
     try:
         print(f"the page: {write_page(workdir)}", flush=True)
     except ValueError as error:

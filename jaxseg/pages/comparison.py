@@ -54,7 +54,8 @@ def models_of(
     """Return models with their scores of the images for which no run of any of them is undefined, NaN for the others.
 
     A model that predicts nothing has no Matthews coefficient and no distance there: a mean over the images that are
-    left to it would be of easier images than that of the model beside it.
+    left to it would be of easier images than that of the model beside it. A run that is undefined everywhere leaves
+    nothing to share, and is no reason to leave out an image.
 
     Args:
         runs: of each model by its name, one for each seed.
@@ -64,7 +65,8 @@ def models_of(
         label: one of several classes; "" for the mean over all.
     """
     models = [of_runs(name, of, ids, metric, region, label) for name, of in runs.items()]
-    undefined = np.isnan(np.concatenate([model.scores for model in models])).any(axis=0)
+    nowhere = np.isnan(np.concatenate([model.scores for model in models]))
+    undefined = nowhere[~nowhere.all(axis=1)].any(axis=0)
     return [model._replace(scores=np.where(undefined, np.nan, model.scores)) for model in models]
 
 

@@ -110,7 +110,10 @@ def _intervals(workdir: Path, name: str, split: str, select: str) -> tuple[dict[
         for region, one in means.items()
         if one.interval and math.isclose(one.mean or 0.0, own[region] or 0.0, abs_tol=1e-9)
     }
-    return found, list(_told(select, about, means["full"])) if found else []
+    notes = [note for region in list(found)[:1] for note in _told(select, about, means[region])]
+    if len(found) < sum(one.interval is not None for one in means.values()):
+        notes.append("No interval of a mean over classes of which some are undefined in some images")
+    return found, notes
 
 
 def _told(select: str, about: str, found: statistics.Mean) -> Iterator[str]:

@@ -234,7 +234,8 @@ def difference_section(split: Split, found: dict[str, Any], folder: Path) -> Sec
     blocks: list[Any] = [report.images_table(f"{split.name}_differences", title, found, report.comparison_notes(found))]
     if rest := found["among_others"]:
         title = f"{heading} on {split.name}, full image: differences among the other models over {report.drawn(found)}"
-        blocks.append(report.pairs_table(f"{split.name}_pairs", title, found, [f"{report.corrected(rest[0])}."]))
+        notes = [f"{report.corrected(rest[0])} of this table alone."]
+        blocks.append(report.pairs_table(f"{split.name}_pairs", title, found, notes))
     if any(row["num_seeds"][0] > 1 for row in found["over_seeds"]):
         title = f"{heading} on {split.name}, full image: differences to {first} over seeds"
         notes = [

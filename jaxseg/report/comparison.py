@@ -34,7 +34,10 @@ def write_comparison(folder: Path, found: dict[str, Any]) -> None:
 
 
 def comparison_csv(found: dict[str, Any]) -> str:
-    """Return one line a model: its mean, then with ``over_images_`` and ``over_seeds_`` before them the differences."""
+    """Return one line a model: its mean, then with ``over_images_`` and ``over_seeds_`` before them the differences.
+
+    Pairs among the other models are in the JSON and the text.
+    """
     rows = [dict(row) for row in found["models"]]
     for kind in ("over_images", "over_seeds"):
         for row, difference in zip(rows[1:], found[kind], strict=True):
@@ -177,7 +180,8 @@ def comparison_notes(found: dict[str, Any]) -> Iterator[str]:
         yield f"p over images: {one['method'].partition('; ')[0]}{f'; {zeros}' if zeros else ''}; two-sided."
         yield f"{corrected(one)} with {one['to']}."
         if rest := found["among_others"]:
-            yield f"Among the other models: {corrected(rest[0])}."
+            told = corrected(rest[0]).removeprefix("Holm p: ")
+            yield f"Holm p among the other models: {told} of their own, apart from those with {one['to']}."
         if one["least_p"] is None or one["least_p"] >= found["alpha"]:
             few = f"With so few {drawn(found)} the signed-rank test cannot reach"
             yield f"{few} p < {found['alpha']:g}, whatever the scores."

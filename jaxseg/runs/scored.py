@@ -53,8 +53,8 @@ class Scored(NamedTuple):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seed that it was trained with; of an ensemble those of its members."""
-        return tuple(member["seed"] for member in self.facts.get("members", ())) or (self.config["seed"],)
+        """The seed that it was trained with; of an ensemble those of its members, in order."""
+        return tuple(sorted(member["seed"] for member in self.facts.get("members", ()))) or (self.config["seed"],)
 
     @property
     def parts(self) -> tuple[Scored, ...]:

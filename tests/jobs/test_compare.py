@@ -64,7 +64,7 @@ def test_models_are_runs_that_differ_by_their_seed_alone(runs, tmp_path, capsys)
     for words in (
         "Images grouped as in data.json; each group is one unit of the statistics.",
         "Holm p: corrected for 2 comparisons with sa.",
-        "Among the other models: Holm p: corrected for 1 comparison.",
+        "Holm p among the other models: corrected for 1 comparison of their own, apart from those with sa.",
         "coverage is about 87 %",
         "No test over seeds",
         "Models differ in model.attention: sa (sa); ja9 (ja9); none (none)",
@@ -287,4 +287,14 @@ def test_an_ensemble_is_of_the_seeds_of_its_members_and_paired_with_no_single_ru
     assert [row["seeds"] for row in found["models"]] == [[0, 1], [[0, 1], [0, 2]]]
     assert found["over_seeds"][0]["num_seeds"] == (0, 0)
     with pytest.raises(ValueError, match="are one model with seed 0 and 1; name one of them"):
-        compare([both[0], combined("again", (0, 1))])
+        compare([both[0], combined("again", (1, 0))])
+
+
+def test_a_model_that_is_undefined_everywhere_leaves_the_others_their_numbers(tmp_path):
+    runs = [
+        scored_run(tmp_path / name, missed=missed, model__attention=name)
+        for name, missed in (("none", ()), ("sa", IDS[:2]), ("ja9", IDS))
+    ]
+    found = compare(runs, metric="mcc")
+    assert [row["num_images"] for row in found["models"]] == [10, 10, 0]
+    assert [row["mean"] is None for row in found["over_images"]] == [False, True]

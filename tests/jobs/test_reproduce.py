@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,16 @@ def test_what_stands_in_the_way_of_a_page_is_no_fault_of_a_part_of_the_study(tmp
     assert "note: no page yet: why" in capsys.readouterr().out
     with pytest.raises(ValueError, match="why"):
         _tell(tmp_path, whole=True)
+
+
+def test_a_part_of_a_study_stands_for_the_page_once_the_others_are_done(done, tmp_path, monkeypatch):
+    made, workdir, _ = done
+    workdir, asked = shutil.copytree(workdir, tmp_path / "W"), []
+    monkeypatch.setattr("jaxseg.jobs.reproduce._tell", lambda workdir, whole: asked.append(whole))
+    reproduce(made, workdir, names=["plain"])
+    plain = study(made.title, made.config, {"plain": {}})
+    reproduce(plain, workdir, names=["plain"])
+    assert asked == [False, True]  # the other diverged
 
 
 def test_a_split_that_is_not_there_is_told_before_any_work(tmp_path):
